@@ -1,0 +1,93 @@
+"""Decide which data and policies belong together, and say why two of them do not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hilctl.task.spec import PluginSpec, TaskSpec
+
+Identity = dict[str, Any]
+
+
+def data_identity(spec: TaskSpec) -> Identity:
+    """Return what makes recorded data comparable, as plain JSON; store it next to the data.
+
+    Where episodes start and how the policy looks at the data may change between recordings.
+    """
+    control = spec.control.model_dump(mode="json")
+    return {
+        "robot": _plugin(spec.robot),
+        "cameras": {
+            name: _plugin(camera) | camera.model_dump(mode="json", include={"size", "crop"})
+            for name, camera in spec.cameras.items()
+        },
+        "control": {
+            key: control[key]
+            for key in ("rate_hz", "action", "translation_m", "rotation_rad", "gripper")
+        },
+        "state": sorted(spec.observation.state),
+    }
+
+
+def policy_identity(spec: TaskSpec) -> Identity:
+    """Return what a policy's weights depend on, as plain JSON; store it next to the weights."""
+    agent = _plugin(spec.agent)
+    return {
+        **data_identity(spec),
+        "observation": spec.observation.model_dump(mode="json"),
+        "agent": {key: agent[key] for key in ("type", "encoder") if key in agent},
+    }
+
+
+def data_fingerprint(spec: TaskSpec) -> str:
+    """Return 12 hex digits that are equal when recorded data may be mixed."""
+    return fingerprint(data_identity(spec))
+
+
+def policy_fingerprint(spec: TaskSpec) -> str:
+    """Return 12 hex digits that are equal when a policy's weights fit the task."""
+    return fingerprint(policy_identity(spec))
+
+
+def fingerprint(identity: Mapping[str, Any]) -> str:
+    """Return 12 hex digits of the sha256 of an identity's canonical JSON."""
+    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def explain_difference(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[str]:
+    """Return one line for every field in which two identities differ.
+
+    Example: `cameras.wrist.size: 128×128 here, 96×96 there`.
+    """
+    ours, theirs = dict(_flat(here)), dict(_flat(there))
+    lines = []
+    for key in sorted({*ours, *theirs}):
+        if key not in theirs:
+            lines.append(f"{key}: {_show(key, ours[key])} here, absent there")
+        elif key not in ours:
+            lines.append(f"{key}: absent here, {_show(key, theirs[key])} there")
+        elif ours[key] != theirs[key]:
+            lines.append(f"{key}: {_show(key, ours[key])} here, {_show(key, theirs[key])} there")
+    return lines
+
+
+def _plugin(block: PluginSpec) -> Identity:
+    return {"type": block.type, **block.options.model_dump(mode="json")}
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _show(key: str, value: Any) -> str:
+    if key.endswith(".size") and isinstance(value, list):
+        return "×".join(str(side) for side in value)
+    return json.dumps(value) if isinstance(value, list | bool) or value is None else str(value)

@@ -1,0 +1,113 @@
+"""Read a task file into its typed form, or say everything that is wrong with it at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from hilctl.devices import Options
+from hilctl.task import sanity
+from hilctl.task.document import Document
+from hilctl.task.explain import Flaw, explain
+from hilctl.task.plugins import Block, PluginProblem, blocks
+from hilctl.task.problems import Problem, TaskProblemsError
+from hilctl.task.spec import TaskSpec
+
+TASK_FILE = "task.yaml"
+
+
+def load_task(path: Path) -> TaskSpec:
+    """Return the task described by a file, or by `task.yaml` in a folder.
+
+    Raises:
+        TaskFileError: unreadable or wrong; `TaskProblemsError.problems` lists everything.
+    """
+    file = path / TASK_FILE if path.is_dir() else path
+    document = Document(file, _shown(file))
+    data = document.data
+    if not isinstance(data, dict):
+        what = "is empty" if data is None else "must be a mapping (key: value)"
+        hint = "hilctl new-task NAME writes a complete one"
+        raise TaskProblemsError([document.problem(document.value(()), f"the file {what}", hint)])
+    checker = _Checker(data)
+    flaws = list(checker.run())
+    if document.problems or flaws:
+        hint = f"edit {document.file}, then run the command again"
+        raise TaskProblemsError(_located(document, flaws), hint=hint)
+    return TaskSpec.model_validate(checker.resolved)
+
+
+class _Checker:
+    """Collect flaws about plain data while replacing plug-in blocks by typed options."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.data = data
+        self.resolved: dict[str, Any] = {**data}
+        if isinstance(data.get("cameras"), dict):
+            self.resolved["cameras"] = {**data["cameras"]}
+
+    def run(self) -> Iterator[Flaw]:
+        cameras = self.data.get("cameras")
+        for block in blocks(self.data):
+            yield from self._plugin(block)
+        try:
+            TaskSpec.model_validate(self.resolved)
+        except ValidationError as error:
+            yield from explain(error.errors(include_url=False), TaskSpec)
+        yield from sanity.check_geometry(self.data)
+        observation = self.data.get("observation")
+        images = observation.get("images") if isinstance(observation, dict) else None
+        yield from sanity.check_camera_names(("observation", "images"), images, cameras)
+
+    def _plugin(self, block: Block) -> Iterator[Flaw]:
+        options = Options()
+        try:
+            cls = block.find_class()
+            options = block.options(cls)
+            if block.section == "cameras":
+                yield from sanity.check_crop(block, cls, options)
+            named = getattr(options, "cameras", None)
+            loc = (*block.loc, "cameras")
+            yield from sanity.check_camera_names(loc, named, self.data.get("cameras"))
+        except PluginProblem as problem:
+            yield Flaw(problem.loc, problem.message, problem.hint)
+        except ValidationError as error:
+            errors = error.errors(include_url=False)
+            yield from explain(errors, cls.OptionsType, block.loc, block.known_keys(cls))
+        self._replace(block, options)
+
+    def _replace(self, block: Block, options: Options) -> None:
+        own = {key: value for key, value in block.data.items() if key in block.own_keys}
+        parent = self.resolved["cameras"] if block.section == "cameras" else self.resolved
+        # The type was looked at above; a stand-in keeps pydantic from saying the same again.
+        parent[str(block.loc[-1])] = {**own, "type": str(own.get("type", "")), "options": options}
+
+
+def _located(document: Document, flaws: list[Flaw]) -> list[Problem]:
+    problems = list(document.problems)
+    taken = {(problem.span.line, problem.span.column) for problem in problems}
+    for flaw in flaws:
+        span = document.key(flaw.loc) if flaw.at_key else document.value(flaw.loc)
+        if (span.line, span.column) in taken and not flaw.message.startswith("missing"):
+            continue
+        taken.add((span.line, span.column))
+        name = _dotted(flaw.loc)
+        message = f"{name}: {flaw.message}" if name else flaw.message
+        problems.append(document.problem(span, message, flaw.hint))
+    return problems
+
+
+def _dotted(loc: tuple[str | int, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
+
+
+def _shown(path: Path) -> str:
+    """Return a path as a person would type it: relative to here when it is below here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return os.fspath(path)

@@ -1,0 +1,116 @@
+"""Which parts of a task file choose a plug-in, and how its options are checked."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+from hilctl.devices import Options
+from hilctl.errors import UsageError
+from hilctl.registry import Registry, did_you_mean
+from hilctl.task.document import Loc
+from hilctl.task.spec import CameraSpec, PluginSpec
+
+# Named by strings: drivers build on the task package, not the other way round.
+REGISTRIES = {
+    "robot": "hilctl.robots:ROBOTS",
+    "cameras": "hilctl.cameras:CAMERAS",
+    "teleop": "hilctl.teleop:TELEOPS",
+    "reward": "hilctl.rewards:REWARDS",
+    "agent": "hilctl.agents:AGENTS",
+}
+EXTRAS = {"mujoco": "sim"}
+
+
+class PluginProblem(Exception):
+    """What is wrong with the choice of a plug-in: a path in the file, a message and a hint."""
+
+    def __init__(self, loc: Loc, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.loc, self.message, self.hint = loc, message, hint
+
+
+@dataclass(frozen=True)
+class Block:
+    """One part of the file that chooses a plug-in.
+
+    Attributes:
+        section: top-level key.
+        loc: path of the block.
+        data: its keys and values.
+        model: the spec's class for the block.
+    """
+
+    section: str
+    loc: Loc
+    data: dict[str, Any]
+    model: type[PluginSpec]
+
+    @property
+    def own_keys(self) -> set[str]:
+        """Keys of the block that are not options of the plug-in."""
+        return set(self.model.model_fields) - {"options"}
+
+    def find_class(self) -> type[Any]:
+        """Return the plug-in's class.
+
+        Raises:
+            PluginProblem: no type, an unknown type, or one that cannot be imported.
+        """
+        registry = _registry(self.section)
+        name = self.data.get("type")
+        if name is None:
+            raise self._missing_type(registry)
+        here = (*self.loc, "type")
+        if not isinstance(name, str):
+            known = ", ".join(registry.names())
+            raise PluginProblem(here, f"expected a {registry.kind} type: {known}")
+        try:
+            return registry.get(name)
+        except UsageError as error:
+            raise PluginProblem(here, error.message, error.hint) from None
+        except ImportError as error:
+            extra = EXTRAS.get(error.name or "")
+            hint = f'pip install "hilctl[{extra}]"' if extra else None
+            raise PluginProblem(here, f"{name!r} cannot be used: {error}", hint) from error
+
+    def options(self, cls: type[Any]) -> Options:
+        """Return the validated options.
+
+        Raises:
+            ValidationError: wrong or unknown options.
+        """
+        given = {key: value for key, value in self.data.items() if key not in self.own_keys}
+        return cast("type[Options]", cls.OptionsType).model_validate(given)
+
+    def known_keys(self, cls: type[Any]) -> list[str]:
+        """Return every key the block may have."""
+        return sorted({*self.own_keys, *cls.OptionsType.model_fields})
+
+    def _missing_type(self, registry: Registry[Any]) -> PluginProblem:
+        names = ", ".join(registry.names())
+        for key in self.data:
+            if did_you_mean(key, ["type"]).startswith("did"):
+                return PluginProblem((*self.loc, key), "unknown key", "did you mean 'type'?")
+        return PluginProblem(self.loc, "missing key 'type'", f"one of: {names}")
+
+
+def blocks(data: dict[str, Any]) -> Iterator[Block]:
+    """Yield every block of a task file that chooses a plug-in and is a mapping."""
+    for section in REGISTRIES:
+        found = data.get(section)
+        if not isinstance(found, dict):
+            continue
+        if section != "cameras":
+            yield Block(section, (section,), found, PluginSpec)
+            continue
+        for name, camera in found.items():
+            if isinstance(camera, dict):
+                yield Block(section, (section, name), camera, CameraSpec)
+
+
+def _registry(section: str) -> Registry[Any]:
+    module, _, attribute = REGISTRIES[section].partition(":")
+    return cast("Registry[Any]", getattr(importlib.import_module(module), attribute))

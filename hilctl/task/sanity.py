@@ -1,0 +1,128 @@
+"""Checks that need sense, not only types: units, bounds, reset pose, crops and names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from hilctl.registry import did_you_mean
+from hilctl.task.document import Loc
+from hilctl.task.explain import Flaw
+from hilctl.task.plugins import Block
+from hilctl.task.spec import Bounds, CameraSpec, ResetSpec, Vec6
+
+M = TypeVar("M", bound=BaseModel)
+
+_FAR_M = 5.0  # no arm of this kind reaches that far
+_TURN_RAD = 2 * math.pi
+_AXES = ("x", "y", "z", "rx", "ry", "rz")
+
+
+def check_geometry(data: Mapping[str, Any]) -> Iterator[Flaw]:
+    """Yield what is odd about the bounds and the reset pose of a task file's plain data."""
+    control, start = data.get("control"), data.get("reset")
+    bounds = _section(Bounds, control.get("bounds") if isinstance(control, dict) else None)
+    reset = _section(ResetSpec, start) or _section(ResetSpec, _pose_only(start))
+    here: Loc = ("control", "bounds")
+    units: list[Flaw] = []
+    if reset:
+        units += _units(("reset", "pose"), reset.pose)
+    if bounds:
+        units += _units((*here, "low"), bounds.low)
+        units += _units((*here, "high"), bounds.high)
+    yield from units
+    if bounds and not units:
+        yield from _order(here, bounds)
+    if bounds and reset and not units:
+        yield from _start_inside(bounds, reset)
+
+
+def check_crop(block: Block, cls: type[Any], options: Any) -> Iterator[Flaw]:
+    """Yield whether a camera's crop leaves its raw frame, where the frame's size is known."""
+    known = {key: block.data[key] for key in ("size", "crop") if key in block.data}
+    camera = _section(CameraSpec, {"type": "", "options": options, **known})
+    size = cls.frame_size(options)
+    if camera is None or camera.crop is None or size is None:
+        return
+    x, y, width, height = camera.crop
+    if x + width > size[0] or y + height > size[1]:
+        message = (
+            f"crop ends at ({x + width}, {y + height}), "
+            f"outside the raw frame of {size[0]}×{size[1]} px"
+        )
+        yield Flaw((*block.loc, "crop"), message, "[x, y, width, height] in px on the raw frame")
+
+
+def check_camera_names(loc: Loc, named: Any, cameras: Any) -> Iterator[Flaw]:
+    """Yield every name in a list of cameras that is unknown or there twice."""
+    if not isinstance(named, list | tuple) or not isinstance(cameras, dict):
+        return
+    for i, name in enumerate(named):
+        if isinstance(name, str) and name not in cameras:
+            hint = did_you_mean(name, sorted(cameras))
+            yield Flaw((*loc, i), f"there is no camera {name!r}", hint)
+        elif name in named[:i]:
+            yield Flaw((*loc, i), f"camera {name!r} is named twice", "remove one of the two")
+
+
+def _pose_only(reset: Any) -> dict[str, Any]:
+    """Return a reset section that starts at the pose without any spread."""
+    pose = reset.get("pose") if isinstance(reset, dict) else None
+    return {"pose": pose, "random_xy_m": 0, "random_z_m": 0, "random_yaw_rad": 0}
+
+
+def _section(model: type[M], data: Any) -> M | None:
+    try:
+        return model.model_validate(data)
+    except ValidationError:
+        return None
+
+
+def _units(loc: Loc, values: Vec6) -> Iterator[Flaw]:
+    for i, value in enumerate(values):
+        if i < 3 and abs(value) > _FAR_M:
+            hint = f"{value:g} looks like millimetres: write {value / 1000:g}"
+            yield Flaw((*loc, i), f"{value:g} m is out of any arm's reach", hint)
+        elif i >= 3 and abs(value) > _TURN_RAD:
+            hint = f"{value:g} looks like degrees: write {math.radians(value):.4g}"
+            yield Flaw((*loc, i), f"{value:g} rad is more than a full turn", hint)
+
+
+def _order(loc: Loc, bounds: Bounds) -> Iterator[Flaw]:
+    for i, (low, high) in enumerate(zip(bounds.low, bounds.high, strict=True)):
+        if low >= high:
+            message = f"bounds of {_AXES[i]}: low {low:g} is not below high {high:g}"
+            yield Flaw((*loc, "low", i), message, "low must be less than high on every axis")
+
+
+def _start_inside(bounds: Bounds, reset: ResetSpec) -> Iterator[Flaw]:
+    spread = (
+        reset.random_xy_m,
+        reset.random_xy_m,
+        reset.random_z_m,
+        0.0,
+        0.0,
+        reset.random_yaw_rad,
+    )
+    key = ("random_xy_m", "random_xy_m", "random_z_m", "", "", "random_yaw_rad")
+    for i, (low, high) in enumerate(zip(bounds.low, bounds.high, strict=True)):
+        start = reset.pose[i] if i < 3 else 0.0
+        unit = "m" if i < 3 else "rad"
+        if low >= high:
+            continue
+        if not low <= start <= high:
+            place = f"{_AXES[i]} = {start:g} {unit}"
+            message = f"the reset pose ({place}) is outside the bounds [{low:g}, {high:g}]"
+            loc: Loc = ("reset", "pose", i) if i < 3 else ("control", "bounds", "low", i)
+            hint = None if i < 3 else "the rotation part of the bounds must contain 0"
+            yield Flaw(loc, message, hint or "move the pose or widen control.bounds")
+        elif not low <= start - spread[i] <= start + spread[i] <= high:
+            room = min(start - low, high - start)
+            message = (
+                f"random starts leave the bounds of {_AXES[i]}: "
+                f"{start:g} ± {spread[i]:g} {unit} against [{low:g}, {high:g}]"
+            )
+            yield Flaw(("reset", key[i]), message, f"at most {room:.4g} fits")

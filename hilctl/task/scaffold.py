@@ -1,0 +1,229 @@
+"""Start a task folder from a template: a folder of files with at most six questions."""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hilctl.errors import HilctlError, UsageError
+from hilctl.registry import did_you_mean
+from hilctl.task.document import Document
+from hilctl.task.load import load_task
+from hilctl.task.problems import TaskProblemsError
+from hilctl.task.workspace import explain_os_error, os_errors
+
+DEFAULT_TEMPLATE = "sim-insert"
+_MANIFEST = "template.yaml"
+_SUFFIX = ".j2"
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+Answer = str | int | float
+
+
+class Question(BaseModel):
+    """One thing a template asks before it writes the folder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str
+    question: str
+    default: Answer
+    kind: Literal["text", "int", "float"]
+
+    def parse(self, text: str) -> Answer:
+        """Return what a person typed as a value.
+
+        Raises:
+            UsageError: not a value of this kind.
+        """
+        try:
+            return {"text": str, "int": int, "float": float}[self.kind](text.strip())
+        except ValueError:
+            wanted = {"int": "a whole number", "float": "a number"}[self.kind]
+            raise UsageError(
+                f"{self.key}: expected {wanted}, got {text!r}", hint=f"for example {self.default}"
+            ) from None
+
+
+class Template(BaseModel):
+    """A folder of files to be filled in.
+
+    Attributes:
+        name: the folder's name.
+        folder: where it lies.
+        help: one line for people who choose.
+        questions: what is asked, in order.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    folder: Path
+    help: str
+    questions: Annotated[list[Question], Field(max_length=6)]
+
+    def answers(self, settings: Mapping[str, str]) -> dict[str, Answer]:
+        """Return the given answers and, for all other questions, the defaults.
+
+        Raises:
+            UsageError: a setting that the template does not ask for, or of the wrong kind.
+        """
+        asked = {question.key: question for question in self.questions}
+        for key in settings:
+            if key not in asked:
+                raise UsageError(
+                    f"template {self.name!r} has no setting {key!r}",
+                    hint=did_you_mean(key, list(asked)),
+                )
+        return {
+            key: question.parse(settings[key]) if key in settings else question.default
+            for key, question in asked.items()
+        }
+
+
+def list_templates() -> list[Template]:
+    """Return every template, by name."""
+    folders = (entry for entry in _templates_root().iterdir() if (entry / _MANIFEST).is_file())
+    return [_read_template(folder) for folder in sorted(folders)]
+
+
+def find_template(name: str) -> Template:
+    """Return a template by name.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    templates = {template.name: template for template in list_templates()}
+    if name not in templates:
+        raise UsageError(f"unknown template {name!r}", hint=did_you_mean(name, list(templates)))
+    return templates[name]
+
+
+def parse_settings(pairs: Sequence[str]) -> dict[str, str]:
+    """Return `key=value` texts as a mapping.
+
+    Raises:
+        UsageError: a text without `=`.
+    """
+    settings = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"cannot read setting {pair!r}", hint="write --set key=value")
+        settings[key.strip()] = value
+    return settings
+
+
+def check_target(target: Path) -> None:
+    """Check that a new task folder can be made.
+
+    Raises:
+        UsageError: a bad name, a missing parent folder, or something is there already.
+    """
+    if not _NAME.fullmatch(target.name):
+        raise UsageError(
+            f"{target.name!r} cannot be the name of a task",
+            hint="letters, digits, '-' and '_', starting with a letter",
+        )
+    if not target.parent.is_dir():
+        raise UsageError(f"no folder {target.parent}", hint=f"mkdir -p {target.parent}")
+    with os_errors(target):
+        taken = target.is_symlink() or (target.exists() and not _is_empty_folder(target))
+    if taken:
+        raise UsageError(f"{target} exists and is not empty", hint="choose another name")
+
+
+def create(template: Template, target: Path, answers: Mapping[str, Answer]) -> list[Path]:
+    """Write a task folder in one stroke: all of it or nothing.
+
+    Args:
+        template: what to write.
+        target: the new folder; its name becomes the task's.
+        answers: a value for every question of the template.
+
+    Returns:
+        The new files, sorted.
+
+    Raises:
+        UsageError: the folder cannot be made, or the answers make no valid task.
+    """
+    check_target(target)
+    with os_errors(target):
+        building = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        try:
+            _render(template, building, {**answers, "name": target.name})
+            _check(building, template)
+            building.chmod(0o755)
+            _rename(building, target)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+    return sorted(path for path in target.rglob("*") if path.is_file())
+
+
+def _templates_root() -> Path:
+    """Return where templates lie: in the wheel inside the package, in a checkout beside it."""
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "task_templates"
+    return inside if inside.is_dir() else package.parent / "task_templates"
+
+
+def _read_template(folder: Path) -> Template:
+    document = Document(folder / _MANIFEST, f"{folder.name}/{_MANIFEST}")
+    try:
+        return Template(name=folder.name, folder=folder, **document.data)
+    except (ValidationError, TypeError) as error:
+        raise HilctlError(f"template {folder.name!r} is damaged: {error}") from error
+
+
+def _render(template: Template, building: Path, values: Mapping[str, Answer]) -> None:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
+    )
+    environment.filters["yaml"] = _as_yaml
+    for source in sorted(template.folder.rglob(f"*{_SUFFIX}")):
+        inside = source.relative_to(template.folder)
+        target = building / inside.with_name(inside.name.removesuffix(_SUFFIX))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        text = environment.from_string(source.read_text("utf-8")).render(values)
+        target.write_text(text, "utf-8")
+
+
+def _as_yaml(value: Any) -> str:
+    """Return a value as JSON, which is YAML that needs no further quoting."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _check(building: Path, template: Template) -> None:
+    try:
+        load_task(building)
+    except TaskProblemsError as error:
+        said = "\n".join(problem.message for problem in error.problems)
+        keys = ", ".join(question.key for question in template.questions)
+        raise UsageError(
+            f"these answers make no valid task:\n{said}", hint=f"change them with --set: {keys}"
+        ) from None
+
+
+def _rename(building: Path, target: Path) -> None:
+    try:
+        building.rename(target)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise UsageError(
+                f"{target} exists and is not empty", hint="choose another name"
+            ) from None
+        raise explain_os_error(error, target) from error
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())

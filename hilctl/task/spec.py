@@ -1,0 +1,158 @@
+"""The typed form of `task.yaml`: what each key means, its unit and its bounds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
+
+from hilctl.devices import Options
+
+# Sequences come from YAML as lists; the numbers in them stay strict.
+Vec6 = Annotated[tuple[float, float, float, float, float, float], Field(strict=False)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+Side = Annotated[int, Field(ge=16, le=4096)]
+Size = Annotated[tuple[Side, Side], Field(strict=False)]
+Offset = Annotated[int, Field(ge=0)]
+Extent = Annotated[int, Field(ge=1)]
+Box = Annotated[tuple[Offset, Offset, Extent, Extent], Field(strict=False)]
+StateKey = Literal["tcp_pose", "tcp_velocity", "tcp_wrench", "q", "gripper"]
+
+
+class Section(BaseModel):
+    """Base of every section: unknown keys and silent conversions are errors, values immutable.
+
+    Descriptions of fields are shown to people when a value is wrong.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class PluginSpec(Section):
+    """A section with a `type` key; all its other keys are that type's options."""
+
+    type: str
+    options: SerializeAsAny[Options]
+
+
+class CameraSpec(PluginSpec):
+    """One camera: what it delivers, and what the policy sees of it."""
+
+    size: Size = Field(
+        default=(128, 128),
+        description="[width, height] in px of what is stored and encoded, 16 to 4096 each",
+    )
+    crop: Box | None = Field(
+        default=None, description="[x, y, width, height] in px on the raw frame; absent = all of it"
+    )
+
+
+class Bounds(Section):
+    """Box the tcp may not leave.
+
+    x, y, z in m in the base frame, then a rotation vector in rad relative to the reset pose.
+    """
+
+    low: Vec6 = Field(
+        description="[x, y, z] in m in the base frame, "
+        "then a rotation vector [rx, ry, rz] in rad relative to the reset pose"
+    )
+    high: Vec6 = Field(
+        description="[x, y, z] in m in the base frame, "
+        "then a rotation vector [rx, ry, rz] in rad relative to the reset pose"
+    )
+
+
+class ControlSpec(Section):
+    """How the policy's numbers become motion."""
+
+    rate_hz: float = Field(
+        default=10.0,
+        ge=1,
+        le=50,
+        description="how often the policy acts, 1 to 50 Hz; "
+        "the arm's own controller runs faster underneath",
+    )
+    action: Literal["delta_pose"] = Field(
+        default="delta_pose", description="what an action means: a step of the tool's pose"
+    )
+    translation_m: float = Field(
+        default=0.01, gt=0, le=0.1, description="metres the tool moves for action 1.0, up to 0.1"
+    )
+    rotation_rad: float = Field(
+        default=0.06, gt=0, le=0.6, description="radians the tool turns for action 1.0, up to 0.6"
+    )
+    gripper: Literal["none"] = Field(default="none", description="how the gripper is controlled")
+    bounds: Bounds = Field(description="box the tool may not leave: {low: [...], high: [...]}")
+    max_episode_s: float = Field(
+        default=10.0, gt=0, le=300, description="seconds until an episode is cut, up to 300"
+    )
+
+
+class ResetSpec(Section):
+    """Where episodes start."""
+
+    pose: Vec6 = Field(
+        description="[x, y, z] in m, then [roll, pitch, yaw] in rad about fixed axes; base frame"
+    )
+    random_xy_m: float = Field(
+        default=0.02, ge=0, le=0.2, description="half width in m of the random start in x and y"
+    )
+    random_z_m: float = Field(
+        default=0.0, ge=0, le=0.2, description="half width in m of the random start in z"
+    )
+    random_yaw_rad: float = Field(
+        default=0.1, ge=0, le=3.15, description="half width in rad of the random start in yaw"
+    )
+    by: Literal["script", "human"] = Field(
+        default="script", description="who puts the objects of the scene back"
+    )
+
+
+class ObservationSpec(Section):
+    """What the policy sees."""
+
+    images: list[Name] = Field(min_length=1, description="names of cameras, at least one")
+    state: list[StateKey] = Field(min_length=1, description="names of measurements, at least one")
+    relative: bool = Field(
+        default=True,
+        description="poses relative to the first of the episode, actions in the tcp frame",
+    )
+
+
+class TrainingSpec(Section):
+    """How much of everything."""
+
+    demos: int = Field(default=20, ge=1, le=1000, description="successful demonstrations to record")
+    updates_per_step: int = Field(
+        default=2, ge=1, le=64, description="learner updates for every step of the robot"
+    )
+    max_robot_minutes: float = Field(
+        default=60.0, gt=0, le=100_000, description="robot minutes after which training gives up"
+    )
+    target_success: float = Field(
+        default=0.95, gt=0, le=1, description="share of successes at which training stops, 0 to 1"
+    )
+
+
+class TaskSpec(Section):
+    """A whole task: the only thing a person edits."""
+
+    format: Literal[1] = Field(description="version of the layout of this file")
+    name: Name = Field(description="letters, digits, '-' and '_', starting with a letter")
+    instruction: str = Field(min_length=1, description="the task in one sentence")
+    robot: PluginSpec = Field(description="the robot driver: {type: ..., its options}")
+    cameras: dict[Name, CameraSpec] = Field(
+        min_length=1,
+        max_length=4,
+        description="one to four cameras: name: {type: ..., size: [128, 128], its options}",
+    )
+    teleop: PluginSpec = Field(description="the device in the operator's hand: {type: ...}")
+    control: ControlSpec = Field(description="how actions become motion, and the bounds")
+    reset: ResetSpec = Field(description="where episodes start")
+    observation: ObservationSpec = Field(description="what the policy sees")
+    reward: PluginSpec = Field(description="what says that the task is done: {type: ...}")
+    agent: PluginSpec = Field(description="the learning algorithm: {type: ...}")
+    training: TrainingSpec = Field(
+        default=TrainingSpec(), description="how much of everything, and when to stop"
+    )

@@ -1,0 +1,188 @@
+"""Every path of a task folder, who may write there, and writing that is never half done."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import shlex
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from hilctl.errors import DataError, FolderBusyError, HilctlError, TaskFileError, UsageError
+from hilctl.task.load import TASK_FILE, load_task
+from hilctl.task.spec import TaskSpec
+
+
+class Workspace:
+    """A task folder.
+
+    Args:
+        root: the folder that holds `task.yaml`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.task_file = root / TASK_FILE
+        self.calibration = root / "calibration"
+        self.demos = root / "demos"
+        self.labels = root / "labels"
+        self.classifier = root / "classifier"
+        self.runs = root / "runs"
+        self.lock_file = root / ".hilctl.lock"
+
+    @classmethod
+    def find(cls, task: Path | None) -> Self:
+        """Return the folder asked for, or the current one.
+
+        Args:
+            task: folder or task file given by the person; None = the current folder.
+
+        Raises:
+            TaskFileError: there is no task file.
+        """
+        root = task if task is not None else Path()
+        if root.is_file() and root.name == TASK_FILE:
+            root = root.parent
+        if (root / TASK_FILE).is_file():
+            return cls(root)
+        where = "the current folder" if task is None else str(task)
+        reason = f"there is no {TASK_FILE} in {where}" if root.is_dir() else f"no folder {where}"
+        hint = "cd into a task folder, use --task DIR, or start one: hilctl new-task NAME"
+        raise TaskFileError(reason, where=str(root / TASK_FILE), hint=hint)
+
+    @cached_property
+    def spec(self) -> TaskSpec:
+        """The task, read once.
+
+        Raises:
+            TaskFileError: unreadable or wrong.
+        """
+        return load_task(self.task_file)
+
+    def command(self, verb: str) -> str:
+        """Return the command line for a verb that works from where the person is."""
+        if self.root.resolve() == Path.cwd():
+            return f"hilctl {verb}"
+        return f"hilctl {verb} --task {shlex.quote(str(self.root))}"
+
+    def run(self, run_id: str) -> Path:
+        """Return the folder of a training run."""
+        return self.runs / run_id
+
+    def new_run_id(self, now: datetime) -> str:
+        """Return an unused run id that sorts by time."""
+        stem = now.strftime("%Y%m%d-%H%M%S")
+        taken = (f"{stem}-{i}" for i in range(2, 1000))
+        return next(name for name in (stem, *taken) if not self.run(name).exists())
+
+    def latest_run(self) -> Path | None:
+        """Return the newest run's folder, or None."""
+        if not self.runs.is_dir():
+            return None
+        return max((run for run in self.runs.iterdir() if run.is_dir()), default=None)
+
+    @contextlib.contextmanager
+    def lock(self, command: str) -> Iterator[None]:
+        """Keep other commands from writing to the folder; the kernel frees it on death.
+
+        Args:
+            command: verb shown to whoever comes second.
+
+        Raises:
+            FolderBusyError: another command holds the folder.
+            HilctlError: the folder cannot be written.
+        """
+        with os_errors(self.lock_file):
+            descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise _busy(self.root, os.pread(descriptor, 1000, 0)) from None
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "command": command}).encode(), 0)
+            yield
+            os.ftruncate(descriptor, 0)
+        finally:
+            os.close(descriptor)
+
+
+def _busy(root: Path, owner: bytes) -> FolderBusyError:
+    try:
+        known = json.loads(owner)
+        pid, command = int(known["pid"]), str(known["command"])
+    except (ValueError, KeyError, TypeError):
+        return FolderBusyError("another command is writing to this folder", where=str(root))
+    return FolderBusyError(
+        f"`hilctl {command}` (process {pid}) is writing to this folder",
+        where=str(root),
+        hint=f"wait until it ends, or stop it: kill -INT {pid}",
+    )
+
+
+@contextlib.contextmanager
+def os_errors(path: Path) -> Iterator[None]:
+    """Turn disk trouble into words: full, not writable, not there.
+
+    Raises:
+        HilctlError: in place of an OSError inside the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise explain_os_error(error, path) from error
+
+
+def explain_os_error(error: OSError, path: Path | None = None) -> HilctlError:
+    """Return the error a person can act on for one of the operating system."""
+    where = str(error.filename or path or "") or None
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DataError(
+            "the disk is full", where=where, hint="free some space (df -h), then run it again"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return UsageError(
+            f"no permission to write or read {where}",
+            where=where,
+            hint="check the folder's owner and rights (ls -ld), or choose another folder",
+        )
+    return DataError(f"{error.strerror or error}".lower(), where=where)
+
+
+def write_text_atomic(path: Path, text: str) -> None:
+    """Write a file so that readers see the old or the new text, never a part.
+
+    Raises:
+        HilctlError: the disk is full or the folder cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with os_errors(path):
+        try:
+            with temporary.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+def write_json_atomic(path: Path, value: Any) -> None:
+    """Write a value as indented JSON, as `write_text_atomic` does."""
+    write_text_atomic(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
