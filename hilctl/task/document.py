@@ -160,7 +160,8 @@ def _span(node: Node) -> Span:
 
 def _read(path: Path, shown: str) -> str:
     try:
-        raw = path.read_bytes()[: MAX_BYTES + 1]
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         hint = "hilctl new-task NAME" if isinstance(error, FileNotFoundError) else None
         reason = (error.strerror or str(error)).lower()

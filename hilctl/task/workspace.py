@@ -7,6 +7,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shlex
 from collections.abc import Iterator
 from datetime import datetime
@@ -17,6 +18,9 @@ from typing import Any, Self
 from hilctl.errors import DataError, FolderBusyError, HilctlError, TaskFileError, UsageError
 from hilctl.task.load import TASK_FILE, load_task
 from hilctl.task.spec import TaskSpec
+
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NO_PERMISSION = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class Workspace:
@@ -142,17 +146,31 @@ def os_errors(path: Path) -> Iterator[None]:
 def explain_os_error(error: OSError, path: Path | None = None) -> HilctlError:
     """Return the error a person can act on for one of the operating system."""
     where = str(error.filename or path or "") or None
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    number = os_errno(error)
+    if number in _DISK_FULL:
         return DataError(
             "the disk is full", where=where, hint="free some space (df -h), then run it again"
         )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if number in _NO_PERMISSION:
         return UsageError(
-            f"no permission to write or read {where}",
+            f"no permission for {where}",
             where=where,
             hint="check the folder's owner and rights (ls -ld), or choose another folder",
         )
-    return DataError(f"{error.strerror or error}".lower(), where=where)
+    return DataError(f"{where}: {error.strerror or error}", where=where)
+
+
+def is_folder_trouble(error: OSError) -> bool:
+    """Return whether an error is about a full disk or missing permission, so no bug."""
+    return os_errno(error) in _DISK_FULL | _NO_PERMISSION
+
+
+def os_errno(error: OSError) -> int | None:
+    """Return the number of an OSError; HDF5 mentions it only in its text."""
+    if error.errno is None:
+        found = re.search(r"errno = (\d+)", str(error))
+        return int(found[1]) if found else None
+    return error.errno
 
 
 def write_text_atomic(path: Path, text: str) -> None:

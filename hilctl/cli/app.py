@@ -1,0 +1,192 @@
+"""The `hilctl` command: a table of commands loaded on demand, and one way out for every error."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from hilctl import __version__
+from hilctl.cli.render import Output
+from hilctl.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, HilctlError, UsageError
+from hilctl.registry import did_you_mean
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# One line a command: name → (function, help line). Modules are imported when they run.
+COMMANDS = {
+    "quickstart": ("quickstart:quickstart", "see the whole method work in simulation, in minutes"),
+    "new-task": ("new_task:new_task", "start a task folder from a template"),
+    "record-demos": ("record_demos:record_demos", "record demonstrations"),
+    "record-labels": ("record_labels:record_labels", "record what success and failure look like"),
+    "train-classifier": ("train_classifier:train_classifier", "learn to tell success"),
+    "train": ("train:train", "learn the task online, with a human in the loop"),
+    "eval": ("eval:evaluate", "measure a policy, hands off"),
+    "status": ("status:status", "what is there, what is missing, what comes next"),
+    "doctor": ("doctor:doctor", "check this computer and the devices of a task"),
+    "bench": ("bench:bench", "measure the speed of simulator, learner and policy"),
+}
+_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class CommandTable(TyperGroup):
+    """The commands of the table above; only the one that runs is imported."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return every name in the order of the work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command by name, importing its module."""
+        if cmd_name not in COMMANDS:
+            hint = did_you_mean(cmd_name, list(COMMANDS))
+            raise UsageError(f"no such command: {cmd_name}", hint=hint)
+        module, _, function = COMMANDS[cmd_name][0].partition(":")
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        callback = getattr(importlib.import_module(f"hilctl.cli.{module}"), function)
+        single.command(cmd_name, context_settings=_SETTINGS)(callback)
+        return typer.main.get_command(single)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the table without importing any command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+app = typer.Typer(
+    cls=CommandTable,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings=_SETTINGS,
+    help="From a bare robot arm to a near-perfect policy in an afternoon.",
+    epilog="Start with: hilctl quickstart",
+)
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    """Handle the options before the command."""
+    # The option itself is answered in `run`: a group insists on a command first.
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command line and leave with its exit code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; every error ends here, in words."""
+    output = Output(as_json="--json" in arguments)
+    try:
+        code = _invoke(list(arguments) or ["--help"])
+        sys.stdout.flush()
+    except BaseException as error:
+        if isinstance(error, BrokenPipeError) and _reader_is_gone():
+            return EXIT_OK
+        return _report(error, output, arguments)
+    return code
+
+
+def _invoke(arguments: list[str]) -> int:
+    if arguments[0] == "--version":
+        typer.echo(f"hilctl {__version__}")
+        return EXIT_OK
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("hilctl", arguments) as context:
+            command.invoke(context)
+    except typer.Exit as leave:
+        return leave.exit_code
+    return EXIT_OK
+
+
+def _report(error: BaseException, output: Output, arguments: Sequence[str]) -> int:
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        output.failure({"code": "interrupted", "message": "interrupted"})
+        return EXIT_INTERRUPTED
+    if isinstance(error, SystemExit):
+        raise error
+    explained = _explained(error)
+    if explained is not None:
+        output.error(explained)
+        return explained.exit_code
+    log = _write_log(error, arguments)
+    message = f"this is a bug in hilctl: {type(error).__name__}: {error}"
+    hint = f"please report it with the log: {log}"
+    output.failure({"code": "bug", "message": message, "where": str(log), "hint": hint})
+    return EXIT_BUG
+
+
+def _explained(error: BaseException) -> HilctlError | None:
+    """Return the error in hilctl's own terms, or None when it is a bug."""
+    if isinstance(error, HilctlError):
+        return error
+    usage: type[Any] = typer.BadParameter.__mro__[1]
+    if isinstance(error, usage):
+        return _usage_error(error)
+    if isinstance(error, OSError):
+        from hilctl.task.workspace import explain_os_error, is_folder_trouble
+
+        return explain_os_error(error) if is_folder_trouble(error) else None
+    return None
+
+
+def _usage_error(error: Any) -> UsageError:
+    context = getattr(error, "ctx", None)
+    hint = f"{context.command_path} --help" if context else "hilctl --help"
+    message = error.format_message().rstrip(".")
+    unknown = getattr(error, "option_name", None)
+    if unknown and type(error).__name__ == "NoSuchOption":
+        message = f"no such option: {unknown}"
+        known = [name for param in context.command.params for name in param.opts] if context else []
+        suggestion = did_you_mean(unknown, known)
+        hint = suggestion if suggestion.startswith("did") else hint
+    return UsageError(message[:1].lower() + message[1:], hint=hint)
+
+
+def _reader_is_gone() -> bool:
+    """Return whether whoever read our output has left; then silence the rest of it."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
+
+
+def _write_log(error: BaseException, arguments: Sequence[str]) -> Path:
+    import platform
+    import shlex
+    import tempfile
+    import time
+    import traceback
+    from pathlib import Path
+
+    import platformdirs
+
+    text = "\n".join(
+        [
+            f"hilctl {__version__}, Python {platform.python_version()}, {platform.platform()}",
+            f"$ hilctl {shlex.join(arguments)}",
+            "".join(traceback.format_exception(error)),
+        ]
+    )
+    name = f"error-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    for folder in (platformdirs.user_log_path("hilctl"), Path(tempfile.gettempdir())):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, "utf-8")
+        except OSError:
+            continue
+        return folder / name
+    return Path(os.devnull)

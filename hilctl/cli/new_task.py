@@ -1,0 +1,64 @@
+"""`hilctl new-task`: a task folder from a template."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hilctl.cli.options import JsonOption
+from hilctl.cli.render import Output
+
+if TYPE_CHECKING:
+    from hilctl.task.scaffold import Answer, Template
+
+
+def new_task(
+    name: Annotated[
+        Path, typer.Argument(metavar="NAME", help="Folder to make; its name is the task's.")
+    ],
+    template: Annotated[
+        str, typer.Option("--template", "-t", metavar="T", help="sim-insert, sim-reach, ...")
+    ] = "sim-insert",
+    defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing.")] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Answer a question beforehand."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Start a task folder from a template.
+
+    Asks at most six questions; Enter takes the default.
+    """
+    from hilctl.task import scaffold
+    from hilctl.task.workspace import Workspace
+
+    output = Output(as_json=as_json)
+    chosen = scaffold.find_template(template)
+    given = scaffold.parse_settings(settings or [])
+    answers = chosen.answers(given)
+    scaffold.check_target(name)
+    if not defaults:
+        answers.update(_ask(output, chosen, skip=set(given)))
+    files = scaffold.create(chosen, name, answers)
+    output.say(f"{name}/")
+    for i, file in enumerate(files):
+        output.say(f"{'└──' if i == len(files) - 1 else '├──'} {file.relative_to(name)}")
+    step = Workspace(name).command("record-demos")
+    output.next(step)
+    output.result({"folder": str(name), "files": [str(file) for file in files], "next": step})
+
+
+def _ask(output: Output, template: Template, skip: set[str]) -> dict[str, Answer]:
+    from hilctl.cli.prompts import ask
+
+    questions = [question for question in template.questions if question.key not in skip]
+    if questions and not output.interactive:
+        output.say("nobody is here to answer: the template's defaults are used")
+        return {}
+    return {
+        question.key: ask(output, question.question, question.default, question.parse)
+        for question in questions
+    }

@@ -1,0 +1,19 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+TaskOption = Annotated[
+    Path | None,
+    typer.Option("--task", metavar="DIR", help="Task folder.  [default: the current folder]"),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Write JSON to stdout and talk to stderr.")
+]
+YesOption = Annotated[
+    bool, typer.Option("--yes", "-y", help="Answer yes to every question; never implies motion.")
+]

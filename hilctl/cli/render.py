@@ -1,0 +1,126 @@
+"""Everything a command shows: talk, results, progress, tables and errors, for people or as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
+
+from hilctl.errors import BelowBarError, HilctlError
+
+_COLOURS = {
+    "ready": "32",
+    "ok": "32",
+    "partial": "33",
+    "stale": "33",
+    "missing": "31",
+    "error:": "31;1",
+    "hint:": "36",
+    "next:": "36",
+}
+
+
+class Output:
+    """Where a command's words go.
+
+    Args:
+        as_json: data on stdout as JSON, talk on stderr; else everything on stdout.
+    """
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+
+    @property
+    def talk(self) -> TextIO:
+        """The stream for people."""
+        return sys.stderr if self.as_json else sys.stdout
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a person is watching and can answer."""
+        return not self.as_json and sys.stdin.isatty() and sys.stdout.isatty()
+
+    def say(self, text: str = "") -> None:
+        """Tell a person something."""
+        print(text, file=self.talk, flush=True)
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Write one JSON line about work in progress; nothing without `--json`."""
+        if self.as_json:
+            self._write_json(event)
+
+    def result(self, result: Mapping[str, Any]) -> None:
+        """Write the final JSON object; nothing without `--json`."""
+        if self.as_json:
+            self._write_json(result)
+
+    def next(self, command: str) -> None:
+        """Tell the exact command that comes next."""
+        self.say(f"{self._painted('next:', self.talk)} {command}")
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Show rows under a header; the last column wraps at the edge of the terminal."""
+        *fixed, _ = (max(map(len, column)) for column in zip(header, *rows, strict=True))
+        indent = sum(fixed) + 2 * len(fixed)
+        width = max(20, shutil.get_terminal_size().columns - indent - 1)
+        for row in (header, *rows):
+            cells = [
+                self._painted(cell, self.talk, size) for cell, size in zip(row, fixed, strict=False)
+            ]
+            wrapped = textwrap.wrap(row[-1], width) if self.talk.isatty() else [row[-1]]
+            self.say("  ".join([*cells, wrapped[0] if wrapped else ""]).rstrip())
+            for line in wrapped[1:]:
+                self.say(" " * indent + line)
+
+    def error(self, error: HilctlError) -> None:
+        """Show an error: `error:` and `hint:` on stderr, or an object on stdout."""
+        details: dict[str, Any] = dict(error.as_dict())
+        problems = getattr(error, "problems", None)
+        if problems:
+            details["problems"] = [problem.as_dict() for problem in problems]
+        # A result below the bar has been written already, and stdout holds one object only.
+        self.failure(details, quiet_json=isinstance(error, BelowBarError))
+
+    def failure(self, details: Mapping[str, Any], *, quiet_json: bool = False) -> None:
+        """Show a failure given as code, message, where and hint."""
+        if self.as_json and not quiet_json:
+            empty = {"code": None, "message": None, "where": None, "hint": None}
+            self._write_json({"error": {**empty, **details}})
+            return
+        message, where, hint = (details.get(key) for key in ("message", "where", "hint"))
+        lines = [f"{self._painted('error:', sys.stderr)} {message}"]
+        if where and str(where) not in f"{message} {hint}":
+            lines.append(f"  at {where}")
+        if hint:
+            lines.append(f"{self._painted('hint:', sys.stderr)} {hint}")
+        print("\n".join(lines), file=sys.stderr, flush=True)
+
+    def _write_json(self, value: Mapping[str, Any]) -> None:
+        print(json.dumps(_plain(value), ensure_ascii=False), flush=True)
+
+    def _painted(self, text: str, stream: TextIO, width: int = 0) -> str:
+        padded = text.ljust(width)
+        colour = _COLOURS.get(text)
+        if not colour or not stream.isatty() or os.environ.get("NO_COLOR"):
+            return padded
+        return f"\x1b[{colour}m{padded}\x1b[0m"
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it: numbers that are none become null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, str | int | None):
+        return value
+    if hasattr(value, "item"):
+        return _plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value)
