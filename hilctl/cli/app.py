@@ -15,7 +15,6 @@ from typer.core import TyperGroup
 from hilctl import __version__
 from hilctl.cli.render import Output
 from hilctl.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, HilctlError, UsageError
-from hilctl.registry import did_you_mean
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +45,8 @@ class CommandTable(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command by name, importing its module."""
         if cmd_name not in COMMANDS:
+            from hilctl.registry import did_you_mean
+
             hint = did_you_mean(cmd_name, list(COMMANDS))
             raise UsageError(f"no such command: {cmd_name}", hint=hint)
         module, _, function = COMMANDS[cmd_name][0].partition(":")
@@ -147,7 +148,10 @@ def _usage_error(error: Any) -> UsageError:
     unknown = getattr(error, "option_name", None)
     if unknown and type(error).__name__ == "NoSuchOption":
         message = f"no such option: {unknown}"
+        from hilctl.registry import did_you_mean
+
         known = [name for param in context.command.params for name in param.opts] if context else []
+        known += context.help_option_names if context else []
         suggestion = did_you_mean(unknown, known)
         hint = suggestion if suggestion.startswith("did") else hint
     return UsageError(message[:1].lower() + message[1:], hint=hint)

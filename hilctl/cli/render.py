@@ -19,6 +19,7 @@ _COLOURS = {
     "partial": "33",
     "stale": "33",
     "missing": "31",
+    "problem": "31",
     "error:": "31;1",
     "hint:": "36",
     "next:": "36",
@@ -62,6 +63,10 @@ class Output:
     def next(self, command: str) -> None:
         """Tell the exact command that comes next."""
         self.say(f"{self._painted('next:', self.talk)} {command}")
+
+    def hint(self, text: str) -> None:
+        """Tell how something is mended."""
+        self.say(f"{self._painted('hint:', self.talk)} {text}")
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Show rows under a header; the last column wraps at the edge of the terminal."""

@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,30 @@ from hilctl.task.spec import TaskSpec
 
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NO_PERMISSION = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The process that writes to a task folder."""
+
+    pid: int
+    command: str
+
+    @property
+    def description(self) -> str:
+        """The command and its process, in words."""
+        return f"`hilctl {self.command}` (process {self.pid})"
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
 
 
 class Workspace:
@@ -108,26 +133,35 @@ class Workspace:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise _busy(self.root, os.pread(descriptor, 1000, 0)) from None
+                raise self._busy() from None
+            owner = {"pid": os.getpid(), "command": command}
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "command": command}).encode(), 0)
-            yield
-            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(owner).encode(), 0)
+            try:
+                yield
+            finally:
+                os.ftruncate(descriptor, 0)
         finally:
             os.close(descriptor)
 
+    def owner(self) -> Owner | None:
+        """Return the living process that writes to the folder, or None."""
+        try:
+            known = json.loads(self.lock_file.read_text("utf-8"))
+            owner = Owner(int(known["pid"]), str(known["command"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return owner if owner.alive else None
 
-def _busy(root: Path, owner: bytes) -> FolderBusyError:
-    try:
-        known = json.loads(owner)
-        pid, command = int(known["pid"]), str(known["command"])
-    except (ValueError, KeyError, TypeError):
-        return FolderBusyError("another command is writing to this folder", where=str(root))
-    return FolderBusyError(
-        f"`hilctl {command}` (process {pid}) is writing to this folder",
-        where=str(root),
-        hint=f"wait until it ends, or stop it: kill -INT {pid}",
-    )
+    def _busy(self) -> FolderBusyError:
+        owner = self.owner()
+        if owner is None:
+            return FolderBusyError("another command writes to this folder", where=str(self.root))
+        return FolderBusyError(
+            f"{owner.description} writes to this folder",
+            where=str(self.root),
+            hint=f"wait until it ends, or stop it: kill -INT {owner.pid}",
+        )
 
 
 @contextlib.contextmanager

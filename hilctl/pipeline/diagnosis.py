@@ -1,0 +1,99 @@
+"""What `hilctl doctor` looks at: versions, rendering, JAX, disk, and a task's devices."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import platform
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from hilctl import __version__
+from hilctl.devices import Device, Finding
+from hilctl.errors import HilctlError
+from hilctl.task.spec import PluginSpec, TaskSpec
+
+PACKAGES = {
+    "jax": ("jax",),
+    "flax": ("flax",),
+    "mujoco": ("mujoco",),
+    "opencv": ("opencv-python-headless", "opencv-python"),
+    "h5py": ("h5py",),
+}
+OPTIONAL = {"mujoco": 'pip install "hilctl[sim]"'}
+LOW_DISK_GB = 2.0
+
+
+def examine_computer(folder: Path) -> Iterator[Finding]:
+    """Yield findings about this computer.
+
+    Args:
+        folder: where data will be written; its disk is looked at.
+    """
+    yield Finding(True, "hilctl", __version__)
+    yield Finding(True, "python", f"{platform.python_version()} on {platform.platform(terse=True)}")
+    for name, distributions in PACKAGES.items():
+        yield _version(name, distributions)
+    yield _renderer()
+    yield _jax_backend()
+    yield _disk(folder)
+
+
+def examine_devices(spec: TaskSpec) -> Iterator[Finding]:
+    """Yield what the drivers of a task's devices say; nothing moves."""
+    from hilctl.cameras import CAMERAS
+    from hilctl.robots import ROBOTS
+    from hilctl.teleop import TELEOPS
+
+    yield from _probe("robot", ROBOTS.get(spec.robot.type), spec.robot)
+    for name, camera in spec.cameras.items():
+        yield from _probe(f"camera {name}", CAMERAS.get(camera.type), camera)
+    yield from _probe("teleop", TELEOPS.get(spec.teleop.type), spec.teleop)
+
+
+def _probe(subject: str, driver: type[Device], block: PluginSpec) -> Iterator[Finding]:
+    try:
+        findings = driver.probe(block.options)
+    except HilctlError as error:
+        yield Finding(False, subject, error.message, error.hint)
+        return
+    if not findings:
+        yield Finding(True, subject, f"{block.type}: nothing to check")
+    for finding in findings:
+        yield Finding(finding.ok, subject, f"{finding.subject}: {finding.detail}", finding.hint)
+
+
+def _version(name: str, distributions: tuple[str, ...]) -> Finding:
+    for distribution in distributions:
+        try:
+            return Finding(True, name, importlib.metadata.version(distribution))
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return Finding(
+        False, name, "not installed", OPTIONAL.get(name, f"pip install {distributions[0]}")
+    )
+
+
+def _renderer() -> Finding:
+    try:
+        rendering = importlib.import_module("hilctl.sim.rendering")
+    except ImportError as error:
+        return Finding(False, "renderer", f"none: {error}", OPTIONAL["mujoco"])
+    return Finding(True, "renderer", str(rendering.renderer_name()))
+
+
+def _jax_backend() -> Finding:
+    try:
+        jax = importlib.import_module("jax")
+        devices = jax.devices()
+    except (ImportError, RuntimeError) as error:
+        return Finding(False, "jax backend", str(error), "pip install --force-reinstall jax")
+    kinds = ", ".join(sorted({device.device_kind for device in devices}))
+    return Finding(True, "jax backend", f"{jax.default_backend()}: {len(devices)} × {kinds}")
+
+
+def _disk(folder: Path) -> Finding:
+    free_gb = shutil.disk_usage(folder).free / 1e9
+    hint = None if free_gb >= LOW_DISK_GB else "free some space: an hour of training needs ~1 GB"
+    return Finding(hint is None, "disk", f"{free_gb:.0f} GB free at {folder.resolve()}", hint)

@@ -1,0 +1,250 @@
+"""The stages of a task, each judged from the files on disk: what is there, and what comes next."""
+
+from __future__ import annotations
+
+import enum
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hilctl.data import layout
+from hilctl.data.header import EpisodeHeader, opened
+from hilctl.data.index import episode_paths
+from hilctl.data.step import Outcome
+from hilctl.errors import DataError, MissingStageError
+from hilctl.pipeline.manifest import ClassifierManifest, Evaluation, RunManifest, read_manifest
+from hilctl.task.fingerprint import (
+    Identity,
+    data_fingerprint,
+    data_identity,
+    explain_difference,
+    policy_fingerprint,
+    policy_identity,
+)
+from hilctl.task.workspace import Workspace
+
+
+class State(enum.StrEnum):
+    """How far a stage is."""
+
+    MISSING = "missing"  # nothing there
+    PARTIAL = "partial"  # begun, or unreadable
+    READY = "ready"
+    STALE = "stale"  # made from data or settings that have changed since
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One row of `hilctl status`: a stage's state, why, and the command that mends it."""
+
+    name: str
+    state: State
+    reason: str
+    command: str
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next stage can build on this one."""
+        return self.state is State.READY
+
+
+def survey(workspace: Workspace) -> list[Stage]:
+    """Return every stage that the task needs, in the order of the work.
+
+    Raises:
+        TaskFileError: the task file is wrong.
+    """
+    has_classifier = workspace.spec.reward.type == "classifier"
+    stages = []
+    for name, (judge, verb) in _TABLE.items():
+        if name in ("labels", "classifier") and not has_classifier:
+            continue
+        try:
+            found = judge(workspace)
+        except DataError as error:
+            found = Judgement(State.PARTIAL, error.message)
+        command = " && ".join([*found.before, workspace.command(verb)])
+        stages.append(Stage(name, found.state, found.reason, command))
+    return stages
+
+
+def next_command(workspace: Workspace, stages: list[Stage]) -> str:
+    """Return the command for the first stage that is not ready, or one that improves the result."""
+    for stage in stages:
+        if not stage.ready:
+            return stage.command
+    result = _latest_evaluation(workspace)
+    if result is None or result.success_rate < workspace.spec.training.target_success:
+        return workspace.command("train")
+    return workspace.command("eval --episodes 50")
+
+
+def require(workspace: Workspace, *names: str) -> None:
+    """Check that earlier stages are ready.
+
+    Raises:
+        MissingStageError: one is missing or incomplete; the hint is the command to run.
+        DataError: one no longer belongs to the task.
+    """
+    for stage in survey(workspace):
+        if stage.name in names and not stage.ready:
+            kind = DataError if stage.state is State.STALE else MissingStageError
+            message = f"{stage.name} {stage.state}: {stage.reason}"
+            raise kind(message, where=str(workspace.root), hint=stage.command)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What was found of one stage, and shell commands to run before its own verb mends it."""
+
+    state: State
+    reason: str
+    before: tuple[str, ...] = ()
+
+
+def _task(workspace: Workspace) -> Judgement:
+    spec = workspace.spec
+    cameras = "1 camera" if len(spec.cameras) == 1 else f"{len(spec.cameras)} cameras"
+    return Judgement(
+        State.READY, f"{spec.name}: {spec.robot.type} robot, {cameras}, {spec.agent.type}"
+    )
+
+
+def _demos(workspace: Workspace) -> Judgement:
+    headers = _headers(workspace, workspace.demos)
+    if isinstance(headers, Judgement):
+        return headers
+    wanted = workspace.spec.training.demos
+    done = sum(header.outcome is Outcome.SUCCESS for header in headers)
+    reason = f"{done}/{wanted} successful demonstrations"
+    if unfinished := len(list(workspace.demos.glob("*.partial"))):
+        reason += f", {unfinished} unfinished"
+    return Judgement(_progress(headers, enough=done >= wanted), reason)
+
+
+def _labels(workspace: Workspace) -> Judgement:
+    headers = _headers(workspace, workspace.labels)
+    if isinstance(headers, Judgement):
+        return headers
+    found = _count_frames(headers)
+    options = workspace.spec.reward.options.model_dump()
+    wanted = {kind: int(options.get(f"{kind}_frames", 0)) for kind in found}
+    counts = ", ".join(f"{found[kind]}/{wanted[kind]} {kind}" for kind in found)
+    enough = all(found[kind] >= wanted[kind] for kind in found)
+    return Judgement(_progress(headers, enough=enough), f"{counts} frames")
+
+
+def _progress(headers: list[EpisodeHeader], *, enough: bool) -> State:
+    if not headers:
+        return State.MISSING
+    return State.READY if enough else State.PARTIAL
+
+
+def _classifier(workspace: Workspace) -> Judgement:
+    manifest = read_manifest(ClassifierManifest, workspace.classifier / "classifier.json")
+    if manifest is None:
+        return Judgement(State.MISSING, "none yet")
+    spec = workspace.spec
+    if manifest.data_fingerprint != data_fingerprint(spec):
+        return Judgement(State.STALE, _difference(data_identity(spec), manifest.data_identity))
+    wanted = spec.reward.options.model_dump().get("cameras", [])
+    if set(manifest.cameras) != set(wanted):
+        seen = ", ".join(manifest.cameras)
+        return Judgement(State.STALE, f"trained on {seen}; the task file says {', '.join(wanted)}")
+    known = set(manifest.label_episodes)
+    newer = {path.name for path in episode_paths(workspace.labels)} - known
+    if newer:
+        return Judgement(
+            State.STALE, f"{len(newer)} label episodes were recorded after it was trained"
+        )
+    return Judgement(State.READY, f"version {manifest.version}, from {len(known)} label episodes")
+
+
+def _policy(workspace: Workspace) -> Judgement:
+    run = workspace.latest_run()
+    if run is None:
+        return Judgement(State.MISSING, "no training run")
+    manifest = read_manifest(RunManifest, run / "manifest.json")
+    if manifest is None:
+        return Judgement(State.PARTIAL, f"{run.name}: no manifest.json")
+    spec = workspace.spec
+    if manifest.policy_fingerprint != policy_fingerprint(spec):
+        why = _difference(policy_identity(spec), manifest.policy_identity)
+        return Judgement(State.STALE, f"{run.name}: {why}")
+    checkpoints = run / "checkpoints"
+    if not checkpoints.is_dir() or not any(checkpoints.iterdir()):
+        return Judgement(State.PARTIAL, f"{run.name}: no checkpoint yet")
+    if manifest.status == "finished":
+        return Judgement(State.READY, f"{run.name}: training finished")
+    cut_off = manifest.status == "running" and workspace.owner() is None
+    return Judgement(
+        State.PARTIAL, f"{run.name}: training {'was cut off' if cut_off else manifest.status}"
+    )
+
+
+def _evaluation(workspace: Workspace) -> Judgement:
+    result = _latest_evaluation(workspace)
+    run = workspace.latest_run()
+    if result is None or run is None:
+        return Judgement(State.MISSING, "none yet")
+    manifest = read_manifest(RunManifest, run / "manifest.json")
+    newest = manifest.checkpoint if manifest else None
+    if newest and Path(result.checkpoint).name != Path(newest).name:
+        return Judgement(
+            State.STALE, f"measured {Path(result.checkpoint).name}; now there is {newest}"
+        )
+    reason = f"{result.successes}/{result.episodes} successes"
+    target = workspace.spec.training.target_success
+    if result.success_rate < target:
+        reason += f", below the target of {target:.0%}"
+    return Judgement(State.READY, reason)
+
+
+def _latest_evaluation(workspace: Workspace) -> Evaluation | None:
+    run = workspace.latest_run()
+    return read_manifest(Evaluation, run / "eval.json") if run else None
+
+
+_TABLE: dict[str, tuple[Callable[[Workspace], Judgement], str]] = {
+    "task": (_task, "status"),
+    "demos": (_demos, "record-demos"),
+    "labels": (_labels, "record-labels"),
+    "classifier": (_classifier, "train-classifier"),
+    "policy": (_policy, "train"),
+    "evaluation": (_evaluation, "eval"),
+}
+
+
+def _headers(workspace: Workspace, folder: Path) -> list[EpisodeHeader] | Judgement:
+    """Return the episodes of a folder, or why they cannot be used as they are."""
+    headers = []
+    for path in episode_paths(folder):
+        try:
+            headers.append(EpisodeHeader.read(path))
+        except DataError as error:
+            away = shlex.join(["mv", str(path), f"{path}.broken"])
+            return Judgement(State.PARTIAL, f"{path.name}: {error.message}", (away,))
+    ours = data_fingerprint(workspace.spec)
+    foreign = [header for header in headers if header.task_fingerprint != ours]
+    if not foreign:
+        return headers
+    why = _difference(data_identity(workspace.spec), foreign[0].task_identity)
+    away = shlex.join(["mv", str(folder), f"{folder}.old"])
+    return Judgement(State.STALE, f"{len(foreign)} of {len(headers)} episodes: {why}", (away,))
+
+
+def _count_frames(headers: list[EpisodeHeader]) -> dict[str, int]:
+    counts = {"success": 0, "failure": 0}
+    for header in headers:
+        with opened(header.path) as episode:
+            labels = episode[layout.LABELS][:]
+        counts["success"] += int((labels == 1).sum())
+        counts["failure"] += int((labels == 0).sum())
+    return counts
+
+
+def _difference(ours: Identity, theirs: Mapping[str, Any]) -> str:
+    lines = explain_difference(ours, theirs) if theirs else []
+    return "; ".join(lines[:3]) or "made for another task file"
