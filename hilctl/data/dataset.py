@@ -1,0 +1,95 @@
+"""The episodes of a folder, all of the same task."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from hilctl.data.episode import Episode
+from hilctl.data.header import EpisodeHeader
+from hilctl.data.index import episode_paths
+from hilctl.data.step import Outcome
+from hilctl.errors import DataError
+from hilctl.task.fingerprint import explain_difference
+
+
+class Dataset:
+    """A folder of episodes of one task; their headers are read, their rows on demand.
+
+    Args:
+        headers: of the episodes, in the order they were recorded.
+    """
+
+    def __init__(self, headers: Sequence[EpisodeHeader]) -> None:
+        self.headers = tuple(headers)
+
+    @classmethod
+    def open(
+        cls,
+        root: Path,
+        *,
+        expect_fingerprint: str | None,
+        expect_identity: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Open a folder; one that does not exist has no episodes.
+
+        Args:
+            root: the folder.
+            expect_fingerprint: of the task at hand; None = whatever is there.
+            expect_identity: what that fingerprint is of, to name the differences.
+
+        Raises:
+            DataError: a file is unreadable or of another task.
+        """
+        headers = [EpisodeHeader.read(path) for path in episode_paths(root)]
+        if expect_fingerprint is not None:
+            _expect(headers, expect_fingerprint, expect_identity)
+        return cls(headers)
+
+    @property
+    def paths(self) -> list[Path]:
+        """The episode files, in the order they were recorded."""
+        return [header.path for header in self.headers]
+
+    def __len__(self) -> int:
+        """Return the number of episodes."""
+        return len(self.headers)
+
+    def episodes(self, where: Callable[[EpisodeHeader], bool] | None = None) -> Iterator[Episode]:
+        """Read the episodes one after the other.
+
+        Args:
+            where: chooses by header; None = all of them.
+
+        Raises:
+            DataError: a file is unreadable.
+        """
+        for header in self.headers:
+            if where is None or where(header):
+                yield Episode.read(header.path)
+
+    def summary(self) -> dict[Outcome, int]:
+        """Return the number of episodes for every outcome."""
+        counts = Counter(header.outcome for header in self.headers)
+        return {outcome: counts[outcome] for outcome in Outcome}
+
+
+def _expect(
+    headers: Sequence[EpisodeHeader], fingerprint: str, identity: Mapping[str, Any] | None
+) -> None:
+    others = [header for header in headers if header.task_fingerprint != fingerprint]
+    if not others:
+        return
+    first = others[0]
+    lines = ["recorded for another task"]
+    if identity is not None:
+        lines += explain_difference(identity, first.task_identity)
+    if len(others) > 1:
+        lines.append(f"(and {len(others) - 1} more such files)")
+    raise DataError(
+        "\n  ".join(lines),
+        where=str(first.path),
+        hint="move these files elsewhere and record anew, or put task.yaml back as it was",
+    )

@@ -1,0 +1,128 @@
+"""What an episode file looks like inside: which dataset holds what, one row a step.
+
+All lies in the group `/episode`, so that an index can link to it:
+
+- `obs/<camera>` (T, H, W, 3) uint8 and `obs/<state key>` (T, ·): before each action;
+- `final_obs/<key>` (1, ...): after the last action;
+- `next_obs/<key>`: a virtual view of the two, shifted by one step, for readers that want it;
+- `actions` (T, A) as executed; `policy_actions`, `human_actions` (T, A), NaN where there is none;
+- `intervened`, `terminated`, `truncated`, `dones` (T,) bool; `rewards`, `probability` (T,);
+- `stamps_ns` (T + 1,), `frame_stamps_ns/<camera>` (T + 1,): monotonic nanoseconds;
+- `labels` (T,) int8, in files of kind "label", of the observation after each action, as the
+  reward is: 1 success, 0 failure, -1 neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from hilctl.data.step import Observation, Step
+
+FORMAT = 1
+GROUP = "/episode"
+STEP_COLUMNS = (
+    "actions",
+    "policy_actions",
+    "human_actions",
+    "intervened",
+    "rewards",
+    "terminated",
+    "truncated",
+    "dones",
+    "probability",
+)
+STAMP_COLUMN = "stamps_ns"
+FRAME_STAMPS = "frame_stamps_ns/"
+LABELS = "labels"
+
+Columns = dict[str, NDArray[Any]]
+
+
+def columns_of(steps: Sequence[Step]) -> Columns:
+    """Return the rows of steps: dataset name → (k, ...)."""
+    executed = np.stack([step.executed_action for step in steps])
+    nothing = np.full(executed.shape[1], np.nan)
+    terminated = np.array([step.terminated for step in steps], np.bool_)
+    truncated = np.array([step.truncated for step in steps], np.bool_)
+    return {
+        **_observed("obs/", [step.observation for step in steps]),
+        **stamps_of([step.observation for step in steps]),
+        "actions": executed,
+        "policy_actions": np.stack([_or(step.policy_action, nothing) for step in steps]),
+        "human_actions": np.stack([_or(step.human_action, nothing) for step in steps]),
+        "intervened": np.array([step.intervened for step in steps], np.bool_),
+        "rewards": np.array([step.reward for step in steps], np.float64),
+        "terminated": terminated,
+        "truncated": truncated,
+        "dones": terminated | truncated,
+        "probability": np.array([step.probability for step in steps], np.float64),
+    }
+
+
+def final_columns(observation: Observation) -> Columns:
+    """Return what is stored of the observation after the last action: dataset → (1, ...)."""
+    return {**_observed("final_obs/", [observation]), **stamps_of([observation])}
+
+
+def stamps_of(observations: Sequence[Observation]) -> Columns:
+    """Return the rows of time stamps: dataset name → (k,) int64 ns."""
+    stamps = {STAMP_COLUMN: np.array([o.stamp_ns for o in observations], np.int64)}
+    for camera in observations[0].frame_stamps_ns:
+        values = [o.frame_stamps_ns[camera] for o in observations]
+        stamps[FRAME_STAMPS + camera] = np.array(values, np.int64)
+    return stamps
+
+
+def append(group: h5py.Group, columns: Mapping[str, NDArray[Any]]) -> None:
+    """Add rows to datasets, creating those that are not there yet."""
+    for name, rows in columns.items():
+        if name not in group:
+            _create(group, name, rows)
+        dataset = group[name]
+        start = len(dataset)
+        dataset.resize(start + len(rows), axis=0)
+        dataset[start:] = rows
+
+
+def link_next_observations(group: h5py.Group) -> None:
+    """Add `next_obs` as a view of `obs` and `final_obs`; nothing is stored twice."""
+    for key, now in group["obs"].items():
+        view = h5py.VirtualLayout(shape=now.shape, dtype=now.dtype)
+        if len(now) > 1:
+            view[:-1] = h5py.VirtualSource(".", now.name, shape=now.shape)[1:]
+        final = group[f"final_obs/{key}"]
+        view[-1:] = h5py.VirtualSource(".", final.name, shape=final.shape)
+        group.create_virtual_dataset(f"next_obs/{key}", view)
+
+
+def is_image(dataset: Any) -> bool:
+    """Return whether a dataset or array is a stack of camera frames."""
+    return bool(dataset.dtype == np.uint8 and dataset.ndim == 4)
+
+
+def _observed(prefix: str, observations: Sequence[Observation]) -> Columns:
+    first = observations[0]
+    if both := first.images.keys() & first.state.keys():
+        raise ValueError(f"a camera and a state key are both called {sorted(both)}")
+    rows: Columns = {}
+    for key in first.images:
+        rows[prefix + key] = np.stack([o.images[key] for o in observations])
+    for key in first.state:
+        rows[prefix + key] = np.stack([o.state[key] for o in observations])
+    return rows
+
+
+def _or(action: NDArray[Any] | None, otherwise: NDArray[Any]) -> NDArray[Any]:
+    return otherwise if action is None else action
+
+
+def _create(group: h5py.Group, name: str, rows: NDArray[Any]) -> None:
+    row = rows.shape[1:]
+    as_image: dict[str, Any] = {"chunks": (1, *row), "compression": "gzip", "compression_opts": 1}
+    options = as_image if is_image(rows) else {"chunks": (64, *row)}
+    group.create_dataset(name, (0, *row), rows.dtype, maxshape=(None, *row), **options)

@@ -1,0 +1,111 @@
+"""Deal with what a kill or a power cut left behind: nothing vanishes silently, nothing counts.
+
+An unfinished episode has no outcome, so it can never become a demonstration; what can be read of
+it is kept in `recovered/` for whoever wants it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from hilctl.data import layout
+from hilctl.data.header import opened
+from hilctl.data.step import Outcome
+from hilctl.data.writer import PARTIAL, RECOVERED, EpisodeFile
+from hilctl.errors import DataError
+from hilctl.task.workspace import os_errors
+
+BROKEN = ".broken"
+_MIN_ROWS = 2  # the last row only serves as the observation after the one before it
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What became of an unfinished file.
+
+    Attributes:
+        partial: its name when it was found.
+        path: where it is now; None = removed, there was nothing in it.
+        steps: that could be read back.
+    """
+
+    partial: Path
+    path: Path | None
+    steps: int
+
+
+def recover_partials(directory: Path) -> list[Recovered]:
+    """Put away every unfinished episode of a folder, and say what became of it.
+
+    Readable ones go to `recovered/` with the outcome "aborted", empty ones are removed and
+    unreadable ones renamed to `.broken`. Call it with the folder locked.
+
+    Raises:
+        HilctlError: the folder cannot be written.
+    """
+    return [_recover(path) for path in sorted(directory.glob(f"episode_*{PARTIAL}"))]
+
+
+def _recover(partial: Path) -> Recovered:
+    try:
+        with opened(partial) as group:
+            columns, attributes = _rows(group), dict(group.attrs)
+    except DataError:
+        return _put_aside(partial)
+    steps = len(columns[layout.STAMP_COLUMN]) - 1 if columns else 0
+    if steps < 1:
+        with os_errors(partial):
+            partial.unlink()
+        return Recovered(partial, None, 0)
+    path = partial.parent / RECOVERED / partial.name.removesuffix(PARTIAL)
+    with os_errors(path):
+        path.with_name(path.name + PARTIAL).unlink(missing_ok=True)
+    _rewrite(path, columns, attributes)
+    with os_errors(partial):
+        partial.unlink()
+    return Recovered(partial, path, steps)
+
+
+def _put_aside(partial: Path) -> Recovered:
+    broken = partial.with_name(partial.name.removesuffix(PARTIAL) + BROKEN)
+    with os_errors(partial):
+        partial.rename(broken)
+    return Recovered(partial, broken, 0)
+
+
+def _rows(group: h5py.Group) -> layout.Columns:
+    """Read the rows that every dataset has; none if there are fewer than two."""
+    datasets: dict[str, h5py.Dataset] = {}
+
+    def collect(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and not name.startswith(("final_obs/", "next_obs/")):
+            datasets[name] = item
+
+    group.visititems(collect)
+    missing = {*layout.STEP_COLUMNS, layout.STAMP_COLUMN} - datasets.keys()
+    rows = 0 if missing else min(len(dataset) for dataset in datasets.values())
+    if rows < _MIN_ROWS:
+        return {}
+    return {name: dataset[:rows] for name, dataset in datasets.items()}
+
+
+def _rewrite(path: Path, columns: layout.Columns, attributes: dict[str, Any]) -> None:
+    file = EpisodeFile(path, attributes)
+    per_observation = (layout.STAMP_COLUMN, layout.FRAME_STAMPS)
+    final = {
+        name.replace("obs/", "final_obs/", 1): rows[-1:]
+        for name, rows in columns.items()
+        if name.startswith("obs/")
+    }
+    file.append(
+        {
+            name: rows if name.startswith(per_observation) else rows[:-1]
+            for name, rows in columns.items()
+        }
+        | final
+    )
+    file.finish({"outcome": Outcome.ABORTED.value})
