@@ -38,7 +38,7 @@ def policy_identity(spec: TaskSpec) -> Identity:
     return {
         **data_identity(spec),
         "observation": spec.observation.model_dump(mode="json"),
-        "agent": {key: agent[key] for key in ("type", "encoder") if key in agent},
+        "agent": {key: agent[key] for key in ("type", "encoder", "channels") if key in agent},
     }
 
 

@@ -13,7 +13,7 @@ from hilctl.devices import Options
 from hilctl.task import sanity
 from hilctl.task.document import Document
 from hilctl.task.explain import Flaw, explain
-from hilctl.task.plugins import Block, PluginProblem, blocks
+from hilctl.task.plugins import Block, PluginProblem, blocks, check_encoder
 from hilctl.task.problems import Problem, TaskProblemsError
 from hilctl.task.spec import TaskSpec
 
@@ -68,6 +68,7 @@ class _Checker:
         try:
             cls = block.find_class()
             options = block.options(cls)
+            check_encoder(block, options)
             if block.section == "cameras":
                 yield from sanity.check_crop(block, cls, options)
             named = getattr(options, "cameras", None)

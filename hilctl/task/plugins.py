@@ -21,6 +21,7 @@ REGISTRIES = {
     "reward": "hilctl.rewards:REWARDS",
     "agent": "hilctl.agents:AGENTS",
 }
+ENCODERS = "hilctl.networks.encoders:ENCODERS"
 EXTRAS = {"mujoco": "sim"}
 
 
@@ -59,7 +60,7 @@ class Block:
         Raises:
             PluginProblem: no type, an unknown type, or one that cannot be imported.
         """
-        registry = _registry(self.section)
+        registry = _registry(REGISTRIES[self.section])
         name = self.data.get("type")
         if name is None:
             raise self._missing_type(registry)
@@ -111,6 +112,21 @@ def blocks(data: dict[str, Any]) -> Iterator[Block]:
                 yield Block(section, (section, name), camera, CameraSpec)
 
 
-def _registry(section: str) -> Registry[Any]:
-    module, _, attribute = REGISTRIES[section].partition(":")
+def check_encoder(block: Block, options: Options) -> None:
+    """Check that the encoder a plug-in's options name is a known one.
+
+    Raises:
+        PluginProblem: it is not.
+    """
+    name = getattr(options, "encoder", None)
+    if not isinstance(name, str):
+        return
+    known = _registry(ENCODERS).names()
+    if name not in known:
+        loc = (*block.loc, "encoder")
+        raise PluginProblem(loc, f"unknown encoder {name!r}", did_you_mean(name, known))
+
+
+def _registry(target: str) -> Registry[Any]:
+    module, _, attribute = target.partition(":")
     return cast("Registry[Any]", getattr(importlib.import_module(module), attribute))

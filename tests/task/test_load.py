@@ -1,0 +1,296 @@
+"""A task file is either a spec, or everything that is wrong with it, each at its place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from hilctl.errors import TaskFileError
+from hilctl.task.load import load_task
+from hilctl.task.problems import Problem, TaskProblemsError
+from hilctl.task.spec import TaskSpec
+
+Load = Callable[..., TaskSpec]
+CONTROL = "control:\n  rate_hz: 10 "
+
+
+def problems_of(load: Load, *changes: tuple[str, str]) -> list[Problem]:
+    with pytest.raises(TaskProblemsError) as caught:
+        load(*changes)
+    return caught.value.problems
+
+
+def test_template_gives_typed_values(load_changed: Load) -> None:
+    spec = load_changed()
+    assert spec.control.rate_hz == 10
+    assert spec.reset.pose[3] == pytest.approx(math.pi)
+    assert list(spec.cameras) == ["wrist", "side"]
+    assert spec.cameras["side"].options.model_dump()["view"] == "side"
+    assert spec.reward.options.model_dump()["cameras"] == ["wrist", "side"]
+
+
+def test_folder_stands_for_its_task_file(load_changed: Load, tmp_path: Path) -> None:
+    assert load_changed() == load_task(tmp_path)
+
+
+ONE_FLAW = {
+    "misspelt key, report the missing one only once": (
+        ("rate_hz: 10", "rat_hz: 10"),
+        "control.rat_hz: unknown key",
+        "did you mean 'rate_hz'?",
+    ),
+    "misspelt needed key": (
+        ("observation:", "observatoin:"),
+        "observatoin: unknown key",
+        "did you mean 'observation'?",
+    ),
+    "misspelt option of a driver": (
+        ("view: side", "veiw: side"),
+        "cameras.side.veiw: unknown key",
+        "did you mean 'view'?",
+    ),
+    "misspelt key that is not an option": (
+        ("view: side, size:", "view: side, sise:"),
+        "cameras.side.sise: unknown key",
+        "did you mean 'size'?",
+    ),
+    "misspelt type": (
+        ("robot: {type: sim,", "robot: {type: simm,"),
+        "robot.type: unknown robot type 'simm'",
+        "did you mean 'sim'?",
+    ),
+    "misspelt 'type'": (
+        ("agent: {type:", "agent: {tpye:"),
+        "agent.tpye: unknown key",
+        "did you mean 'type'?",
+    ),
+    "key in the wrong section": (
+        (CONTROL, f"rate_hz: 10\n{CONTROL}"),
+        "rate_hz: unknown key",
+        "'rate_hz' belongs under 'control'",
+    ),
+    "type missing": (("  type: classifier\n", ""), "reward: missing key 'type'", None),
+    "section missing": (("instruction:", "# instruction:"), "missing key 'instruction'", None),
+    "choice": (
+        ("by: script ", "by: scrip "),
+        "reset.by: expected 'script' or 'human', got 'scrip'",
+        "did you mean 'script'?",
+    ),
+    "encoder": (
+        ("encoder: efficientnet-lite0", "encoder: efficientnet"),
+        "agent.encoder: unknown encoder 'efficientnet'",
+        "did you mean 'efficientnet-lite0'?",
+    ),
+    "text for a number": (
+        ("rate_hz: 10", "rate_hz: fast"),
+        "control.rate_hz: expected a number, got 'fast'",
+        None,
+    ),
+    "number in quotes": (
+        ("demos: 20", "demos: '20'"),
+        "training.demos: expected a whole number, got '20'",
+        None,
+    ),
+    "word for a mapping": (
+        ("robot: {type: sim, scene: insert}", "robot: sim"),
+        "robot: expected a mapping (key: value), got 'sim'",
+        None,
+    ),
+    "nothing for a section": (
+        ("agent: {", "agent:\n# {"),
+        "agent: expected a mapping (key: value), got nothing",
+        None,
+    ),
+    "too few numbers": (
+        ("pose: [0.5, 0.0, 0.2,", "pose: [0.5, 0.2,"),
+        "reset.pose: expected 6 values, got 5",
+        None,
+    ),
+    "too many numbers": (
+        ("size: [128, 128]", "size: [128, 128, 3]"),
+        "cameras.wrist.size: expected at most 2 values, got 3",
+        None,
+    ),
+    "not a finite number": (("rate_hz: 10", "rate_hz: .nan"), "expected a finite number", None),
+    "policy rate": (
+        ("rate_hz: 10", "rate_hz: 1000"),
+        "control.rate_hz: expected at most 50, got 1000",
+        "how often the policy acts, 1 to 50 Hz",
+    ),
+    "millimetres": (
+        ("translation_m: 0.01", "translation_m: 10"),
+        "control.translation_m: expected at most 0.1, got 10",
+        "10 looks like millimetres: write 0.01",
+    ),
+    "degrees": (
+        ("rotation_rad: 0.06", "rotation_rad: 6"),
+        "control.rotation_rad: expected at most 0.6, got 6",
+        "6 looks like degrees: write 0.105",
+    ),
+    "position in millimetres": (
+        ("low: [0.44", "low: [440"),
+        "control.bounds.low[0]: 440 m is out of any arm's reach",
+        "440 looks like millimetres: write 0.44",
+    ),
+    "angle in degrees": (
+        ("3.14159265", "180"),
+        "reset.pose[3]: 180 rad is more than a full turn",
+        "180 looks like degrees: write 3.142",
+    ),
+    "bounds the wrong way round": (
+        ("low: [0.44, -0.06,", "low: [0.44, 0.07,"),
+        "control.bounds.low[1]: bounds of y: low 0.07 is not below high 0.06",
+        None,
+    ),
+    "start outside the bounds": (
+        ("pose: [0.5, 0.0, 0.2,", "pose: [0.5, 0.0, 0.7,"),
+        "reset.pose[2]: the reset pose (z = 0.7 m) is outside the bounds",
+        None,
+    ),
+    "random start outside the bounds": (
+        ("random_yaw_rad: 0.105", "random_yaw_rad: 0.5"),
+        "reset.random_yaw_rad: random starts leave the bounds of rz",
+        "at most 0.3 fits",
+    ),
+    "crop outside the frame": (
+        ("size: [128, 128]}", "size: [128, 128], crop: [100, 0, 29, 128]}"),
+        "cameras.wrist.crop: crop ends at (129, 128), outside the raw frame of 128×128 px",
+        None,
+    ),
+    "unknown camera for the policy": (
+        ("images: [wrist, side]", "images: [wrist, sied]"),
+        "observation.images[1]: there is no camera 'sied'",
+        "did you mean 'side'?",
+    ),
+    "unknown camera for the reward": (
+        ("  cameras: [wrist, side]", "  cameras: [wrst, side]"),
+        "reward.cameras[0]: there is no camera 'wrst'",
+        "did you mean 'wrist'?",
+    ),
+    "camera twice": (
+        ("images: [wrist, side]", "images: [wrist, wrist]"),
+        "observation.images[1]: camera 'wrist' is named twice",
+        None,
+    ),
+    "key twice": (
+        (CONTROL, f"control:\n  rate_hz: 5\n{CONTROL.removeprefix('control:' + chr(10))}"),
+        "key 'rate_hz' appears twice",
+        "remove one of the two",
+    ),
+    "tab": (("\n  rate_hz:", "\n\trate_hz:"), "a tab cannot indent YAML", "indent with spaces"),
+    "unfinished list": (("low: [0.44", "low: [[0.44"), "not valid YAML:", None),
+    "bad name": (("name: peg", "name: 1 peg"), "name: '1 peg' is not a name", None),
+    "newer layout": (("format: 1", "format: 2"), "format: expected 1, got 2", None),
+}
+
+
+@pytest.mark.parametrize("flaw", list(ONE_FLAW))
+def test_one_flaw_is_reported_once(load_changed: Load, flaw: str) -> None:
+    change, message, hint = ONE_FLAW[flaw]
+    problems = problems_of(load_changed, change)
+    assert len(problems) == 1, [str(problem) for problem in problems]
+    assert message in problems[0].message
+    if hint is not None:
+        assert hint in str(problems[0].hint)
+
+
+def test_caret_points_at_the_words(load_changed: Load) -> None:
+    (problem,) = problems_of(load_changed, ("rate_hz: 10", "rate_hz: 1000"))
+    source, span = problem.source, problem.span
+    assert source[span.column - 1 : span.column - 1 + span.width] == "1000"
+    assert problem.where == f"task.yaml:{span.line}:{span.column}"
+    assert Path("task.yaml").read_text("utf-8").splitlines()[span.line - 1] == source
+
+
+def test_all_problems_at_once(load_changed: Load, snapshot: SnapshotAssertion) -> None:
+    with pytest.raises(TaskFileError) as caught:
+        load_changed(
+            ("scene: insert", "scene: insret"),
+            ("view: wrist, size: [128, 128]", "view: wrist, size: [128]"),
+            ("skill: 0.8", "skill: high"),
+            ("rate_hz: 10", "rat_hz: 1000"),
+            ("translation_m: 0.01", "translation_m: 10"),
+            ("low: [0.44, -0.06", "low: [0.44, 0.07"),
+            ("pose: [0.5, 0.0, 0.2", "pose: [0.5, 0.0, 0.7"),
+            ("images: [wrist, side]", "images: [wrst, side]"),
+            ("agent:", "agnet:"),
+        )
+    assert str(caught.value) == snapshot
+    assert caught.value.where == "task.yaml:9:27"
+    assert caught.value.exit_code == 3
+
+
+def test_problems_are_data_too(load_changed: Load) -> None:
+    (problem,) = problems_of(load_changed, ("demos: 20", "demos: 0"))
+    assert problem.as_dict() == {
+        "where": problem.where,
+        "line": problem.span.line,
+        "column": 10,
+        "message": "training.demos: expected at least 1, got 0",
+        "hint": "successful demonstrations to record",
+        "source": "  demos: 0",
+    }
+
+
+def test_long_lines_are_shown_around_the_problem(load_changed: Load) -> None:
+    (problem,) = problems_of(load_changed, ("name: peg", f"name: {'é ' * 300}peg"))
+    assert all(len(line) < 120 for line in str(problem).splitlines()[1:3])
+
+
+UNREADABLE: dict[str, Any] = {
+    "empty": (b"", "is empty"),
+    "a list": (b"- 1\n- 2\n", "must be a mapping"),
+    "not text": (b"format: 1\nname: \xff\n", "2:7: not UTF-8 text"),
+    "a control character": (b"name: \x00", "this character is not allowed"),
+    "huge": (b"# " * 200_000, "larger than 256 KiB"),
+    "deep": (b"[" * 5000, "nested too deeply"),
+    "a chain of repeats": (
+        b"a: &a [0, 0, 0, 0, 0, 0, 0, 0, 0]\n"
+        + b"".join(
+            b"%c: &%c [*%c, *%c, *%c, *%c, *%c, *%c]\n" % (c, c, *[c - 1] * 6)
+            for c in range(ord("b"), ord("j"))
+        ),
+        "too many nested or repeated values",
+    ),
+    "a loop": (b"a: &a [*a]", "too many nested or repeated values"),
+    "two documents": (b"a: 1\n---\nb: 2\n", "not valid YAML"),
+}
+
+
+@pytest.mark.parametrize("kind", list(UNREADABLE))
+def test_unreadable_file(kind: str, tmp_path: Path) -> None:
+    content, message = UNREADABLE[kind]
+    file = tmp_path / "task.yaml"
+    file.write_bytes(content)
+    with pytest.raises(TaskFileError, match=message):
+        load_task(file)
+
+
+def test_missing_file_says_how_to_start_one(tmp_path: Path) -> None:
+    with pytest.raises(TaskFileError) as caught:
+        load_task(tmp_path / "task.yaml")
+    assert caught.value.hint == "hilctl new-task NAME"
+
+
+def test_windows_line_ends_and_bom(valid_text: str, tmp_path: Path) -> None:
+    file = tmp_path / "task.yaml"
+    file.write_bytes(b"\xef\xbb\xbf" + valid_text.replace("\n", "\r\n").encode())
+    assert load_task(file).name == "peg"
+
+
+def test_missing_library_names_the_extra(
+    load_changed: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hilctl.robots import ROBOTS
+
+    def get(name: str) -> None:
+        raise ModuleNotFoundError("No module named 'mujoco'", name="mujoco")
+
+    monkeypatch.setattr(ROBOTS, "get", get)
+    (problem,) = problems_of(load_changed)
+    assert problem.hint == 'pip install "hilctl[sim]"'
