@@ -7,8 +7,8 @@ crash. So it never sees one here: the first error is kept, and from then on it w
 from __future__ import annotations
 
 import contextlib
-import io
 import os
+from io import BytesIO, FileIO, RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 
-class GuardedFile(io.RawIOBase):
+class GuardedFile(RawIOBase):
     """Create a file for h5py to write to; disk errors are kept until asked for.
 
     Args:
@@ -31,8 +31,8 @@ class GuardedFile(io.RawIOBase):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.error: OSError | None = None
-        self._disk = path.open("x+b", buffering=0)
-        self._target: io.RawIOBase | io.BytesIO = self._disk
+        self._disk = FileIO(path, "x+")
+        self._target: RawIOBase | BytesIO = self._disk
 
     def check(self) -> None:
         """Raise the first disk error met, in words.
@@ -123,4 +123,4 @@ class GuardedFile(io.RawIOBase):
         content = b""
         with contextlib.suppress(OSError):  # a disk that is gone cannot be read either
             content = self.path.read_bytes()
-        self._target = io.BytesIO(content)
+        self._target = BytesIO(content)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -204,7 +203,11 @@ def next_number(directory: Path) -> int:
 
 def versions() -> dict[str, str]:
     """Return the versions of what wrote a file."""
-    return {"hilctl": hilctl.__version__, **{name: version(name) for name in ("numpy", "h5py")}}
+    return {
+        "hilctl": hilctl.__version__,
+        "numpy": np.__version__,
+        "h5py": h5py.__version__,
+    }
 
 
 def _names(directory: Path) -> Sequence[str]:
