@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
+import select
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -116,7 +116,7 @@ def _report(error: BaseException, output: Output, arguments: Sequence[str]) -> i
         return EXIT_INTERRUPTED
     if isinstance(error, SystemExit):
         raise error
-    explained = _explained(error)
+    explained = _explained(error, arguments)
     if explained is not None:
         output.error(explained)
         return explained.exit_code
@@ -127,13 +127,13 @@ def _report(error: BaseException, output: Output, arguments: Sequence[str]) -> i
     return EXIT_BUG
 
 
-def _explained(error: BaseException) -> HilctlError | None:
+def _explained(error: BaseException, arguments: Sequence[str]) -> HilctlError | None:
     """Return the error in hilctl's own terms, or None when it is a bug."""
     if isinstance(error, HilctlError):
         return error
     usage: type[Any] = typer.BadParameter.__mro__[1]
     if isinstance(error, usage):
-        return _usage_error(error)
+        return _usage_error(error, arguments)
     if isinstance(error, OSError):
         from hilctl.task.workspace import explain_os_error, is_folder_trouble
 
@@ -141,31 +141,30 @@ def _explained(error: BaseException) -> HilctlError | None:
     return None
 
 
-def _usage_error(error: Any) -> UsageError:
-    context = getattr(error, "ctx", None)
-    hint = f"{context.command_path} --help" if context else "hilctl --help"
+def _usage_error(error: Any, arguments: Sequence[str]) -> UsageError:
+    verb = f"{arguments[0]} " if arguments[0] in COMMANDS else ""
+    hint = f"hilctl {verb}--help"
     message = error.format_message().rstrip(".")
-    unknown = getattr(error, "option_name", None)
-    if unknown and type(error).__name__ == "NoSuchOption":
-        message = f"no such option: {unknown}"
+    unknown, context = getattr(error, "option_name", None), getattr(error, "ctx", None)
+    if unknown and context and type(error).__name__ == "NoSuchOption":
         from hilctl.registry import did_you_mean
 
-        known = [name for param in context.command.params for name in param.opts] if context else []
-        known += context.help_option_names if context else []
-        suggestion = did_you_mean(unknown, known)
+        message = f"no such option: {unknown}"
+        known = [name for parameter in context.command.params for name in parameter.opts]
+        suggestion = did_you_mean(unknown, [*known, *context.help_option_names])
         hint = suggestion if suggestion.startswith("did") else hint
     return UsageError(message[:1].lower() + message[1:], hint=hint)
 
 
 def _reader_is_gone() -> bool:
     """Return whether whoever read our output has left; then silence the rest of it."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+    descriptor = sys.stdout.fileno()
+    watch = select.poll()
+    watch.register(descriptor, 0)
+    if not any(events & select.POLLERR for _, events in watch.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+    return True
 
 
 def _write_log(error: BaseException, arguments: Sequence[str]) -> Path:

@@ -207,10 +207,13 @@ def _check(building: Path, template: Template) -> None:
     try:
         load_task(building)
     except TaskProblemsError as error:
-        said = "\n".join(problem.message for problem in error.problems)
+        lines = [
+            f"{one.message} ({one.hint})" if one.hint else one.message for one in error.problems
+        ]
         keys = ", ".join(question.key for question in template.questions)
         raise UsageError(
-            f"these answers make no valid task:\n{said}", hint=f"change them with --set: {keys}"
+            "\n  ".join(["these answers make no valid task:", *lines]),
+            hint=f"mend what it says, or answer differently with --set: {keys}",
         ) from None
 
 

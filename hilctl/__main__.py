@@ -1,0 +1,7 @@
+"""Make `python -m hilctl` the same as `hilctl`."""
+
+from __future__ import annotations
+
+from hilctl.cli.app import main
+
+main()

@@ -1,0 +1,78 @@
+"""`hilctl --help` is quick, imports little and shows the work in order."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from hilctl.cli.app import COMMANDS
+
+if TYPE_CHECKING:
+    from conftest import Hilctl
+
+HEAVY = [
+    *("numpy", "jax", "flax", "optax", "pydantic", "h5py", "mujoco", "cv2", "gymnasium", "jinja2"),
+    *("matplotlib", "ruamel", "rich", "importlib.metadata", "asyncio"),
+]
+LOADED = "import sys; from hilctl.cli.app import run; run({}); print(*sys.modules, file=sys.stderr)"
+HELP_S = 0.3
+
+
+def modules_after(code: str) -> set[str]:
+    command = [sys.executable, "-I", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.splitlines()[-1].split())
+
+
+def test_help(hilctl: Hilctl, snapshot: SnapshotAssertion) -> None:
+    answer = hilctl("--help")
+    assert answer.code == 0
+    assert answer.out == snapshot
+    assert hilctl() == answer
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    loaded = modules_after(LOADED.format(arguments))
+    assert "typer" in loaded
+    assert loaded.isdisjoint(HEAVY)
+
+
+def test_help_is_quick(here: Path) -> None:
+    def seconds() -> float:
+        start = time.perf_counter()
+        command = [sys.executable, "-m", "hilctl", "--help"]
+        subprocess.run(command, check=True, capture_output=True)
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(5)) < HELP_S
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_explains_itself(name: str, hilctl: Hilctl) -> None:
+    answer = hilctl(name, "--help")
+    assert answer.code == 0, answer.err
+    assert f"hilctl {name}" in answer.out
+    assert "--json" in answer.out
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_command_modules_import_nothing_heavy(name: str) -> None:
+    module = COMMANDS[name][0].partition(":")[0]
+    importlib.import_module(f"hilctl.cli.{module}")
+    code = f"import sys, hilctl.cli.{module}; print(*sys.modules, file=sys.stderr)"
+    assert modules_after(code).isdisjoint(HEAVY)
+
+
+def test_version(process: Hilctl) -> None:
+    from hilctl import __version__
+
+    assert process("--version").out == f"hilctl {__version__}\n"

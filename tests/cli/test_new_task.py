@@ -1,0 +1,124 @@
+"""`hilctl new-task` at a real terminal, from a script, and with bad input."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pexpect
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from hilctl.task import scaffold
+from hilctl.task.load import load_task
+
+if TYPE_CHECKING:
+    from conftest import Hilctl
+
+QUESTIONS = scaffold.find_template("sim-insert").questions
+
+
+@pytest.fixture
+def terminal(here: Path) -> Iterator[Any]:
+    """`hilctl new-task peg` at a terminal of its own."""
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "hilctl", "new-task", "peg"],
+        cwd=here,
+        env={**os.environ, "NO_COLOR": "1"},
+        encoding="utf-8",
+        timeout=30,
+        echo=False,
+    )
+    yield child
+    child.close(force=True)
+
+
+def finish(child: Any) -> int:
+    child.expect(pexpect.EOF)
+    child.wait()
+    return int(child.exitstatus)
+
+
+def test_enter_takes_every_default(terminal: Any, here: Path) -> None:
+    for question in QUESTIONS:
+        terminal.expect_exact(f"{question.question} [{question.default}] ")
+        terminal.sendline("")
+    terminal.expect_exact("next: hilctl record-demos --task peg")
+    assert finish(terminal) == 0
+    assert load_task(here / "peg").training.demos == 20
+
+
+def test_answers_and_second_chances(terminal: Any, here: Path) -> None:
+    for question in QUESTIONS:
+        terminal.expect_exact(question.question)
+        if question.key == "demos":
+            terminal.sendline("many")
+            terminal.expect_exact("expected a whole number, got 'many'")
+            terminal.expect_exact(question.question)
+            terminal.sendline("7")
+        else:
+            terminal.sendline("push it in: gently" if question.key == "instruction" else "")
+    assert finish(terminal) == 0
+    spec = load_task(here / "peg")
+    assert (spec.training.demos, spec.instruction) == (7, "push it in: gently")
+
+
+@pytest.mark.parametrize("leave", [lambda child: child.sendintr(), lambda child: child.sendeof()])
+def test_leaving_leaves_nothing(terminal: Any, here: Path, leave: Any) -> None:
+    terminal.expect_exact(QUESTIONS[0].question)
+    terminal.sendline("")
+    terminal.expect_exact(QUESTIONS[1].question)
+    leave(terminal)
+    terminal.expect_exact("error: interrupted")
+    assert finish(terminal) == 130
+    assert list(here.iterdir()) == []
+
+
+def test_from_a_script(hilctl: Hilctl, here: Path, snapshot: SnapshotAssertion) -> None:
+    answer = hilctl("new-task", "peg", "--defaults", "--set", "demos=3")
+    assert answer.code == 0
+    assert answer.out == snapshot
+    assert load_task(here / "peg").training.demos == 3
+
+
+def test_nobody_there_is_said(hilctl: Hilctl) -> None:
+    answer = hilctl("new-task", "peg")
+    assert answer.code == 0
+    assert answer.out.startswith("nobody is here to answer: the template's defaults are used\n")
+
+
+def test_as_json(hilctl: Hilctl) -> None:
+    answer = hilctl("new-task", "peg", "--json", "--template", "sim-reach")
+    assert answer.code == 0
+    assert answer.json == {
+        "folder": "peg",
+        "files": ["peg/README.md", "peg/task.yaml"],
+        "next": "hilctl record-demos --task peg",
+    }
+    assert "next: hilctl record-demos --task peg" in answer.err
+
+
+BAD = {
+    "unknown template": ("peg", "--template", "sim-insret"),
+    "unknown setting": ("peg", "--set", "demoz=3"),
+    "setting without a value": ("peg", "--set", "demos"),
+    "wrong kind": ("peg", "--set", "demos=many"),
+    "out of range": ("peg", "--set", "demos=0", "--set", "skill=2"),
+    "bad name": ("1 peg",),
+    "no parent": ("no/where/peg",),
+    "taken": ("taken",),
+}
+
+
+@pytest.mark.parametrize("name", list(BAD))
+def test_bad_input(name: str, hilctl: Hilctl, here: Path, snapshot: SnapshotAssertion) -> None:
+    (here / "taken").mkdir()
+    (here / "taken" / "mine").touch()
+    answer = hilctl("new-task", "--defaults", *BAD[name])
+    assert answer.code == 2
+    assert answer.err == snapshot
+    assert sorted(path.name for path in here.rglob("*")) == ["mine", "taken"]
