@@ -154,11 +154,10 @@ def _classifier(workspace: Workspace) -> Judgement:
         seen = ", ".join(manifest.cameras)
         return Judgement(State.STALE, f"trained on {seen}; the task file says {', '.join(wanted)}")
     known = set(manifest.label_episodes)
-    newer = {path.name for path in episode_paths(workspace.labels)} - known
-    if newer:
-        return Judgement(
-            State.STALE, f"{len(newer)} label episodes were recorded after it was trained"
-        )
+    labels = {path.name for path in episode_paths(workspace.labels)}
+    if newer := labels - known:
+        reason = f"{len(newer)} of {len(labels)} label episodes are newer than it"
+        return Judgement(State.STALE, reason)
     return Judgement(State.READY, f"version {manifest.version}, from {len(known)} label episodes")
 
 
@@ -190,11 +189,10 @@ def _evaluation(workspace: Workspace) -> Judgement:
     if result is None or run is None:
         return Judgement(State.MISSING, "none yet")
     manifest = read_manifest(RunManifest, run / "manifest.json")
-    newest = manifest.checkpoint if manifest else None
-    if newest and Path(result.checkpoint).name != Path(newest).name:
-        return Judgement(
-            State.STALE, f"measured {Path(result.checkpoint).name}; now there is {newest}"
-        )
+    newest = Path(manifest.checkpoint).name if manifest and manifest.checkpoint else None
+    measured = Path(result.checkpoint).name
+    if newest and measured != newest:
+        return Judgement(State.STALE, f"measured {measured}; now there is {newest}")
     reason = f"{result.successes}/{result.episodes} successes"
     target = workspace.spec.training.target_success
     if result.success_rate < target:

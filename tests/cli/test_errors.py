@@ -26,7 +26,6 @@ USAGE = {
     "misspelt help": ("--hepl",),
     "missing argument": ("new-task",),
     "missing value": ("new-task", "peg", "--template"),
-    "too many arguments": ("status", "peg"),
     "value for a flag": ("status", "--json=1"),
 }
 
@@ -37,6 +36,12 @@ def test_usage(name: str, hilctl: Hilctl, snapshot: SnapshotAssertion) -> None:
     assert answer.code == 2
     assert answer.out == ""
     assert answer.err == snapshot
+
+
+def test_too_many_arguments(hilctl: Hilctl) -> None:
+    answer = hilctl("status", "peg")
+    assert answer.code == 2
+    assert answer.err.endswith("hint: hilctl status --help\n")
 
 
 def test_usage_as_json(hilctl: Hilctl) -> None:

@@ -1,0 +1,277 @@
+"""Each stage is judged from its files: missing, partial, ready or stale, and what mends it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hilctl.data.step import Observation, Outcome, Step
+from hilctl.data.writer import EpisodeWriter
+from hilctl.errors import DataError, MissingStageError
+from hilctl.pipeline.manifest import (
+    ClassifierManifest,
+    Evaluation,
+    RunManifest,
+    read_manifest,
+    write_manifest,
+)
+from hilctl.pipeline.stages import Stage, State, next_command, require, survey
+from hilctl.task import scaffold
+from hilctl.task.fingerprint import (
+    data_fingerprint,
+    data_identity,
+    policy_fingerprint,
+    policy_identity,
+)
+from hilctl.task.workspace import Workspace
+
+SETTINGS = {"demos": "2", "target_success": "0.9"}
+ENOUGH_FRAMES = (
+    "consecutive: 2 ",
+    "success_frames: 6\n  failure_frames: 6\n  consecutive: 2 ",
+)
+
+
+@pytest.fixture
+def space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A new task that wants 2 demonstrations and 6 frames of each kind."""
+    monkeypatch.chdir(tmp_path)
+    template = scaffold.find_template("sim-insert")
+    scaffold.create(template, Path("peg"), template.answers(SETTINGS))
+    edit(Path("peg"), *ENOUGH_FRAMES)
+    monkeypatch.chdir("peg")
+    return Workspace(Path())
+
+
+def edit(folder: Path, old: str, new: str) -> Workspace:
+    file = folder / "task.yaml"
+    text = file.read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), "utf-8")
+    return Workspace(folder)
+
+
+def record(
+    space: Workspace, folder: Path, outcome: Outcome = Outcome.SUCCESS, labels: str = ""
+) -> Path:
+    """Write an episode of one step a label: `+` success, `-` failure, `?` neither."""
+    attributes = {
+        "task_fingerprint": data_fingerprint(space.spec),
+        "task_identity": data_identity(space.spec),
+        "operator": "test",
+    }
+    kind: Any = "label" if labels else "demo"
+    with EpisodeWriter(folder, kind=kind, attributes=attributes) as writer:
+        for i, label in enumerate(labels or "??"):
+            step = Step(seen(i), np.ones(6), None, None, False, seen(i + 1), 0.0, False, False)
+            writer.on_step(step, {"+": 1, "-": 0, "?": -1}[label])
+        return writer.commit(outcome)
+
+
+def seen(i: int) -> Observation:
+    return Observation({"wrist": np.zeros((4, 4, 3), np.uint8)}, {"tcp_pose": np.zeros(7)}, i, {})
+
+
+def train_classifier(space: Workspace, **changes: Any) -> None:
+    known = {
+        "data_fingerprint": data_fingerprint(space.spec),
+        "data_identity": data_identity(space.spec),
+        "cameras": ["wrist", "side"],
+        "label_episodes": [path.name for path in sorted(space.labels.glob("episode_*"))],
+    }
+    space.classifier.mkdir(exist_ok=True)
+    manifest = ClassifierManifest(**{**known, **changes})
+    write_manifest(space.classifier / "classifier.json", manifest)
+
+
+def train(space: Workspace, run_id: str = "r1", **changes: Any) -> Path:
+    known = {
+        "status": "finished",
+        "policy_fingerprint": policy_fingerprint(space.spec),
+        "policy_identity": policy_identity(space.spec),
+        "checkpoint": "checkpoints/000100",
+    }
+    run = space.run(run_id)
+    (run / "checkpoints" / "000100").mkdir(parents=True, exist_ok=True)
+    write_manifest(run / "manifest.json", RunManifest(**{**known, **changes}))
+    return run
+
+
+def evaluate(run: Path, successes: int = 19, checkpoint: str = "checkpoints/000100") -> None:
+    rate = successes / 20
+    result = Evaluation(episodes=20, successes=successes, success_rate=rate, checkpoint=checkpoint)
+    write_manifest(run / "eval.json", result)
+
+
+def stage(space: Workspace, name: str) -> Stage:
+    return next(stage for stage in survey(space) if stage.name == name)
+
+
+def test_the_whole_way(space: Workspace) -> None:
+    def state() -> tuple[list[str], str]:
+        stages = survey(space)
+        return [one.state.value for one in stages if one.ready], next_command(space, stages)
+
+    assert state() == (["ready"], "hilctl record-demos")
+    for _ in range(2):
+        record(space, space.demos)
+    assert state() == (["ready"] * 2, "hilctl record-labels")
+    record(space, space.labels, labels="++++++??------")
+    assert state() == (["ready"] * 3, "hilctl train-classifier")
+    train_classifier(space)
+    assert state() == (["ready"] * 4, "hilctl train")
+    run = train(space)
+    assert state() == (["ready"] * 5, "hilctl eval")
+    evaluate(run)
+    assert state() == (["ready"] * 6, "hilctl eval --episodes 50")
+
+
+def test_demos_count_successes(space: Workspace) -> None:
+    record(space, space.demos)
+    record(space, space.demos, Outcome.FAILURE)
+    found = stage(space, "demos")
+    assert (found.state, found.reason) == (State.PARTIAL, "1/2 successful demonstrations")
+
+
+def test_unfinished_recordings_are_mentioned(space: Workspace) -> None:
+    record(space, space.demos)
+    (space.demos / "episode_000002.hdf5.partial").touch()
+    assert stage(space, "demos").reason == "1/2 successful demonstrations, 1 unfinished"
+
+
+def test_labels_count_frames(space: Workspace) -> None:
+    record(space, space.labels, labels="+++++---???")
+    found = stage(space, "labels")
+    assert (found.state, found.reason) == (State.PARTIAL, "5/6 success, 3/6 failure frames")
+
+
+def test_data_of_another_task_is_stale(space: Workspace) -> None:
+    record(space, space.demos)
+    found = stage(edit(space.root, "rate_hz: 10", "rate_hz: 20"), "demos")
+    assert found.state is State.STALE
+    assert found.reason == "1 of 1 episodes: control.rate_hz: 20 here, 10 there"
+    assert found.command == "mv demos demos.old && hilctl record-demos"
+
+
+@pytest.mark.parametrize("damage", [b"", b"not hdf5 at all", b"\x89HDF\r\n\x1a\n" + b"\0" * 100])
+def test_broken_episode_is_named(space: Workspace, damage: bytes) -> None:
+    record(space, space.demos)
+    (space.demos / "episode_000002.hdf5").write_bytes(damage)
+    found = stage(space, "demos")
+    assert found.state is State.PARTIAL
+    assert found.reason.startswith("episode_000002.hdf5: ")
+    broken = "demos/episode_000002.hdf5"
+    assert found.command == f"mv {broken} {broken}.broken && hilctl record-demos"
+
+
+def test_classifier_older_than_its_labels(space: Workspace) -> None:
+    train_classifier(space)
+    record(space, space.labels, labels="+-")
+    found = stage(space, "classifier")
+    assert found.state is State.STALE
+    assert found.reason == "1 of 1 label episodes are newer than it"
+
+
+def test_classifier_of_other_cameras(space: Workspace) -> None:
+    train_classifier(space, cameras=["side"])
+    found = stage(space, "classifier")
+    assert found.state is State.STALE
+    assert found.reason == "trained on side; the task file says wrist, side"
+
+
+def test_classifier_of_another_task(space: Workspace) -> None:
+    train_classifier(space)
+    found = stage(edit(space.root, "size: [128, 128]", "size: [96, 96]"), "classifier")
+    assert found.state is State.STALE
+    assert found.reason == "cameras.wrist.size: 96×96 here, 128×128 there"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"cameras": 5}', '{"data_fingerprint": "x"}'])
+def test_damaged_manifests_are_partial(space: Workspace, text: str) -> None:
+    run = train(space)
+    space.classifier.mkdir()
+    files = [
+        space.classifier / "classifier.json",
+        run / "manifest.json",
+        run / "eval.json",
+    ]
+    for file in files:
+        file.write_text(text)
+    found = {one.name: one for one in survey(space)}
+    for name, file in zip(("classifier", "policy", "evaluation"), files, strict=True):
+        assert found[name].state is State.PARTIAL
+        assert f"{file.name} is damaged" in found[name].reason
+
+
+def test_training_that_was_cut_off(space: Workspace) -> None:
+    train(space, status="running")
+    assert stage(space, "policy").reason == "r1: training was cut off"
+    with space.lock("train"):
+        assert stage(space, "policy").reason == "r1: training running"
+    train(space, status="stopped")
+    assert stage(space, "policy").state is State.PARTIAL
+
+
+def test_run_without_manifest_or_checkpoint(space: Workspace) -> None:
+    space.run("r1").mkdir(parents=True)
+    assert stage(space, "policy").reason == "r1: no manifest.json"
+    (train(space) / "checkpoints" / "000100").rmdir()
+    assert stage(space, "policy").reason == "r1: no checkpoint yet"
+
+
+def test_policy_of_another_task(space: Workspace) -> None:
+    train(space)
+    found = stage(edit(space.root, "images: [wrist, side]", "images: [side]"), "policy")
+    assert found.state is State.STALE
+    assert found.reason == 'r1: observation.images: ["side"] here, ["wrist", "side"] there'
+
+
+def test_newest_run_counts(space: Workspace) -> None:
+    evaluate(train(space, "r1"))
+    train(space, "r2", status="stopped")
+    assert stage(space, "policy").reason == "r2: training stopped"
+    assert stage(space, "evaluation").state is State.MISSING
+
+
+def test_evaluation_of_an_older_checkpoint(space: Workspace) -> None:
+    evaluate(train(space), checkpoint="checkpoints/000050")
+    found = stage(space, "evaluation")
+    assert found.state is State.STALE
+    assert found.reason == "measured 000050; now there is 000100"
+
+
+def test_poor_result_asks_for_more_training(space: Workspace) -> None:
+    for _ in range(2):
+        record(space, space.demos)
+    record(space, space.labels, labels="++++++------")
+    train_classifier(space)
+    evaluate(train(space), successes=12)
+    stages = survey(space)
+    assert stages[-1].reason == "12/20 successes, below the target of 90%"
+    assert next_command(space, stages) == "hilctl train"
+
+
+def test_require_names_what_is_missing(space: Workspace) -> None:
+    require(space, "task")
+    with pytest.raises(MissingStageError) as caught:
+        require(space, "demos", "classifier")
+    assert caught.value.message == "demos missing: 0/2 successful demonstrations"
+    assert caught.value.hint == "hilctl record-demos"
+    record(space, space.demos)
+    changed = edit(space.root, "rate_hz: 10", "rate_hz: 20")
+    with pytest.raises(DataError):
+        require(changed, "demos")
+
+
+def test_manifest_keeps_what_people_added(tmp_path: Path) -> None:
+    file = tmp_path / "eval.json"
+    assert read_manifest(Evaluation, file) is None
+    result = Evaluation.model_validate(
+        {"episodes": 1, "successes": 1, "success_rate": 1.0, "checkpoint": "c", "ci95": [0.2, 1.0]}
+    )
+    write_manifest(file, result)
+    assert read_manifest(Evaluation, file) == result
+    assert result.model_dump()["ci95"] == [0.2, 1.0]
