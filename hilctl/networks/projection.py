@@ -79,7 +79,8 @@ def fit_projection(features: NDArray[Any], channels: int = 8) -> Projection:
         raise ValueError(f"cannot take {channels} components of features {features.shape}")
     points = features.reshape(-1, width).astype(np.float64)
     mean = points.mean(axis=0)
-    variances, directions = np.linalg.eigh(np.cov(points - mean, rowvar=False, bias=True))
+    points -= mean
+    variances, directions = np.linalg.eigh(points.T @ points / len(points))
     variances, directions = variances[::-1][:channels], directions[:, ::-1][:, :channels]
     peaks = directions[np.abs(directions).argmax(axis=0), np.arange(channels)]
     floor = max(VARIANCE_FLOOR * float(variances[0]), VARIANCE_FLOOR)

@@ -1,0 +1,198 @@
+"""RLPD: soft actor-critic with half of each batch from demonstrations (Ball et al. 2023).
+
+With HIL-SERL's choices (arXiv 2410.21845): LayerNorm critic ensemble, no entropy in the backup,
+adaptive temperature, the observation heads trained by the critic alone, bootstrapping through
+truncation. The actor follows the mean of the critics, the target takes their minimum.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, ClassVar, Self
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+from pydantic import Field
+
+from hilctl.agents.base import Agent, AgentOptions, Metrics, Observation
+from hilctl.data.batch import Batch
+from hilctl.networks.augment import random_shift
+from hilctl.networks.distributions import sample_with_log_prob
+from hilctl.networks.heads import Actor, ObservationHead, critic_ensemble
+from hilctl.networks.perception import STATE
+
+Params = Any
+
+
+class RLPDOptions(AgentOptions):
+    """Settings of soft actor-critic."""
+
+    discount: float = Field(default=0.97, gt=0, lt=1)
+    target_rate: float = Field(default=0.005, gt=0, le=1)
+    initial_temperature: float = Field(default=0.01, gt=0)
+    initial_log_std: float = Field(default=-1.5, ge=-10, le=1)
+    critics: int = Field(default=2, ge=1, le=16)
+    critic_updates_per_actor: int = Field(default=2, ge=1, le=32)
+
+
+class RLPD(flax.struct.PyTreeNode, Agent):
+    """Networks, targets, optimiser states and random key of one learner."""
+
+    OptionsType: ClassVar[type[AgentOptions]] = RLPDOptions
+
+    key: jax.Array
+    critic: Params  # {"head": ..., "ensemble": ...}
+    target_critic: Params
+    actor: Params
+    log_temperature: jax.Array
+    critic_optimiser: optax.OptState
+    actor_optimiser: optax.OptState
+    temperature_optimiser: optax.OptState
+    options: RLPDOptions = flax.struct.field(pytree_node=False)
+    cameras: tuple[str, ...] = flax.struct.field(pytree_node=False)
+    action_dim: int = flax.struct.field(pytree_node=False)
+
+    @classmethod
+    def create(
+        cls, key: jax.Array, observation: Observation, action_dim: int, options: RLPDOptions
+    ) -> Self:
+        """Return an untrained agent."""
+        cameras = tuple(name for name in observation if name != STATE)
+        key, head_key, critic_key, actor_key = jax.random.split(key, 4)
+        action = jnp.zeros(action_dim)
+        head = ObservationHead(cameras)
+        head_params = head.init(head_key, observation)
+        embedding = head.apply(head_params, observation)
+        ensemble = critic_ensemble(options.critics).init(critic_key, embedding, action)
+        critic = {"head": head_params, "ensemble": ensemble}
+        actor = Actor(action_dim, options.initial_log_std).init(actor_key, embedding)
+        log_temperature = jnp.log(jnp.asarray(options.initial_temperature))
+        adam = optax.adam(options.learning_rate)
+        return cls(
+            key=key,
+            critic=critic,
+            target_critic=jax.tree.map(jnp.copy, critic),  # `update` donates both
+            actor=actor,
+            log_temperature=log_temperature,
+            critic_optimiser=adam.init(critic),
+            actor_optimiser=adam.init(actor),
+            temperature_optimiser=adam.init(log_temperature),
+            options=options,
+            cameras=cameras,
+            action_dim=action_dim,
+        )
+
+    @partial(jax.jit, static_argnames="greedy")
+    def act(self, observation: Observation, key: jax.Array, *, greedy: bool) -> jax.Array:
+        """Return the (A,) action for one observation: the mode, or a sample."""
+        mean, log_std = self._gaussian(self.actor, self._embed(self.critic, observation))
+        if greedy:
+            return jnp.tanh(mean)
+        return sample_with_log_prob(key, mean, log_std)[0]
+
+    @partial(jax.jit, donate_argnums=0)
+    def update(self, batches: Batch) -> tuple[Self, Metrics]:
+        """Learn from (k · critic_updates_per_actor, n) transitions in one compiled call."""
+        per_actor = self.options.critic_updates_per_actor
+        grouped = jax.tree.map(lambda x: x.reshape(-1, per_actor, *x.shape[1:]), batches)
+
+        def one_actor_update(agent: Self, group: Batch) -> tuple[Self, Metrics]:
+            agent, critic_metrics = jax.lax.scan(type(self)._critic_update, agent, group)
+            last = jax.tree.map(lambda x: x[-1], group)
+            agent, actor_metrics = agent._actor_update(last)
+            return agent, jax.tree.map(jnp.mean, critic_metrics) | actor_metrics
+
+        agent, metrics = jax.lax.scan(one_actor_update, self, grouped)
+        return agent, jax.tree.map(jnp.mean, metrics)
+
+    def _critic_update(self, batch: Batch) -> tuple[Self, Metrics]:
+        key, shift_key, next_shift_key, action_key = jax.random.split(self.key, 4)
+        observations = self._augment(shift_key, batch.observations)
+        next_observations = self._augment(next_shift_key, batch.next_observations)
+        target = self._target(action_key, next_observations, batch)
+
+        def loss(critic: Params) -> tuple[jax.Array, Metrics]:
+            q = self._q(critic, self._embed(critic, observations), batch.actions)
+            error = q - target
+            value = jnp.square(error).mean()
+            return value, {"critic_loss": value, "q": q.mean(), "target_q": target.mean()}
+
+        gradients, metrics = jax.grad(loss, has_aux=True)(self.critic)
+        critic, optimiser = self._adam(gradients, self.critic_optimiser, self.critic)
+        target_critic = optax.incremental_update(
+            critic, self.target_critic, self.options.target_rate
+        )
+        agent = self.replace(
+            key=key, critic=critic, target_critic=target_critic, critic_optimiser=optimiser
+        )
+        return agent, metrics
+
+    def _target(self, key: jax.Array, next_observations: Observation, batch: Batch) -> jax.Array:
+        """Return r + γ · mask · min_i Q̄_i(s', a'), a' ~ π(s'), without an entropy term."""
+        embedding = self._embed(self.critic, next_observations)
+        mean, log_std = self._gaussian(self.actor, embedding)
+        next_actions, _ = sample_with_log_prob(key, mean, log_std)
+        target_embedding = self._embed(self.target_critic, next_observations)
+        next_q = self._q(self.target_critic, target_embedding, next_actions).min(axis=0)
+        return batch.rewards + self.options.discount * batch.masks * next_q
+
+    def _actor_update(self, batch: Batch) -> tuple[Self, Metrics]:
+        key, shift_key, action_key = jax.random.split(self.key, 3)
+        observations = self._augment(shift_key, batch.observations)
+        embedding = jax.lax.stop_gradient(self._embed(self.critic, observations))
+        temperature = jnp.exp(self.log_temperature)
+
+        def loss(actor: Params) -> tuple[jax.Array, tuple[jax.Array, Metrics]]:
+            mean, log_std = self._gaussian(actor, embedding)
+            actions, log_prob = sample_with_log_prob(action_key, mean, log_std)
+            q = self._q(self.critic, embedding, actions).mean(axis=0)
+            value = (temperature * log_prob - q).mean()
+            entropy = -log_prob.mean()
+            return value, (entropy, {"actor_loss": value, "entropy": entropy})
+
+        gradients, (entropy, metrics) = jax.grad(loss, has_aux=True)(self.actor)
+        actor, actor_optimiser = self._adam(gradients, self.actor_optimiser, self.actor)
+        # dual descent on E[entropy] ≥ −A/2
+        surplus = jax.lax.stop_gradient(entropy) + self.action_dim / 2
+        gradient = jax.grad(lambda log_t: jnp.exp(log_t) * surplus)(self.log_temperature)
+        log_temperature, temperature_optimiser = self._adam(
+            gradient, self.temperature_optimiser, self.log_temperature
+        )
+        agent = self.replace(
+            key=key,
+            actor=actor,
+            actor_optimiser=actor_optimiser,
+            log_temperature=log_temperature,
+            temperature_optimiser=temperature_optimiser,
+        )
+        return agent, metrics | {"temperature": temperature}
+
+    def _adam(
+        self, gradients: Params, state: optax.OptState, params: Params
+    ) -> tuple[Params, optax.OptState]:
+        updates, state = optax.adam(self.options.learning_rate).update(gradients, state, params)
+        return optax.apply_updates(params, updates), state
+
+    def _augment(self, key: jax.Array, observations: Observation) -> Observation:
+        reach = self.options.shift_cells
+        if reach == 0:
+            return observations
+        keys = jax.random.split(key, len(self.cameras))
+        shifted = {
+            camera: random_shift(k, observations[camera], reach)
+            for k, camera in zip(keys, self.cameras, strict=True)
+        }
+        return {**observations, **shifted}
+
+    def _embed(self, critic: Params, observation: Observation) -> jax.Array:
+        return ObservationHead(self.cameras).apply(critic["head"], observation)
+
+    def _q(self, critic: Params, embedding: jax.Array, actions: jax.Array) -> jax.Array:
+        return critic_ensemble(self.options.critics).apply(
+            critic["ensemble"], embedding, actions
+        )
+
+    def _gaussian(self, actor: Params, embedding: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return Actor(self.action_dim, self.options.initial_log_std).apply(actor, embedding)

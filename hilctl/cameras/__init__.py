@@ -1,0 +1,9 @@
+"""Camera drivers."""
+
+from __future__ import annotations
+
+from hilctl.cameras.base import Camera
+from hilctl.registry import Registry
+
+BUILTIN = {"sim": "hilctl.cameras.sim:SimCamera"}
+CAMERAS: Registry[Camera] = Registry("camera", BUILTIN)

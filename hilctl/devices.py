@@ -1,0 +1,92 @@
+"""What every robot, camera and teleoperation driver has in common."""
+
+from __future__ import annotations
+
+import zlib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from hilctl.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    from hilctl.sim.world import SimWorld
+
+
+class Options(BaseModel):
+    """Base of a driver's settings: unknown keys are errors, values are immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of `hilctl doctor` about a device."""
+
+    ok: bool
+    subject: str
+    detail: str
+    hint: str | None = None
+
+
+class Rig:
+    """Share what the devices of one set-up have in common: clock, seed and simulated world.
+
+    Args:
+        seed: root of every random number drawn by simulated devices.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+        self.clock: Clock = SystemClock()
+        self._world: SimWorld | None = None
+
+    def generator(self, purpose: str) -> np.random.Generator:
+        """Return the random generator for one purpose; purposes are independent of each other."""
+        return np.random.default_rng([self.seed, zlib.crc32(purpose.encode())])
+
+    @property
+    def world(self) -> SimWorld | None:
+        """The simulated world, once a simulated robot has been built."""
+        return self._world
+
+    def attach_world(self, world: SimWorld) -> None:
+        """Make `world` the one that simulated devices share, and its clock the rig's clock."""
+        self._world = world
+        self.clock = world.clock
+
+
+class Device(ABC):
+    """A driver: validated options, opened and closed once, usable as a context manager.
+
+    Vendor libraries are imported in `open()`, never when the module is imported.
+    """
+
+    OptionsType: ClassVar[type[Options]] = Options
+
+    def __init__(self, options: Options, rig: Rig) -> None:
+        self.options = options
+        self.rig = rig
+
+    @classmethod
+    def probe(cls, options: Options) -> list[Finding]:
+        """Report on the device without moving or opening anything that moves."""
+        return []
+
+    @abstractmethod
+    def open(self) -> None:
+        """Connect; raise `DeviceError` when that fails."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Disconnect; idempotent, never raises."""
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

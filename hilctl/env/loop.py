@@ -1,0 +1,188 @@
+"""The one loop: teleoperation, recording, training and evaluation all run episodes through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from hilctl.data.step import EpisodeSummary, Observation, Outcome, Step
+from hilctl.env.robot_env import Obs
+from hilctl.teleop.base import Event, Role, Teleop
+
+Array = NDArray[np.float64]
+
+
+class Policy(Protocol):
+    """Choose actions."""
+
+    def begin_episode(self, first: Observation) -> None:
+        """Learn where the episode starts."""
+        ...
+
+    def act(self, observation: Observation) -> Array | None:
+        """Return a (6,) action in [-1, 1], or None to have no opinion."""
+        ...
+
+
+class HandsOff:
+    """The policy that leaves everything to the operator."""
+
+    def begin_episode(self, first: Observation) -> None:
+        """Do nothing."""
+
+    def act(self, observation: Observation) -> Array | None:
+        """Return None."""
+        return None
+
+
+class Subscriber(Protocol):
+    """Be told of everything that happens; the last step comes after the operator's verdict."""
+
+    def on_episode_start(self) -> None:
+        """Prepare for an episode."""
+        ...
+
+    def on_step(self, step: Step) -> None:
+        """Take one step."""
+        ...
+
+    def on_episode_end(self, summary: EpisodeSummary) -> None:
+        """Take how it ended."""
+        ...
+
+
+@dataclass
+class EpisodeLoop:
+    """Run episodes of `policy` in `env` under an operator's eyes.
+
+    Attributes:
+        env: the wrapped environment; `Takeover` is outermost.
+        policy: proposes actions.
+        teleop: the operator, asked for a verdict at the end of each episode.
+        role: what the operator is asked to do.
+        subscribers: told of every step, in this order.
+        stop: asked once a step; True ends the episode as aborted.
+        claims_end_episode: an operator's SUCCESS ends the episode with reward 1.
+    """
+
+    env: gymnasium.Env[Obs, Array]
+    policy: Policy
+    teleop: Teleop
+    role: Role
+    subscribers: Sequence[Subscriber] = ()
+    stop: Callable[[], bool] = lambda: False
+    claims_end_episode: bool = True
+
+    def run_episode(self) -> EpisodeSummary:
+        """Run one episode to its end; the robot is stopped however it ends."""
+        robot = self.env.unwrapped.robot  # type: ignore[attr-defined]
+        try:
+            return self._run()
+        finally:
+            robot.stop()
+
+    def _run(self) -> EpisodeSummary:
+        for subscriber in self.subscribers:
+            subscriber.on_episode_start()
+        self.teleop.begin_episode(self.role)
+        obs, info = self.env.reset()
+        observation = to_observation(obs, info)
+        start_ns = observation.stamp_ns
+        self.policy.begin_episode(observation)
+        steps, interventions = 0, 0
+        while True:
+            step, info = self._step(observation)
+            steps += 1
+            interventions += step.intervened
+            stopped = self.stop()
+            if step.terminated or step.truncated or stopped:
+                break
+            self._publish(step)
+            observation = step.next_observation
+        duration_s = (step.next_observation.stamp_ns - start_ns) * 1e-9
+        judged = step.terminated and Event.SUCCESS not in step.events
+        success = self._verdict(step, stopped)
+        summary = EpisodeSummary(
+            outcome=outcome_of(step, success, stopped),
+            steps=steps,
+            duration_s=duration_s,
+            intervention_steps=interventions,
+            judged_success=judged,
+            true_success=info.get("true_success"),
+            vetoed=judged and not success,
+            claimed=success and not judged,
+            discarded=Event.DISCARD in step.events,
+            quit_requested=Event.QUIT in step.events,
+        )
+        self._publish(with_verdict(step, success))
+        self.teleop.end_episode(success=success, intervened=interventions > 0)
+        for subscriber in self.subscribers:
+            subscriber.on_episode_end(summary)
+        return summary
+
+    def _step(self, observation: Observation) -> tuple[Step, Mapping[str, Any]]:
+        proposal = self.policy.act(observation)
+        wanted = np.zeros(6) if proposal is None else proposal
+        obs, reward, terminated, truncated, info = self.env.step(wanted)
+        events = info.get("events", ())
+        if self.claims_end_episode and Event.SUCCESS in events and not terminated:
+            reward, terminated, truncated = 1.0, True, False
+        step = Step(
+            observation=observation,
+            executed_action=info["executed_action"],
+            policy_action=proposal,
+            human_action=info.get("human_action"),
+            intervened=bool(info.get("intervened", False)),
+            next_observation=to_observation(obs, info),
+            reward=float(reward),
+            terminated=terminated,
+            truncated=truncated,
+            probability=info.get("probability", float("nan")),
+            events=events,
+        )
+        return step, info
+
+    def _verdict(self, step: Step, stopped: bool) -> bool:
+        if stopped or Event.DISCARD in step.events or not self.claims_end_episode:
+            return step.terminated
+        if Event.SUCCESS in step.events:
+            return True
+        return self.teleop.review(claimed=step.terminated)
+
+    def _publish(self, step: Step) -> None:
+        for subscriber in self.subscribers:
+            subscriber.on_step(step)
+
+
+def to_observation(obs: Obs, info: Mapping[str, Any]) -> Observation:
+    """Return the typed observation of an environment's answer."""
+    return Observation(
+        images=obs["images"],
+        state=obs["state"],
+        features=obs.get("features", {}),
+        stamp_ns=info["stamp_ns"],
+        frame_stamps_ns=info["frame_stamps_ns"],
+    )
+
+
+def outcome_of(step: Step, success: bool, stopped: bool) -> Outcome:
+    """Return how an episode counts."""
+    if success:
+        return Outcome.SUCCESS
+    if stopped or Event.DISCARD in step.events:
+        return Outcome.ABORTED
+    return Outcome.FAILURE
+
+
+def with_verdict(step: Step, success: bool) -> Step:
+    """Return an episode's last step with the reward the operator lets stand.
+
+    An unsuccessful end is a truncation: its value goes on: storing it as terminal
+    would teach that running out of time costs nothing more.
+    """
+    return replace(step, reward=float(success), terminated=success, truncated=not success)

@@ -1,0 +1,71 @@
+"""Build a task's devices and environment: the one list of wrappers, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from hilctl.cameras import CAMERAS
+from hilctl.devices import Rig
+from hilctl.env.robot_env import Obs, RobotEnv
+from hilctl.env.wrappers import EncodeFrames, EncodeImages, JudgeReward, Takeover
+from hilctl.rewards.base import Reward
+from hilctl.robots import ROBOTS
+from hilctl.task.spec import TaskSpec
+from hilctl.teleop import TELEOPS
+from hilctl.teleop.base import Teleop
+
+
+@dataclass(frozen=True)
+class Station:
+    """Everything that is open while a command runs."""
+
+    rig: Rig
+    env: gymnasium.Env[Obs, NDArray[np.float64]]
+    teleop: Teleop
+
+
+@contextmanager
+def open_station(
+    spec: TaskSpec,
+    *,
+    seed: int = 0,
+    encode: EncodeImages | None = None,
+    reward: Reward | None = None,
+) -> Iterator[Station]:
+    """Open robot, cameras and teleop of a task, and close them whatever happens.
+
+    Args:
+        seed: root of every random number the simulated devices and resets draw.
+        encode: adds features to observations.
+        reward: ends episodes; needs `encode`.
+
+    Raises:
+        DeviceError: a device cannot be opened.
+    """
+    rig = Rig(seed)
+    with ExitStack() as stack:
+        robot = ROBOTS.get(spec.robot.type)(spec.robot.options, rig)
+        stack.enter_context(robot)
+        stack.callback(robot.stop)
+        cameras = {}
+        for name, camera in spec.cameras.items():
+            device = CAMERAS.get(camera.type)(camera.options, rig)
+            cameras[name] = stack.enter_context(device)
+        teleop = TELEOPS.get(spec.teleop.type)(spec.teleop.options, rig)
+        scale = [spec.control.translation_m, spec.control.rotation_rad]
+        teleop.action_scale = np.repeat(scale, 3)
+        stack.enter_context(teleop)
+        env: gymnasium.Env[Obs, NDArray[np.float64]] = RobotEnv(
+            spec, robot, cameras, rig.generator("reset")
+        )
+        if encode is not None:
+            env = EncodeFrames(env, encode)
+        if reward is not None:
+            env = JudgeReward(env, reward)
+        yield Station(rig, Takeover(env, teleop), teleop)

@@ -1,0 +1,136 @@
+"""A robot, its cameras and a task as a Gymnasium environment, real and simulated alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from hilctl import geometry
+from hilctl.cameras.base import Camera
+from hilctl.env.safety import ActionLimiter, reset_pose
+from hilctl.robots.base import Command, Robot, RobotState
+from hilctl.task.spec import CameraSpec, TaskSpec
+
+Array = NDArray[np.float64]
+Obs = dict[str, dict[str, NDArray[Any]]]
+
+MAX_FRAME_AGE_S = 0.2
+RESET_SPEED = 0.5
+
+
+class RobotEnv(gymnasium.Env[Obs, Array]):
+    """Run episodes of a task at its control rate, on the robot's clock.
+
+    Observations are `{"images": {camera: (H, W, 3) uint8}, "state": {name: float array}}`, absolute,
+    in the base frame. Actions are (6,) in [-1, 1]: displacement of the tcp in its own frame.
+    `info` carries `executed_action`, `stamp_ns`, `frame_stamps_ns`, `late_s` and, where the robot
+    knows it, `true_success`. This environment never terminates by itself: rewards are wrappers.
+    """
+
+    def __init__(
+        self, spec: TaskSpec, robot: Robot, cameras: dict[str, Camera], rng: np.random.Generator
+    ) -> None:
+        self.spec = spec
+        self.robot = robot
+        self.cameras = cameras
+        self.clock = robot.rig.clock
+        self._rng = rng
+        self._limiter = ActionLimiter(spec.control, spec.reset)
+        self._period_ns = round(1e9 / spec.control.rate_hz)
+        self._max_steps = max(1, round(spec.control.max_episode_s * spec.control.rate_hz))
+        self._steps = 0
+        self._next_tick_ns = 0
+        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (6,), np.float64)
+        self.observation_space = self._space()
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Obs, dict[str, Any]]:
+        """Put the scene back and move to a randomised start."""
+        super().reset(seed=seed)
+        if seed is not None:
+            self._rng = np.random.default_rng(seed)
+        self.robot.stop()
+        self.robot.reset_scene()
+        self.robot.move_to(self._draw_start(), speed=RESET_SPEED)
+        self._steps = 0
+        self._next_tick_ns = self.clock.now_ns()
+        return self._observe()
+
+    def step(self, action: Array) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
+        """Send one action, wait for the end of the control period, and look."""
+        here = self.robot.state().tcp_pose
+        target, executed = self._limiter.limit(here, np.asarray(action, dtype=float))
+        self.robot.servo(Command(target))
+        self._next_tick_ns += self._period_ns
+        self.clock.sleep_until(self._next_tick_ns)
+        late_s = (self.clock.now_ns() - self._next_tick_ns) * 1e-9
+        self._steps += 1
+        obs, info = self._observe()
+        info |= {"executed_action": executed, "late_s": late_s}
+        return obs, 0.0, False, self._steps >= self._max_steps, info
+
+    def close(self) -> None:
+        """Stop the robot first, then close every device."""
+        self.robot.stop()
+        for camera in self.cameras.values():
+            camera.close()
+        self.robot.close()
+
+    def _draw_start(self) -> Array:
+        reset = self.spec.reset
+        xy, z = reset.random_xy_m, reset.random_z_m
+        start = reset_pose(reset)
+        start[:3] += self._rng.uniform(-1, 1, 3) * [xy, xy, z]
+        yaw = geometry.quat_from_rotvec([0, 0, self._rng.uniform(-1, 1) * reset.random_yaw_rad])
+        return geometry.pose(start[:3], geometry.quat_multiply(yaw, start[3:]))
+
+    def _observe(self) -> tuple[Obs, dict[str, Any]]:
+        state = self.robot.state()
+        images, stamps = {}, {}
+        for name, camera in self.cameras.items():
+            frame = camera.latest(max_age_s=MAX_FRAME_AGE_S)
+            images[name] = crop_and_resize(frame.image, self.spec.cameras[name])
+            stamps[name] = frame.stamp_ns
+        obs = {"images": images, "state": state_arrays(state)}
+        info = {
+            "stamp_ns": state.stamp_ns,
+            "frame_stamps_ns": stamps,
+            "true_success": self.robot.true_success(),
+        }
+        return obs, info
+
+    def _space(self) -> gymnasium.spaces.Dict:
+        spaces = gymnasium.spaces
+        images = {
+            name: spaces.Box(0, 255, (camera.size[1], camera.size[0], 3), np.uint8)
+            for name, camera in self.spec.cameras.items()
+        }
+        sizes = {name: array.shape for name, array in state_arrays(self.robot.state()).items()}
+        state = {n: spaces.Box(-np.inf, np.inf, shape, np.float64) for n, shape in sizes.items()}
+        return spaces.Dict({"images": spaces.Dict(images), "state": spaces.Dict(state)})
+
+
+def state_arrays(state: RobotState) -> dict[str, Array]:
+    """Return the measured quantities by name, as stored and learnt from."""
+    return {
+        "tcp_pose": state.tcp_pose,
+        "tcp_velocity": state.tcp_velocity,
+        "tcp_wrench": state.tcp_wrench,
+        "q": state.q,
+        "gripper": np.array([state.gripper]),
+    }
+
+
+def crop_and_resize(image: NDArray[np.uint8], spec: CameraSpec) -> NDArray[np.uint8]:
+    """Return the (H, W, 3) picture the task asks for: its crop of the raw frame, at its size."""
+    if spec.crop is not None:
+        x, y, width, height = spec.crop
+        image = image[y : y + height, x : x + width]
+    if (image.shape[1], image.shape[0]) == spec.size:
+        return image
+    return np.asarray(cv2.resize(image, spec.size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

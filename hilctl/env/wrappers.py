@@ -1,0 +1,85 @@
+"""What stands between the bare environment and the loop: encoder, reward, the human's hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from hilctl.env.robot_env import Obs
+from hilctl.rewards.base import Reward
+from hilctl.teleop.base import Event, Teleop
+
+Array = NDArray[np.float64]
+EncodeImages = Callable[[NDArray[np.uint8]], NDArray[np.float16]]
+
+
+class EncodeFrames(gymnasium.Wrapper[Obs, Array, Obs, Array]):
+    """Add `obs["features"]`: each camera's frame through the frozen encoder, once."""
+
+    def __init__(self, env: gymnasium.Env[Obs, Array], encode: EncodeImages) -> None:
+        super().__init__(env)
+        self._encode = encode
+
+    def reset(self, **kwargs: Any) -> tuple[Obs, dict[str, Any]]:
+        """Reset and encode the first frames."""
+        obs, info = self.env.reset(**kwargs)
+        return self._with_features(obs), info
+
+    def step(self, action: Array) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
+        """Step and encode the new frames."""
+        obs, reward, terminated, truncated, info = self.env.step(action)
+        return self._with_features(obs), float(reward), terminated, truncated, info
+
+    def _with_features(self, obs: Obs) -> Obs:
+        names = list(obs["images"])
+        features = self._encode(np.stack([obs["images"][name] for name in names]))
+        return {**obs, "features": dict(zip(names, features, strict=True))}
+
+
+class JudgeReward(gymnasium.Wrapper[Obs, Array, Obs, Array]):
+    """End the episode with reward 1 when the reward model says that the task is done."""
+
+    def __init__(self, env: gymnasium.Env[Obs, Array], reward: Reward) -> None:
+        super().__init__(env)
+        self.reward_model = reward
+
+    def reset(self, **kwargs: Any) -> tuple[Obs, dict[str, Any]]:
+        """Reset the environment and what the reward remembers."""
+        self.reward_model.reset()
+        return self.env.reset(**kwargs)
+
+    def step(self, action: Array) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
+        """Step and judge."""
+        obs, _, _, truncated, info = self.env.step(action)
+        judgement = self.reward_model.judge(obs["features"])
+        info["probability"] = judgement.probability
+        done = judgement.success
+        return obs, float(done), done, truncated and not done, info
+
+
+class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
+    """Let the human's hand replace the policy's action, step by step.
+
+    A hand on the device is in charge; `info` tells `human_action` (or None), `intervened` and the
+    operator's `events`.
+    """
+
+    def __init__(self, env: gymnasium.Env[Obs, Array], teleop: Teleop) -> None:
+        super().__init__(env)
+        self.teleop = teleop
+
+    def step(self, action: Array) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
+        """Step with the human's action where there is one."""
+        hand = self.teleop.poll()
+        chosen = np.clip(hand.twist, -1.0, 1.0) if hand.engaged else action
+        obs, reward, terminated, truncated, info = self.env.step(chosen)
+        info["intervened"] = hand.engaged
+        info["human_action"] = hand.twist if hand.engaged else None
+        info["events"] = hand.events
+        if Event.DISCARD in hand.events:
+            truncated = True
+        return obs, float(reward), terminated, truncated and not terminated, info

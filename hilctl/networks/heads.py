@@ -1,0 +1,110 @@
+"""The trainable networks: camera and state heads, critic ensemble, tanh-Gaussian actor.
+
+Sizes follow the HIL-SERL reference settings (arXiv 2410.21845): hidden layers of 256 with LayerNorm
+and tanh, a state head of 64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from hilctl.networks.perception import STATE
+
+LOG_STD_MIN, LOG_STD_MAX = -11.5, 1.6  # std in [1e-5, 5]
+
+
+def normalised_tanh(x: jax.Array) -> jax.Array:
+    """Apply LayerNorm, then tanh."""
+    return jnp.tanh(nn.LayerNorm()(x))
+
+
+class ObservationHead(nn.Module):
+    """Embed every camera and the state, side by side.
+
+    Attributes:
+        cameras: in the order of concatenation.
+        camera_width: size of one camera's embedding.
+        state_width: size of the state's embedding.
+    """
+
+    cameras: tuple[str, ...]
+    camera_width: int = 128
+    state_width: int = 64
+
+    @nn.compact
+    def __call__(self, observation: Mapping[str, jax.Array]) -> jax.Array:
+        """Embed camera → (..., rows, columns, K) and "state" → (..., S)."""
+        parts = []
+        for camera in self.cameras:
+            maps = observation[camera].astype(jnp.float32)
+            flat = maps.reshape(*maps.shape[:-3], -1)
+            embedded = nn.Dense(self.camera_width, name=f"camera_{camera}")(flat)
+            parts.append(normalised_tanh(embedded))
+        state = nn.Dense(self.state_width, name="state")(observation[STATE])
+        return jnp.concatenate([*parts, normalised_tanh(state)], axis=-1)
+
+
+class MLP(nn.Module):
+    """Dense layers, each with LayerNorm and tanh."""
+
+    widths: tuple[int, ...] = (256, 256)
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Map (..., I) to (..., widths[-1])."""
+        for width in self.widths:
+            x = normalised_tanh(nn.Dense(width)(x))
+        return x
+
+
+class Critic(nn.Module):
+    """Q of an embedding and an action."""
+
+    @nn.compact
+    def __call__(self, embedding: jax.Array, action: jax.Array) -> jax.Array:
+        """Return (...) values."""
+        x = MLP()(jnp.concatenate([embedding, action], axis=-1))
+        return nn.Dense(1)(x)[..., 0]
+
+
+def critic_ensemble(size: int) -> nn.Module:
+    """Return `size` independent critics evaluated at once: output (size, ...)."""
+    ensemble = nn.vmap(
+        Critic,
+        variable_axes={"params": 0},
+        split_rngs={"params": True},
+        in_axes=None,
+        out_axes=0,
+        axis_size=size,
+    )
+    module: nn.Module = ensemble()
+    return module
+
+
+class Actor(nn.Module):
+    """Mean and log standard deviation of a Gaussian that tanh squashes into [-1, 1].
+
+    Attributes:
+        action_dim: A.
+        initial_log_std: bias the standard deviation starts from.
+    """
+
+    action_dim: int
+    initial_log_std: float = -1.5
+
+    @nn.compact
+    def __call__(self, embedding: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Return (..., A) mean and (..., A) log std, before squashing."""
+        x = MLP()(embedding)
+        mean = nn.Dense(self.action_dim, name="mean")(x)
+        log_std = nn.Dense(
+            self.action_dim,
+            name="log_std",
+            kernel_init=nn.initializers.zeros_init(),
+            bias_init=nn.initializers.constant(self.initial_log_std),
+        )(x)
+        return mean, jnp.clip(log_std, LOG_STD_MIN, LOG_STD_MAX)

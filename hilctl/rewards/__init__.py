@@ -1,0 +1,9 @@
+"""Rewards: what tells the policy that the task is done."""
+
+from __future__ import annotations
+
+from hilctl.registry import Registry
+from hilctl.rewards.base import Reward
+
+BUILTIN = {"classifier": "hilctl.rewards.classifier:ClassifierReward"}
+REWARDS: Registry[Reward] = Registry("reward", BUILTIN)

@@ -1,0 +1,66 @@
+"""The reward of HIL-SERL: a classifier of camera frames that says when the task is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from hilctl.devices import Options
+from hilctl.rewards.base import Judgement, Reward
+from hilctl.rewards.model import SuccessModel
+
+
+class ClassifierOptions(Options):
+    """Settings of the `classifier` reward."""
+
+    cameras: list[str] = Field(min_length=1, description="whose frames are judged")
+    max_false_positive_rate: float = Field(
+        default=0.005, gt=0, lt=0.5, description="largest share of failure frames taken for success"
+    )
+    consecutive: int = Field(
+        default=2, ge=1, le=20, description="frames in a row that must look like success"
+    )
+    success_frames: int = Field(default=200, ge=10, description="success frames to record")
+    failure_frames: int = Field(default=1000, ge=10, description="failure frames to record")
+    encoder: str = Field(default="efficientnet-lite0", description="frozen image encoder")
+    weights: Path | None = Field(default=None, description="file with the encoder's weights")
+
+
+class ClassifierReward(Reward):
+    """Call the task done when enough frames in a row look like success.
+
+    Args:
+        model: judges single frames; may be replaced by a newer version at any time.
+        consecutive: frames in a row.
+    """
+
+    OptionsType: ClassVar[type[Options]] = ClassifierOptions
+
+    def __init__(self, model: SuccessModel, consecutive: int) -> None:
+        self.model = model
+        self.consecutive = consecutive
+        self._in_a_row = 0
+
+    def reset(self) -> None:
+        """Forget what was seen: a new episode starts."""
+        self._in_a_row = 0
+
+    def judge(self, features: Mapping[str, NDArray[np.float16]]) -> Judgement:
+        """Judge the newest observation.
+
+        Args:
+            features: camera → (rows, columns, channels) encoder features of its frame.
+
+        Raises:
+            DataError: a camera is missing, or the features come from another encoder.
+        """
+        model = self.model
+        frame = model.reduce({camera: array[None] for camera, array in features.items()})
+        probability = float(model.probability(frame)[0])
+        self._in_a_row = self._in_a_row + 1 if probability >= model.threshold else 0
+        return Judgement(self._in_a_row >= self.consecutive, probability)

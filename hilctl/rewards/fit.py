@@ -1,0 +1,150 @@
+"""Fit a classifier to labelled frames and choose its threshold on episodes it has not seen.
+
+The episodes are dealt into four folds and each of four heads learns from the other three, so every
+frame is judged once by a head that has never seen its episode (cross-validation; Stone 1974).
+Threshold and figures come from those judgements. In use the least convinced of the four heads
+counts, which is stricter than the single head that was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilctl.errors import DataError
+from hilctl.networks.projection import fit_projection
+from hilctl.rewards.frames import ALL_HEADS, LabelledFrames, Memory, assign_folds, distances
+from hilctl.rewards.metrics import Metrics, choose_threshold, measure
+from hilctl.rewards.model import SuccessModel, held_out_probability, reduce
+from hilctl.rewards.training import initial_heads, train_heads
+
+HEADS = 4
+STEPS = 300
+REFIT_STEPS = 60
+CHANNELS = 8
+REACH_MARGIN = 1.2
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a classifier was made from.
+
+    Attributes:
+        data_identity: of the task whose frames it has seen (`task.fingerprint.data_identity`).
+        encoder: type name of the encoder of its features.
+        encoder_fingerprint: of that encoder's architecture and weights.
+        label_episodes: file names of the labelled episodes.
+    """
+
+    data_identity: dict[str, Any]
+    encoder: str
+    encoder_fingerprint: str
+    label_episodes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FittedClassifier:
+    """A classifier with all it was made from, so that it can be saved, checked and re-fitted.
+
+    Attributes:
+        model: judges frames.
+        memory: what its heads learnt from.
+        source: data and encoder that it belongs to.
+        metrics: on held-out episodes, at the first fit; re-fits do not change them.
+        max_false_positive_rate: what the threshold was chosen for, per frame.
+        consecutive: frames in a row that make a success.
+        version: 1 after the first fit, counts up with each re-fit.
+        history: one entry for each re-fit: version, reason, frames added, milliseconds.
+    """
+
+    model: SuccessModel
+    memory: Memory
+    source: Source
+    metrics: Metrics
+    max_false_positive_rate: float
+    consecutive: int
+    version: int = 1
+    history: tuple[dict[str, Any], ...] = ()
+
+
+def fit_classifier(
+    data: LabelledFrames,
+    source: Source,
+    *,
+    cameras: Sequence[str],
+    max_false_positive_rate: float,
+    consecutive: int,
+    seed: int = 0,
+) -> tuple[FittedClassifier, NDArray[np.float64]]:
+    """Fit the classifier of a task.
+
+    Args:
+        data: frames of at least two episodes with success and two with failure.
+        source: where they come from.
+        cameras: whose frames to use.
+        max_false_positive_rate: largest share of held-out failure frames over the threshold.
+        consecutive: frames in a row that make a success; comes on top of the threshold.
+        seed: of folds, first weights and batches.
+
+    Returns:
+        The classifier and the (N,) held-out probability of each frame.
+
+    Raises:
+        DataError: frames of a camera are missing, or there are too few episodes of a kind.
+    """
+    absent = [camera for camera in cameras if camera not in data.features]
+    if absent:
+        raise DataError(
+            f"the labels hold no frames of {', '.join(absent)}",
+            hint="record labels with the cameras of the task file: hilctl record-labels",
+        )
+    folds = assign_folds(data.labels, data.episodes, HEADS, seed)
+    projections = {c: fit_projection(data.features[c], CHANNELS) for c in cameras}
+    memory = Memory(reduce(projections, data.features), data.labels, folds)
+    rng = np.random.default_rng(seed)
+    start = initial_heads(int(folds.max()) + 1, memory.frames.shape[1], rng)
+    heads = train_heads(start, memory, STEPS, rng)
+    model = SuccessModel(projections, heads, memory.successes(), _reach(memory), threshold=0.5)
+    held_out = held_out_probability(model, memory)
+    threshold = choose_threshold(held_out, data.labels, max_false_positive_rate)
+    fitted = FittedClassifier(
+        model=replace(model, threshold=threshold),
+        memory=memory,
+        source=source,
+        metrics=measure(held_out, data, folds, threshold, consecutive),
+        max_false_positive_rate=max_false_positive_rate,
+        consecutive=consecutive,
+    )
+    return fitted, held_out
+
+
+def refit(fitted: FittedClassifier, rng: np.random.Generator) -> FittedClassifier:
+    """Return the next version: its heads have learnt from all of the memory, starting warm.
+
+    The threshold is chosen anew on the frames of the first fit, by heads that still have not
+    learnt from them, and raised when a frame added as a failure would pass — though never over
+    the median success, so that one wrong veto cannot end all success.
+    """
+    memory = fitted.memory
+    heads = train_heads(fitted.model.heads, memory, REFIT_STEPS, rng)
+    model = replace(fitted.model, heads=heads, successes=memory.successes())
+    held_out = held_out_probability(model, memory)
+    first, labels = memory.folds != ALL_HEADS, memory.labels
+    threshold = choose_threshold(held_out[first], labels[first], fitted.max_false_positive_rate)
+    if (vetoed := ~first & ~labels).any():
+        worst = model.probability(memory.frames[vetoed]).max()
+        ceiling = np.median(held_out[first & labels])
+        threshold = max(threshold, min(float(np.nextafter(worst, 2.0)), float(ceiling)))
+    return replace(fitted, model=replace(model, threshold=threshold), version=fitted.version + 1)
+
+
+def _reach(memory: Memory) -> float:
+    """Return how far successes lie from the nearest success of other episodes, with a margin."""
+    frames, folds = memory.successes(), memory.folds[memory.labels]
+    apart = distances(frames, frames)
+    apart[folds[:, None] == folds] = np.inf
+    return float(np.quantile(apart.min(axis=1), 0.99)) * REACH_MARGIN + 1e-6

@@ -1,0 +1,9 @@
+"""Robot drivers."""
+
+from __future__ import annotations
+
+from hilctl.registry import Registry
+from hilctl.robots.base import Robot
+
+BUILTIN = {"sim": "hilctl.robots.sim:SimRobot"}
+ROBOTS: Registry[Robot] = Registry("robot", BUILTIN)

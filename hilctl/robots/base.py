@@ -1,0 +1,93 @@
+"""The robot contract: a Cartesian servo with limits and a stop that always works."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilctl.devices import Device
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RobotState:
+    """What the robot measures.
+
+    Attributes:
+        tcp_pose: (7,) `T_base_tcp`, metres and xyzw quaternion.
+        tcp_velocity: (6,) linear m/s then angular rad/s, base frame.
+        tcp_wrench: (6,) force N then torque N·m the environment exerts on the tool, tcp frame.
+        q: (n,) joint positions, rad.
+        gripper: opening, 0 closed … 1 open.
+        stamp_ns: monotonic time of the measurement.
+    """
+
+    tcp_pose: Array
+    tcp_velocity: Array
+    tcp_wrench: Array
+    q: Array
+    gripper: float
+    stamp_ns: int
+
+
+@dataclass(frozen=True)
+class Command:
+    """Where the controller should pull the tool.
+
+    Attributes:
+        tcp_pose: (7,) target `T_base_tcp`, metres and xyzw quaternion.
+        gripper: target opening 0…1, or None to leave it.
+    """
+
+    tcp_pose: Array
+    gripper: float | None = None
+
+
+@dataclass(frozen=True)
+class RobotLimits:
+    """Hard limits of the arm: workspace radius (m) and tool speeds (m/s, rad/s)."""
+
+    reach_m: float
+    speed_m_s: float
+    speed_rad_s: float
+
+
+class Robot(Device):
+    """A robot arm that follows Cartesian targets."""
+
+    limits: RobotLimits
+
+    @abstractmethod
+    def state(self) -> RobotState:
+        """Return the newest measurement."""
+
+    @abstractmethod
+    def servo(self, command: Command) -> Command:
+        """Set the controller's target without waiting; return what was sent after limits."""
+
+    @abstractmethod
+    def move_to(self, tcp_pose: Array, *, speed: float) -> None:
+        """Move in a straight line and wait until there.
+
+        Args:
+            tcp_pose: (7,) target `T_base_tcp`.
+            speed: share of the limits, 0…1.
+
+        Raises:
+            DeviceError: not reached in time.
+        """
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Hold where the arm is; idempotent, callable from any thread."""
+
+    def reset_scene(self) -> None:  # noqa: B027  (optional: most robots cannot)
+        """Put the objects of the scene back, where the robot or simulator can do that."""
+
+    def true_success(self) -> bool | None:
+        """Return whether the task is truly solved, or None where nobody can know."""
+        return None

@@ -1,0 +1,141 @@
+"""The embedded simulator's arm behind the robot contract."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilctl import geometry
+from hilctl.devices import Finding, Options, Rig
+from hilctl.errors import DeviceError
+from hilctl.robots.base import Command, Robot, RobotLimits, RobotState
+
+if TYPE_CHECKING:
+    from hilctl.sim.world import SimWorld
+
+Array = NDArray[np.float64]
+
+MISSING_MUJOCO = 'pip install "hilctl[sim]"'
+SERVO_PERIOD_NS = 20_000_000
+SETTLE_S = 3.0
+
+
+class SimRobotOptions(Options):
+    """Which scene stands on the table."""
+
+    scene: Literal["insert", "reach"] = "insert"
+
+
+class SimRobot(Robot):
+    """A torque-controlled seven-joint arm in MuJoCo, on simulated time."""
+
+    OptionsType: ClassVar[type[Options]] = SimRobotOptions
+    limits = RobotLimits(reach_m=0.85, speed_m_s=0.5, speed_rad_s=1.5)
+
+    def __init__(self, options: Options, rig: Rig) -> None:
+        super().__init__(options, rig)
+        self._world: SimWorld | None = None
+
+    @classmethod
+    def probe(cls, options: Options) -> list[Finding]:
+        """Report whether MuJoCo is installed and what draws the pictures."""
+        try:
+            from hilctl.sim.rendering import renderer_name
+        except ModuleNotFoundError:
+            return [Finding(False, "simulator", "mujoco is not installed", MISSING_MUJOCO)]
+        return [Finding(True, "simulator", f"pictures by {renderer_name()}")]
+
+    def open(self) -> None:
+        """Build the scene and share it with the simulated cameras and operator."""
+        try:
+            from hilctl.sim.world import SimWorld
+        except ModuleNotFoundError as error:
+            raise DeviceError("mujoco is not installed", hint=MISSING_MUJOCO) from error
+        scene = cast(SimRobotOptions, self.options).scene
+        self._world = SimWorld(scene, self.rig.generator("grasp"))
+        self.rig.attach_world(self._world)
+
+    def close(self) -> None:
+        """Free the simulation."""
+        if self._world is not None:
+            self._world.close()
+            self._world = None
+
+    @property
+    def world(self) -> SimWorld:
+        """The simulated world.
+
+        Raises:
+            DeviceError: the robot is not open.
+        """
+        if self._world is None:
+            raise DeviceError("the simulated robot is not open")
+        return self._world
+
+    def state(self) -> RobotState:
+        """Return the newest measurement."""
+        world = self.world
+        return RobotState(
+            tcp_pose=world.tcp_pose(),
+            tcp_velocity=world.tcp_velocity(),
+            tcp_wrench=world.wrench.copy(),
+            q=world.data.qpos.copy(),
+            gripper=0.0,
+            stamp_ns=world.time_ns,
+        )
+
+    def servo(self, command: Command) -> Command:
+        """Set the impedance controller's target; it is kept within the arm's reach."""
+        target = np.array(command.tcp_pose, dtype=float)
+        distance = float(np.linalg.norm(target[:3]))
+        if distance > self.limits.reach_m:
+            target[:3] *= self.limits.reach_m / distance
+        self.world.set_target(target)
+        return Command(target, command.gripper)
+
+    def move_to(self, tcp_pose: Array, *, speed: float) -> None:
+        """Move in a straight line at a share of the speed limits, and settle there."""
+        world = self.world
+        start, goal = world.tcp_pose(), np.asarray(tcp_pose, dtype=float)
+        turn_rad = float(np.linalg.norm(geometry.rotation_between(start, goal)))
+        duration_s = max(
+            float(np.linalg.norm(goal[:3] - start[:3])) / (speed * self.limits.speed_m_s),
+            turn_rad / (speed * self.limits.speed_rad_s),
+        )
+        steps = max(1, math.ceil(duration_s * 1e9 / SERVO_PERIOD_NS))
+        for step in range(1, steps + 1):
+            world.set_target(geometry.interpolate(start, goal, step / steps))
+            world.advance_to(world.time_ns + SERVO_PERIOD_NS)
+        self._settle(goal)
+
+    def _settle(self, goal: Array) -> None:
+        world = self.world
+        deadline_ns = world.time_ns + int(SETTLE_S * 1e9)
+        while world.time_ns < deadline_ns:
+            world.advance_to(world.time_ns + SERVO_PERIOD_NS)
+            here = world.tcp_pose()
+            away_m = np.linalg.norm(here[:3] - goal[:3])
+            away_rad = np.linalg.norm(geometry.rotation_between(here, goal))
+            still = np.linalg.norm(world.tcp_velocity()[:3]) < 0.005
+            if away_m < 0.002 and away_rad < 0.02 and still:
+                return
+        raise DeviceError(
+            f"the arm did not reach its target within {SETTLE_S:g} s: {away_m * 1e3:.1f} mm away",
+            hint="is something in its way, or the pose out of reach?",
+        )
+
+    def stop(self) -> None:
+        """Hold where the arm is."""
+        if self._world is not None:
+            self._world.hold()
+
+    def reset_scene(self) -> None:
+        """Put arm and objects back as a helper would, with a slightly different grasp."""
+        self.world.reset()
+
+    def true_success(self) -> bool | None:
+        """Return whether the scene's task is truly solved."""
+        return self.world.solved()

@@ -1,0 +1,85 @@
+"""Cartesian impedance control at torque level, with reference limiting.
+
+The law and the typical gains are those of HIL-SERL (arXiv 2410.21845, supplementary): a spring and
+damper on the tool whose position error is clipped to |e| ≤ Δ, so that the contact force stays under
+stiffness · Δ plus damping.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Gains:
+    """Stiffness, damping and reference limits of the controller."""
+
+    stiffness_n_m: float = 2000.0
+    damping_n_s_m: float = 89.0
+    stiffness_nm_rad: float = 150.0
+    damping_nm_s_rad: float = 7.0
+    clip_m: float = 0.008
+    clip_rad: float = 0.06
+    posture_nm_rad: float = 10.0
+    posture_nm_s_rad: float = 2.0
+
+
+class ImpedanceController:
+    """Turn a target pose of the tcp into joint torques.
+
+    Args:
+        model, data: the world the arm lives in.
+        posture: (7,) joint positions in rad the null space is pulled to.
+    """
+
+    def __init__(
+        self, model: mujoco.MjModel, data: mujoco.MjData, posture: Array, gains: Gains
+    ) -> None:
+        self._model, self._data, self._gains = model, data, gains
+        self._posture = posture
+        self._site = model.site("tcp").id
+        self._jacobian = np.zeros((6, model.nv))
+        self._error = np.zeros(6)
+        self._quat_site, self._quat_error = np.zeros(4), np.zeros(3)
+        self._low, self._high = model.actuator_ctrlrange.T.copy()
+        self.target_position = np.zeros(3)
+        self.target_quat_wxyz = np.array([1.0, 0, 0, 0])
+
+    def torques(self) -> Array:
+        """Return the (7,) joint torques in N·m for the world's present state."""
+        g, data = self._gains, self._data
+        jac = self._jacobian
+        mujoco.mj_jacSite(self._model, data, jac[:3], jac[3:], self._site)
+        velocity = jac @ data.qvel
+        error = self._pose_error()
+        wrench = np.empty(6)
+        wrench[:3] = g.stiffness_n_m * error[:3] - g.damping_n_s_m * velocity[:3]
+        wrench[3:] = g.stiffness_nm_rad * error[3:] - g.damping_nm_s_rad * velocity[3:]
+        posture = g.posture_nm_rad * (self._posture - data.qpos) - g.posture_nm_s_rad * data.qvel
+        # null-space projection I − Jᵀ (J Jᵀ)⁻¹ J of the posture torque
+        wrench -= np.linalg.solve(jac @ jac.T, jac @ posture)
+        torque: Array = jac.T @ wrench + posture + data.qfrc_bias
+        return np.minimum(np.maximum(torque, self._low), self._high)
+
+    def _pose_error(self) -> Array:
+        error, g = self._error, self._gains
+        np.subtract(self.target_position, self._data.site_xpos[self._site], out=error[:3])
+        mujoco.mju_mat2Quat(self._quat_site, self._data.site_xmat[self._site])
+        mujoco.mju_subQuat(self._quat_error, self.target_quat_wxyz, self._quat_site)
+        mujoco.mju_rotVecQuat(error[3:], self._quat_error, self._quat_site)
+        limit(error[:3], g.clip_m)
+        limit(error[3:], g.clip_rad)
+        return error
+
+
+def limit(vector: Array, length: float) -> None:
+    """Shorten `vector` in place to at most `length`, keeping its direction."""
+    norm = float(np.sqrt(vector @ vector))
+    if norm > length:
+        vector *= length / norm

@@ -1,0 +1,167 @@
+"""The simulated world: physics, torque control and the clock that makes time pass."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from hilctl import geometry
+from hilctl.errors import DeviceError
+from hilctl.sim.impedance import Gains, ImpedanceController
+from hilctl.sim.rendering import Renderer, make_renderer
+from hilctl.sim.scenes import SCENES, Scene
+
+Array = NDArray[np.float64]
+
+# joint angles near which the elbow is up and no joint is close to its limit, rad
+READY_Q = np.array([0.0, -0.3, 0.0, -2.3, 0.0, 2.0, 0.785])
+WRENCH_SAMPLES = 5
+
+
+class SimClock:
+    """Simulated time: sleeping on it runs the physics."""
+
+    def __init__(self, world: SimWorld) -> None:
+        self._world = world
+
+    def now_ns(self) -> int:
+        """Return simulated nanoseconds since the world was built."""
+        return self._world.time_ns
+
+    def sleep_until(self, stamp_ns: int) -> None:
+        """Run the physics up to `stamp_ns`."""
+        self._world.advance_to(stamp_ns)
+
+
+class SimWorld:
+    """One scene with the arm in it, advanced at 500 Hz.
+
+    Args:
+        scene: name of a scene in `SCENES`.
+        rng: source of what differs from episode to episode.
+    """
+
+    def __init__(self, scene: str, rng: np.random.Generator, gains: Gains | None = None) -> None:
+        self.scene: Scene = SCENES[scene]()
+        self.model = self.scene.build()
+        self.data = mujoco.MjData(self.model)
+        self.clock = SimClock(self)
+        self._rng = rng
+        self._step_ns = round(self.model.opt.timestep * 1e9)
+        self.time_ns = 0
+        self._site = self.model.site("tcp").id
+        self._tool_bodies = tool_bodies(self.model)
+        self._home_q = self._solve_home()
+        self.controller = ImpedanceController(
+            self.model, self.data, self._home_q, gains or Gains()
+        )
+        self._renderer: Renderer | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Put the arm at its home pose and draw a new episode's variations."""
+        mujoco.mj_resetData(self.model, self.data)
+        self.scene.randomise(self.model, self._rng)
+        self.data.qpos[:] = self._home_q
+        mujoco.mj_forward(self.model, self.data)
+        self.wrench = np.zeros(6)
+        self.hold()
+
+    def hold(self) -> None:
+        """Make the present tcp pose the controller's target."""
+        self.set_target(self.tcp_pose())
+
+    def set_target(self, T_base_tcp: Array) -> None:
+        """Pull the tcp towards the (7,) pose."""
+        self.controller.target_position[:] = T_base_tcp[:3]
+        self.controller.target_quat_wxyz[:] = T_base_tcp[[6, 3, 4, 5]]
+
+    def advance_to(self, stamp_ns: int) -> None:
+        """Run control and physics until simulated time reaches `stamp_ns`."""
+        steps = max(0, (stamp_ns - self.time_ns) // self._step_ns)
+        sample_every = max(1, steps // WRENCH_SAMPLES)
+        wrenches = []
+        for step in range(steps):
+            self.data.ctrl[:] = self.controller.torques()
+            mujoco.mj_step(self.model, self.data)
+            if step % sample_every == sample_every - 1:
+                wrenches.append(self._contact_wrench())
+        if wrenches:
+            self.wrench = np.mean(wrenches, axis=0)
+        self.time_ns += steps * self._step_ns
+        if not np.isfinite(self.data.qpos).all():
+            raise DeviceError("the simulation became unstable", hint="this is a bug: please report")
+
+    def tcp_pose(self) -> Array:
+        """Return the (7,) `T_base_tcp`."""
+        return self.site_pose(self._site)
+
+    def site_pose(self, site: int | str) -> Array:
+        """Return the (7,) pose of a site in the base frame."""
+        view = self.data.site(site)
+        quat = np.zeros(4)
+        mujoco.mju_mat2Quat(quat, view.xmat)
+        return geometry.pose(view.xpos, quat[[1, 2, 3, 0]])
+
+    def tcp_velocity(self) -> Array:
+        """Return the (6,) linear m/s and angular rad/s velocity of the tcp in the base frame."""
+        jac = np.zeros((6, self.model.nv))
+        mujoco.mj_jacSite(self.model, self.data, jac[:3], jac[3:], self._site)
+        return jac @ self.data.qvel
+
+    def solved(self) -> bool:
+        """Return whether the scene's task is truly done."""
+        return self.scene.solved(self.model, self.data)
+
+    def render(self, camera: str, width: int, height: int) -> NDArray[np.uint8]:
+        """Return the (height, width, 3) RGB picture of a camera."""
+        if self._renderer is None:
+            self._renderer = make_renderer(self.model)
+        return self._renderer.render(self.data, camera, width, height)
+
+    def close(self) -> None:
+        """Free the renderer."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+
+    def _contact_wrench(self) -> Array:
+        """Return the (6,) force and torque the environment exerts on the tool at the tcp, tcp frame.
+
+        `cfrc_ext` is expressed about the kinematic tree's centre of mass, torque first.
+        """
+        if self.data.ncon == 0:
+            return np.zeros(6)
+        mujoco.mj_rnePostConstraint(self.model, self.data)
+        total = self.data.cfrc_ext[self._tool_bodies].sum(axis=0)
+        root = self.model.body_rootid[self._tool_bodies[0]]
+        arm = self.data.subtree_com[root] - self.data.site_xpos[self._site]
+        force, torque = total[3:], total[:3] + np.cross(arm, total[3:])
+        to_tcp = self.data.site_xmat[self._site].reshape(3, 3).T
+        return np.concatenate([to_tcp @ force, to_tcp @ torque])
+
+    def _solve_home(self) -> Array:
+        """Return joint positions that put the tcp at the scene's home, by damped least squares."""
+        data, target = self.data, self.scene.home_tcp
+        data.qpos[:] = READY_Q
+        jac, error = np.zeros((6, self.model.nv)), np.zeros(6)
+        for _ in range(200):
+            mujoco.mj_kinematics(self.model, data)
+            mujoco.mj_comPos(self.model, data)
+            here = self.tcp_pose()
+            turn = geometry.rotation_between(here, target)
+            error[:3], error[3:] = target[:3] - here[:3], geometry.rotate(here[3:], turn)
+            mujoco.mj_jacSite(self.model, data, jac[:3], jac[3:], self._site)
+            data.qpos += 0.5 * jac.T @ np.linalg.solve(jac @ jac.T + 1e-6 * np.eye(6), error)
+        if np.linalg.norm(error) > 1e-6:
+            raise DeviceError("the scene's home pose is out of the arm's reach")
+        return data.qpos.copy()
+
+
+def tool_bodies(model: mujoco.MjModel) -> NDArray[np.intp]:
+    """Return the ids of the hand and everything it carries."""
+    hand = model.body("hand").id
+    return np.array(
+        [body for body in range(model.nbody) if body == hand or model.body_parentid[body] == hand]
+    )

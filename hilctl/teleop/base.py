@@ -1,0 +1,76 @@
+"""The teleoperation contract: what the human's hand says right now."""
+
+from __future__ import annotations
+
+import enum
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilctl.devices import Device
+
+
+class Event(enum.StrEnum):
+    """What an operator can say with a button."""
+
+    SUCCESS = "success"  # the task is done (claims a success that was missed)
+    VETO = "veto"  # the claimed success is none
+    DISCARD = "discard"  # throw this episode away
+    QUIT = "quit"  # finish after this episode
+
+
+class Role(enum.StrEnum):
+    """What the operator is asked to do in an episode."""
+
+    DEMONSTRATE = "demonstrate"  # drive the whole episode
+    SUPERVISE = "supervise"  # take over when the policy needs help
+    LABEL = "label"  # visit success and failure states for the reward classifier
+    WATCH = "watch"  # hands off; only events count
+
+
+@dataclass(frozen=True)
+class TeleopInput:
+    """One poll of the device.
+
+    Attributes:
+        twist: (6,) in [-1, 1], tcp frame: translation then rotation, 1 = one full action.
+        gripper: -1 close, 0 leave, 1 open.
+        engaged: the human is in charge of this step.
+        events: buttons pressed since the last poll.
+    """
+
+    twist: NDArray[np.float64] = field(default_factory=lambda: np.zeros(6))
+    gripper: int = 0
+    engaged: bool = False
+    events: tuple[Event, ...] = ()
+
+
+class Teleop(Device):
+    """A device in an operator's hand."""
+
+    operator: ClassVar[str] = "human"
+    action_scale: NDArray[np.float64]  # (6,) m and rad of one full action; set by whoever builds it
+
+    def begin_episode(self, role: Role) -> None:  # noqa: B027  (a hand needs no telling)
+        """Learn what is asked of the operator in the episode that starts now."""
+
+    def end_episode(self, *, success: bool, intervened: bool) -> None:  # noqa: B027
+        """Learn how the episode ended, after vetoes and claims."""
+
+    @abstractmethod
+    def poll(self) -> TeleopInput:
+        """Return the newest input; never one that is stale."""
+
+    def review(self, *, claimed: bool) -> bool:
+        """Ask whether the episode that just ended was a success.
+
+        Args:
+            claimed: what the reward said.
+
+        Returns:
+            The operator's verdict; `claimed` when the operator says nothing.
+        """
+        return claimed

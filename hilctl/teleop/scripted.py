@@ -1,0 +1,138 @@
+"""A scripted operator: plays the human's part with the simulator's privileged state.
+
+Imperfect on purpose. It demonstrates with noise, pauses and retries, helps a policy the way the
+HIL-SERL paper advises (short, after a reaction time, when the policy stalls or drifts off), and helps
+less and less as episodes succeed untouched.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import ClassVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from hilctl.devices import Options
+from hilctl.errors import DeviceError
+from hilctl.sim.experts import Expert, Spot, expert_for
+from hilctl.teleop.attention import Attention
+from hilctl.teleop.base import Event, Role, Teleop, TeleopInput
+from hilctl.teleop.hand import Hand
+
+Array = NDArray[np.float64]
+
+REMEMBERED_EPISODES = 20
+SPOT_DWELL_POLLS = 10
+SPOT_PATIENCE_POLLS = 40
+
+
+class ScriptedOptions(Options):
+    """How good the operator's hand is, and what it is willing to do."""
+
+    skill: float = Field(default=0.8, ge=0, le=1)  # 1 = steady and quick, 0 = clumsy
+    interventions: bool = True
+    veto: bool = True
+
+
+class ScriptedTeleop(Teleop):
+    """An operator who sees the truth of the simulator but has an imperfect hand."""
+
+    OptionsType: ClassVar[type[Options]] = ScriptedOptions
+    operator: ClassVar[str] = "scripted operator"
+
+    def open(self) -> None:
+        """Look at the simulated world.
+
+        Raises:
+            DeviceError: there is no simulated world to look at.
+        """
+        if self.rig.world is None:
+            raise DeviceError(
+                "the scripted operator sees only the simulator, and the robot is not simulated",
+                hint="set robot: {type: sim, ...}, or choose another teleop type",
+            )
+        self._world = self.rig.world
+        self._expert: Expert = expert_for(self._world)
+        self._rng = self.rig.generator("operator")
+        self._untouched: deque[bool] = deque(maxlen=REMEMBERED_EPISODES)
+        self.begin_episode(Role.WATCH)
+
+    def close(self) -> None:
+        """Do nothing: there is no device."""
+
+    @property
+    def settings(self) -> ScriptedOptions:
+        """The validated options."""
+        return cast(ScriptedOptions, self.options)
+
+    def begin_episode(self, role: Role) -> None:
+        """Start an episode with a fresh mood: pace, pauses, and whether to pay attention."""
+        self._role = role
+        self._hand = Hand(self._rng, self.settings.skill, self.action_scale)
+        self._solved_polls = 0
+        self._spot: Spot | None = None
+        self._leaving = False
+        attentive = self.settings.interventions and self._rng.random() < self.help_probability()
+        self._attention = Attention(self._rng) if attentive else None
+
+    def end_episode(self, *, success: bool, intervened: bool) -> None:
+        """Remember how episodes without help went; that is what the help tapers with."""
+        if self._role is Role.SUPERVISE and not intervened:
+            self._untouched.append(success)
+
+    def help_probability(self) -> float:
+        """Return the chance of watching an episode closely: less the more succeed untouched."""
+        if not self._untouched:
+            return 0.8
+        return float(np.clip(1.1 - 1.1 * np.mean(self._untouched), 0.0, 0.8))
+
+    def poll(self) -> TeleopInput:
+        """Return what the hand does in this control step."""
+        solved = self._world.solved()
+        self._solved_polls = self._solved_polls + 1 if solved else 0
+        if self._role is Role.LABEL:
+            events = (Event.SUCCESS,) if solved else ()
+            return TeleopInput(twist=self._show(), engaged=True, events=events)
+        if self._role is Role.WATCH:
+            return TeleopInput(events=(Event.SUCCESS,) if solved else ())
+        if self._role is Role.DEMONSTRATE:
+            events = (Event.SUCCESS,) if self._solved_polls >= 2 else ()
+            return TeleopInput(twist=self._drive(), engaged=True, events=events)
+        # a reward that has not fired a second after the task was done has missed it
+        missed = self.settings.veto and self._solved_polls >= 10
+        events = (Event.SUCCESS,) if missed else ()
+        engaged = self._attention is not None and self._attention.wants_control(
+            self._expert.remaining_m()
+        )
+        if not engaged:
+            return TeleopInput(events=events)
+        return TeleopInput(twist=self._drive(), engaged=True, events=events)
+
+    def review(self, *, claimed: bool) -> bool:
+        """Return the truth, or `claimed` when told not to object."""
+        return self._world.solved() if self.settings.veto else claimed
+
+    def _drive(self) -> Array:
+        return self._hand.steer(
+            self._world.tcp_pose(), self._expert.target(), self._expert.remaining_m()
+        )
+
+    def _show(self) -> Array:
+        """Visit successes and look-alike failures, dwelling at each: data for the classifier."""
+        here = self._world.tcp_pose()
+        if self._spot is None:
+            self._spot, self._dwell = self._expert.label_spot(self._rng), 0
+            self._patience = SPOT_PATIENCE_POLLS
+        retreat = self._expert.retreat() if self._leaving else None
+        if self._leaving and retreat is not None:
+            return self._hand.steer(here, retreat)
+        self._leaving = False
+        if self._spot.reached():
+            self._dwell += 1
+        self._patience -= 1
+        if self._dwell >= SPOT_DWELL_POLLS or self._patience <= 0:
+            self._spot, self._leaving = None, True
+            return np.zeros(6)
+        return self._hand.steer(here, self._spot.target())

@@ -1,0 +1,68 @@
+"""An agent behind the loop's `Policy` contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from hilctl.agents.base import Agent
+from hilctl.data.step import Observation
+from hilctl.networks.perception import Perception
+
+Array = NDArray[np.float64]
+
+
+class AgentPolicy:
+    """Act as an agent would, seeing the world through its perception.
+
+    Args:
+        agent: asked at each step, so that a learner can put a newer one in its place.
+        perception: what the agent was trained to see.
+        key: random key of the sampled actions.
+        greedy: take the most likely action instead of a sample.
+    """
+
+    def __init__(
+        self, agent: Callable[[], Agent], perception: Perception, key: jax.Array, *, greedy: bool
+    ) -> None:
+        self._agent = agent
+        self._perception = perception
+        self._key = key
+        self._steps = 0
+        self.greedy = greedy
+
+    def begin_episode(self, first: Observation) -> None:
+        """Take the first state as the origin of relative poses."""
+        self._first = first.state
+
+    def act(self, observation: Observation) -> Array:
+        """Return the (6,) action in [-1, 1]."""
+        features = {name: array[None] for name, array in observation.features.items()}
+        states = {name: array[None] for name, array in observation.state.items()}
+        batch = self._perception(features, states, self._first)
+        seen = {name: array[0] for name, array in batch.items()}
+        self._steps += 1
+        key = jax.random.fold_in(self._key, self._steps)
+        action = self._agent().act(seen, key, greedy=self.greedy)
+        return np.asarray(action, dtype=float)
+
+
+class RandomPolicy:
+    """Uniform actions with some momentum, so that they go somewhere."""
+
+    def __init__(self, rng: np.random.Generator, momentum: float = 0.6) -> None:
+        self._rng, self._momentum = rng, momentum
+        self._action = np.zeros(6)
+
+    def begin_episode(self, first: Observation) -> None:
+        """Start from rest."""
+        self._action = np.zeros(6)
+
+    def act(self, observation: Observation) -> Array:
+        """Return the (6,) action in [-1, 1]."""
+        push = self._rng.uniform(-1, 1, 6)
+        self._action = self._momentum * self._action + (1 - self._momentum) * 2 * push
+        return np.clip(self._action, -1, 1)
