@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,10 +149,11 @@ def _classifier(workspace: Workspace) -> Judgement:
     spec = workspace.spec
     if manifest.data_fingerprint != data_fingerprint(spec):
         return Judgement(State.STALE, _difference(data_identity(spec), manifest.data_identity))
-    wanted = spec.reward.options.model_dump().get("cameras", [])
-    if set(manifest.cameras) != set(wanted):
-        seen = ", ".join(manifest.cameras)
-        return Judgement(State.STALE, f"trained on {seen}; the task file says {', '.join(wanted)}")
+    options = _sorted_lists(spec.reward.options.model_dump(mode="json"))
+    made_with = _sorted_lists(manifest.model_dump(mode="json"), only=options)
+    wanted = _sorted_lists(options, only=made_with)
+    if lines := explain_difference({"reward": wanted}, {"reward": made_with}):
+        return Judgement(State.STALE, "; ".join(lines))
     known = set(manifest.label_episodes)
     labels = {path.name for path in episode_paths(workspace.labels)}
     if newer := labels - known:
@@ -241,6 +242,15 @@ def _count_frames(headers: list[EpisodeHeader]) -> dict[str, int]:
         counts["success"] += int((labels == 1).sum())
         counts["failure"] += int((labels == 0).sum())
     return counts
+
+
+def _sorted_lists(values: Mapping[str, Any], only: Container[str] | None = None) -> Identity:
+    """Return settings in which the order of a list's items no longer matters."""
+    return {
+        key: sorted(value) if isinstance(value, list) else value
+        for key, value in values.items()
+        if only is None or key in only
+    }
 
 
 def _difference(ours: Identity, theirs: Mapping[str, Any]) -> str:

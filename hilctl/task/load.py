@@ -47,6 +47,7 @@ class _Checker:
     def __init__(self, data: dict[str, Any]) -> None:
         self.data = data
         self.resolved: dict[str, Any] = {**data}
+        self.options: dict[str, Options] = {}
         if isinstance(data.get("cameras"), dict):
             self.resolved["cameras"] = {**data["cameras"]}
 
@@ -59,6 +60,7 @@ class _Checker:
         except ValidationError as error:
             yield from explain(error.errors(include_url=False), TaskSpec)
         yield from sanity.check_geometry(self.data)
+        yield from sanity.check_one_encoder(self.options)
         observation = self.data.get("observation")
         images = observation.get("images") if isinstance(observation, dict) else None
         yield from sanity.check_camera_names(("observation", "images"), images, cameras)
@@ -69,6 +71,7 @@ class _Checker:
             cls = block.find_class()
             options = block.options(cls)
             check_encoder(block, options)
+            self.options[block.section] = options
             if block.section == "cameras":
                 yield from sanity.check_crop(block, cls, options)
             named = getattr(options, "cameras", None)

@@ -56,6 +56,18 @@ def check_crop(block: Block, cls: type[Any], options: Any) -> Iterator[Flaw]:
         yield Flaw((*block.loc, "crop"), message, "[x, y, width, height] in px on the raw frame")
 
 
+def check_one_encoder(options: Mapping[str, Any]) -> Iterator[Flaw]:
+    """Yield whether reward and agent name different encoders, by the options of each section."""
+    reward, agent = options.get("reward"), options.get("agent")
+    for key in ("encoder", "weights"):
+        if not (hasattr(reward, key) and hasattr(agent, key)):
+            continue
+        ours, theirs = getattr(agent, key), getattr(reward, key)
+        if str(ours) != str(theirs):
+            message = f"the reward has {theirs}, the agent {ours}"
+            yield Flaw(("agent", key), message, "frames are encoded once: write the same in both")
+
+
 def check_camera_names(loc: Loc, named: Any, cameras: Any) -> Iterator[Flaw]:
     """Yield every name in a list of cameras that is unknown or there twice."""
     if not isinstance(named, list | tuple) or not isinstance(cameras, dict):

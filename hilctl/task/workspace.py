@@ -207,8 +207,8 @@ def os_errno(error: OSError) -> int | None:
     return error.errno
 
 
-def write_text_atomic(path: Path, text: str) -> None:
-    """Write a file so that readers see the old or the new text, never a part.
+def write_bytes_atomic(path: Path, content: bytes) -> None:
+    """Write a file so that readers see the old or the new content, never a part.
 
     Raises:
         HilctlError: the disk is full or the folder cannot be written.
@@ -216,8 +216,8 @@ def write_text_atomic(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with os_errors(path):
         try:
-            with temporary.open("w", encoding="utf-8") as file:
-                file.write(text)
+            with temporary.open("wb") as file:
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
@@ -226,8 +226,13 @@ def write_text_atomic(path: Path, text: str) -> None:
         sync_folder(path.parent)
 
 
+def write_text_atomic(path: Path, text: str) -> None:
+    """Write a text file in UTF-8, as `write_bytes_atomic` does."""
+    write_bytes_atomic(path, text.encode("utf-8"))
+
+
 def write_json_atomic(path: Path, value: Any) -> None:
-    """Write a value as indented JSON, as `write_text_atomic` does."""
+    """Write a value as indented JSON, as `write_bytes_atomic` does."""
     write_text_atomic(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 

@@ -31,13 +31,13 @@ from hilctl.task.workspace import Workspace
 SETTINGS = {"demos": "2", "target_success": "0.9"}
 ENOUGH_FRAMES = (
     "consecutive: 2 ",
-    "success_frames: 6\n  failure_frames: 6\n  consecutive: 2 ",
+    "success_frames: 10\n  failure_frames: 10\n  consecutive: 2 ",
 )
 
 
 @pytest.fixture
 def space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """A new task that wants 2 demonstrations and 6 frames of each kind."""
+    """A new task that wants 2 demonstrations and 10 frames of each kind."""
     monkeypatch.chdir(tmp_path)
     template = scaffold.find_template("sim-insert")
     scaffold.create(template, Path("peg"), template.answers(SETTINGS))
@@ -119,7 +119,7 @@ def test_the_whole_way(space: Workspace) -> None:
     for _ in range(2):
         record(space, space.demos)
     assert state() == (["ready"] * 2, "hilctl record-labels")
-    record(space, space.labels, labels="++++++??------")
+    record(space, space.labels, labels="+" * 10 + "??" + "-" * 10)
     assert state() == (["ready"] * 3, "hilctl train-classifier")
     train_classifier(space)
     assert state() == (["ready"] * 4, "hilctl train")
@@ -145,7 +145,7 @@ def test_unfinished_recordings_are_mentioned(space: Workspace) -> None:
 def test_labels_count_frames(space: Workspace) -> None:
     record(space, space.labels, labels="+++++---???")
     found = stage(space, "labels")
-    assert (found.state, found.reason) == (State.PARTIAL, "5/6 success, 3/6 failure frames")
+    assert (found.state, found.reason) == (State.PARTIAL, "5/10 success, 3/10 failure frames")
 
 
 def test_data_of_another_task_is_stale(space: Workspace) -> None:
@@ -179,7 +179,15 @@ def test_classifier_of_other_cameras(space: Workspace) -> None:
     train_classifier(space, cameras=["side"])
     found = stage(space, "classifier")
     assert found.state is State.STALE
-    assert found.reason == "trained on side; the task file says wrist, side"
+    assert found.reason == 'reward.cameras: ["side", "wrist"] here, ["side"] there'
+
+
+def test_classifier_of_other_settings(space: Workspace) -> None:
+    train_classifier(space, consecutive=2, encoder="efficientnet-lite0")
+    assert stage(space, "classifier").ready
+    found = stage(edit(space.root, "consecutive: 2", "consecutive: 3"), "classifier")
+    assert found.state is State.STALE
+    assert found.reason == "reward.consecutive: 3 here, 2 there"
 
 
 def test_classifier_of_another_task(space: Workspace) -> None:
@@ -246,7 +254,7 @@ def test_evaluation_of_an_older_checkpoint(space: Workspace) -> None:
 def test_poor_result_asks_for_more_training(space: Workspace) -> None:
     for _ in range(2):
         record(space, space.demos)
-    record(space, space.labels, labels="++++++------")
+    record(space, space.labels, labels="+" * 10 + "-" * 10)
     train_classifier(space)
     evaluate(train(space), successes=12)
     stages = survey(space)

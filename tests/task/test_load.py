@@ -86,6 +86,11 @@ ONE_FLAW = {
         "agent.encoder: unknown encoder 'efficientnet'",
         "did you mean 'efficientnet-lite0'?",
     ),
+    "two encoders": (
+        ("encoder: efficientnet-lite0", "encoder: resnet10"),
+        "agent.encoder: the reward has efficientnet-lite0, the agent resnet10",
+        "write the same in both",
+    ),
     "text for a number": (
         ("rate_hz: 10", "rate_hz: fast"),
         "control.rate_hz: expected a number, got 'fast'",
