@@ -131,6 +131,7 @@ def _explained(error: BaseException, arguments: Sequence[str]) -> HilctlError | 
     """Return the error in hilctl's own terms, or None when it is a bug."""
     if isinstance(error, HilctlError):
         return error
+    # typer names this class in no public place: newer releases carry their own copy of click.
     usage: type[Any] = typer.BadParameter.__mro__[1]
     if isinstance(error, usage):
         return _usage_error(error, arguments)
