@@ -129,9 +129,9 @@ def variety(frames: NDArray[Any], labels: NDArray[np.bool_], seed: int = 0) -> f
         None when there is nothing to compare.
     """
     rng = np.random.default_rng(seed)
-    failures, successes = (_sample(frames[labels == kind], rng) for kind in (False, True))
-    if len(failures) < 2 or not len(successes):
+    if (~labels).sum() < 2 or not labels.any():
         return None
+    failures, successes = (_sample(frames[labels == kind], rng) for kind in (False, True))
     apart = distances(failures, failures)[np.triu_indices(len(failures), k=1)]
     away = float(np.median(distances(failures, successes)))
     return float(np.median(apart)) / away if away > 0 else 0.0
@@ -139,7 +139,7 @@ def variety(frames: NDArray[Any], labels: NDArray[np.bool_], seed: int = 0) -> f
 
 def _sample(frames: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float32]:
     chosen = rng.permutation(len(frames))[:SAMPLE]
-    return frames[chosen].reshape(len(chosen), -1).astype(np.float32)
+    return frames[chosen].reshape(len(chosen), frames[0].size).astype(np.float32)
 
 
 def distances(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float32]:

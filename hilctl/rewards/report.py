@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,11 @@ from numpy.typing import NDArray
 
 from hilctl.rewards.frames import LabelledFrames
 from hilctl.rewards.metrics import Metrics
-from hilctl.rewards.store import write_bytes_atomic
-from hilctl.task.workspace import os_errors
+from hilctl.task.workspace import os_errors, write_bytes_atomic
 
-COLUMNS = 4
-TILE_IN = 2.4
+COLUMNS = 6
+TILE_IN = 2.0
+PER_EPISODE = 2  # frames of one episode look alike
 
 
 def draw_curve(path: Path, metrics: Metrics, threshold: float) -> None:
@@ -46,7 +47,8 @@ def draw_mistakes(
     """Draw the frames that were judged worst, as a PNG, and return how many are mistakes.
 
     Each tile is one camera's picture, titled with camera, episode, step, held-out probability and
-    label; a red frame marks a mistake. Where there are fewer mistakes, the nearest misses follow.
+    label; a red frame marks a mistake. At most `PER_EPISODE` frames of an episode are shown. Where
+    there are fewer mistakes, the nearest misses follow.
 
     Args:
         probability: (N,) held-out probability of each frame of `data`.
@@ -59,25 +61,44 @@ def draw_mistakes(
     if data.load_images is None:
         raise ValueError("these frames have no pictures")
     wrong = (probability >= threshold) != data.labels
-    margin = np.where(data.labels, threshold - probability, probability - threshold)
-    worst = np.lexsort([-margin, ~wrong])[:count]
-    tiles = [
-        (image, f"{camera} · {_short(data.episodes[row])} · step {data.steps[row]}", row)
-        for row in worst
-        for camera, image in data.load_images(int(row)).items()
-    ]
-    rows = -(-len(tiles) // COLUMNS)
-    figure = Figure(figsize=(COLUMNS * TILE_IN, rows * (TILE_IN + 0.5)), dpi=110, layout="constrained")
-    for place, (image, title, row) in enumerate(tiles):
-        axes = figure.add_subplot(rows, COLUMNS, place + 1)
-        axes.imshow(image)
+    worst = _worst(data, _logit(probability) - _logit(np.array(threshold)), wrong)[:count]
+    pictures = [data.load_images(row) for row in worst]
+    columns = len(pictures[0]) * max(1, COLUMNS // len(pictures[0]))
+    rows = -(-sum(map(len, pictures)) // columns)
+    size = (columns * TILE_IN, rows * (TILE_IN + 0.4))
+    figure = Figure(figsize=size, dpi=110, layout="constrained")
+    places = iter(range(1, rows * columns + 1))
+    for row, images in zip(worst, pictures, strict=True):
         label = "success" if data.labels[row] else "failure"
-        axes.set_title(f"{title}\np {probability[row]:.3f}, labelled {label}", fontsize=7)
-        axes.set(xticks=[], yticks=[])
-        for spine in axes.spines.values():
-            spine.set(color="tab:red" if wrong[row] else "tab:green", linewidth=2)
+        where = f"{_short(data.episodes[row])} · step {data.steps[row]}"
+        verdict = f"p {probability[row]:.3f}, labelled {label}"
+        for camera, image in images.items():
+            axes = figure.add_subplot(rows, columns, next(places))
+            axes.imshow(image)
+            axes.set_title(f"{camera} · {where}\n{verdict}", fontsize=7)
+            axes.set(xticks=[], yticks=[])
+            for spine in axes.spines.values():
+                spine.set(color="tab:red" if wrong[row] else "tab:green", linewidth=2)
     _save(figure, path)
     return int(wrong[worst].sum())
+
+
+def _worst(data: LabelledFrames, over: NDArray[np.float64], wrong: NDArray[np.bool_]) -> list[int]:
+    """Return rows from the worst mistake to the safest, few of each episode."""
+    order = np.lexsort([np.where(data.labels, over, -over), ~wrong])
+    shown: Counter[str] = Counter()
+    rows = []
+    for row in order:
+        name = str(data.episodes[row])
+        shown[name] += 1
+        if shown[name] <= PER_EPISODE:
+            rows.append(int(row))
+    return rows
+
+
+def _logit(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    clipped = np.clip(probability, 1e-9, 1 - 1e-9)
+    return np.asarray(np.log(clipped / (1 - clipped)))
 
 
 def _short(episode: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -26,7 +25,7 @@ from hilctl.rewards.frames import Memory
 from hilctl.rewards.metrics import Metrics
 from hilctl.rewards.model import Heads, SuccessModel
 from hilctl.task.fingerprint import explain_difference, fingerprint
-from hilctl.task.workspace import os_errors, sync_folder, write_json_atomic
+from hilctl.task.workspace import os_errors, write_bytes_atomic, write_json_atomic
 
 FORMAT = 1
 FILE = "classifier.json"
@@ -48,25 +47,6 @@ def save_classifier(folder: Path, fitted: FittedClassifier) -> None:
     for old in folder.glob("weights-*.npz"):
         if old.name != name:
             old.unlink(missing_ok=True)
-
-
-def write_bytes_atomic(path: Path, content: bytes) -> None:
-    """Write a file so that readers see the old or the new content, never a part.
-
-    Raises:
-        HilctlError: the disk is full or the folder cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with os_errors(path):
-        try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        sync_folder(path.parent)
 
 
 def load_classifier(
@@ -95,7 +75,7 @@ def load_classifier(
     text = _read(file, missing="no classifier has been trained")
     try:
         about = json.loads(text)
-        fitted = _unpacked(about, _read(folder / about["weights"]))
+        fitted = _unpacked(about, _read(folder / about["weights_file"]))
     except (ValueError, LookupError, TypeError, OSError, zipfile.BadZipFile) as error:
         raise DataError(
             f"the classifier is damaged: {error}", where=str(file), hint=TRAIN_AGAIN
@@ -142,7 +122,7 @@ def _description(fitted: FittedClassifier, name: str, content: bytes) -> dict[st
         "consecutive": fitted.consecutive,
         "max_false_positive_rate": fitted.max_false_positive_rate,
         "label_episodes": list(source.label_episodes),
-        "weights": name,
+        "weights_file": name,
         "weights_sha256": hashlib.sha256(content).hexdigest(),
         "metrics": fitted.metrics.as_dict(),
         "history": list(fitted.history),
@@ -163,7 +143,7 @@ def _unpacked(about: Mapping[str, Any], content: bytes) -> FittedClassifier:
     if about["format"] != FORMAT:
         raise ValueError(f"format {about['format']}, this version reads {FORMAT}")
     if hashlib.sha256(content).hexdigest() != about["weights_sha256"]:
-        raise ValueError(f"{about['weights']} is not the file that belongs to it")
+        raise ValueError(f"{about['weights_file']} is not the file that belongs to it")
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         arrays = dict(archive)
     memory = Memory(**_under("memory", arrays))

@@ -1,0 +1,119 @@
+"""Veto and confirm: the frames are learnt, the rest is kept, and it is quick and repeatable."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import Fit
+from toy_scene import GOAL, features
+
+from hilctl.rewards import online as online_module
+from hilctl.rewards.fit import FittedClassifier
+from hilctl.rewards.model import SuccessModel
+from hilctl.rewards.online import OnlineClassifier
+
+FOOLING = GOAL + np.array([0.0, 0.0, 0.09])  # just outside the goal
+
+
+def frames_at(place: np.ndarray, count: int = 3, seed: int = 0) -> dict[str, np.ndarray]:
+    return features(np.tile(place, (count, 1)), seed)
+
+
+def probability(model: SuccessModel, place: np.ndarray) -> float:
+    return float(model.probability(model.reduce(frames_at(place, seed=4))).max())
+
+
+def veto(online: OnlineClassifier) -> None:
+    online.add(frames_at(FOOLING), success=False, reason="veto: episode 7")
+    online.refit()
+    online.wait()
+
+
+def test_a_vetoed_place_no_longer_passes(fit: Fit) -> None:
+    online = OnlineClassifier(fit[0])
+    veto(online)
+    model = online.fitted.model
+    assert probability(model, FOOLING) < model.threshold
+    successes = fit[0].memory.frames[fit[0].memory.labels]
+    assert (model.probability(successes) >= model.threshold).mean() > 0.5
+
+
+def test_a_claimed_place_becomes_familiar(classifier: FittedClassifier) -> None:
+    online = OnlineClassifier(classifier)
+    place = GOAL + np.array([0.15, 0.0, 0.0])
+    before = probability(classifier.model, place)
+    online.add(frames_at(place, count=8), success=True, reason="claim: episode 9")
+    online.refit()
+    assert probability(online.fitted.model, place) > before
+
+
+def test_one_wrong_veto_does_not_end_all_success(classifier: FittedClassifier) -> None:
+    online = OnlineClassifier(classifier)
+    online.add(frames_at(GOAL), success=False, reason="veto by mistake")
+    online.refit()
+    model = online.fitted.model
+    successes = classifier.memory.successes()
+    assert (model.probability(successes) >= model.threshold).mean() > 0.25
+
+
+def test_versions_and_reasons_are_recorded(classifier: FittedClassifier) -> None:
+    published: list[FittedClassifier] = []
+    online = OnlineClassifier(classifier, publish=published.append)
+    online.refit()
+    assert published == []
+    veto(online)
+    online.add(frames_at(GOAL, 2), success=True, reason="claim: episode 8")
+    online.add(frames_at(FOOLING, 1), success=False, reason="veto: episode 9")
+    online.refit()
+    assert [new.version for new in published] == [2, 3]
+    first, second = online.fitted.history
+    assert (first["version"], first["reason"], first["added"]) == (2, "veto: episode 7", 3)
+    assert (second["reason"], second["added"]) == ("claim: episode 8; veto: episode 9", 3)
+    assert online.fitted.metrics == classifier.metrics
+
+
+def test_a_refit_takes_less_than_a_second(classifier: FittedClassifier) -> None:
+    online = OnlineClassifier(classifier)
+    veto(online)
+    assert online.fitted.history[-1]["ms"] < 1000
+
+
+def test_same_seed_same_version_in_the_background_too(classifier: FittedClassifier) -> None:
+    results = []
+    for background in (False, True):
+        online = OnlineClassifier(classifier, seed=3, background=background)
+        veto(online)
+        online.close()
+        results.append(online.fitted.model.heads.hidden)
+    np.testing.assert_array_equal(*results)
+
+
+def test_frames_added_during_a_refit_wait_for_the_next(
+    classifier: FittedClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    online = OnlineClassifier(classifier)
+    real = online_module.refit
+
+    def slow(fitted: FittedClassifier, rng: np.random.Generator) -> FittedClassifier:
+        if fitted.version == 1:
+            online.add(frames_at(GOAL, 2), success=True, reason="late claim")
+        return real(fitted, rng)
+
+    monkeypatch.setattr(online_module, "refit", slow)
+    veto(online)
+    assert len(online.fitted.memory.labels) == len(classifier.memory.labels) + 5
+    online.refit()
+    assert online.fitted.history[-1]["reason"] == "late claim"
+
+
+def test_trouble_in_the_background_surfaces(
+    classifier: FittedClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(fitted: FittedClassifier, rng: np.random.Generator) -> FittedClassifier:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(online_module, "refit", broken)
+    online = OnlineClassifier(classifier, background=True)
+    with pytest.raises(RuntimeError, match="broken"):
+        veto(online)
+    online.close()
