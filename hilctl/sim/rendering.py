@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -30,30 +31,53 @@ class Renderer(Protocol):
 
 
 class GLRenderer:
-    """MuJoCo's own renderer, without shadows and reflections to stay fast in software."""
+    """MuJoCo's OpenGL, without shadows and reflections to stay fast in software.
 
-    def __init__(self, model: mujoco.MjModel) -> None:
+    `mujoco.Renderer` is not used because it takes its GL library from the environment at the
+    moment mujoco is first imported, when nobody has looked yet which one works.
+
+    Args:
+        model: whose cameras are drawn, up to its offscreen size.
+        backend: "egl", "osmesa" or "glfw".
+    """
+
+    FLAGS_OFF = ("SHADOW", "REFLECTION", "SKYBOX", "HAZE", "FOG")
+    MAX_GEOMS = 1000
+
+    def __init__(self, model: mujoco.MjModel, backend: str) -> None:
         self._model = model
-        self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
+        size = model.vis.global_
+        gl = importlib.import_module(f"mujoco.{backend}")
+        self._gl = gl.GLContext(size.offwidth, size.offheight)
+        self._gl.make_current()
+        self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
+        self._scene = mujoco.MjvScene(model, maxgeom=self.MAX_GEOMS)
+        for flag in self.FLAGS_OFF:
+            self._scene.flags[getattr(mujoco.mjtRndFlag, f"mjRND_{flag}")] = 0
+        self._options, self._perturb = mujoco.MjvOption(), mujoco.MjvPerturb()
+        self._view = mujoco.MjvCamera()
+        self._view.type = mujoco.mjtCamera.mjCAMERA_FIXED
 
     def render(self, data: mujoco.MjData, camera: str, width: int, height: int) -> Image:
         """Return a (height, width, 3) RGB picture."""
-        renderer = self._renderers.get((width, height))
-        if renderer is None:
-            renderer = mujoco.Renderer(self._model, height, width)
-            self._renderers[width, height] = renderer
-        renderer.update_scene(data, camera)
-        flags = renderer.scene.flags
-        for flag in ("SHADOW", "REFLECTION", "SKYBOX", "HAZE", "FOG"):
-            flags[getattr(mujoco.mjtRndFlag, f"mjRND_{flag}")] = 0
-        picture: Image = renderer.render()
-        return picture
+        self._gl.make_current()
+        self._view.fixedcamid = self._model.camera(camera).id
+        everything = mujoco.mjtCatBit.mjCAT_ALL.value
+        mujoco.mjv_updateScene(
+            self._model, data, self._options, self._perturb, self._view, everything, self._scene
+        )
+        frame = mujoco.MjrRect(0, 0, width, height)
+        mujoco.mjr_render(frame, self._scene, self._context)
+        upside_down = np.empty((height, width, 3), np.uint8)
+        mujoco.mjr_readPixels(upside_down, None, frame, self._context)
+        return np.ascontiguousarray(upside_down[::-1])
 
     def close(self) -> None:
-        """Free the GL contexts."""
-        for renderer in self._renderers.values():
-            renderer.close()
-        self._renderers.clear()
+        """Free the GL context; idempotent."""
+        self._gl.make_current()
+        self._context.free()
+        self._gl.free()
 
 
 class RayRenderer:
@@ -114,30 +138,45 @@ class RayRenderer:
 def renderer_name() -> str:
     """Return "egl", "osmesa", "glfw" or "raycast": what pictures are made with on this machine.
 
-    A GL library that cannot make a context may abort the process, so a child tries it first. The
-    environment variable HILCTL_RENDERER=raycast skips the trial.
+    A GL library that cannot make a context may abort the process, so a child tries each first.
+    MUJOCO_GL names the only one to try; HILCTL_RENDERER=raycast skips the trial.
     """
     if os.environ.get("HILCTL_RENDERER") == "raycast":
         return "raycast"
-    backend = os.environ.get("MUJOCO_GL") or ("egl" if not os.environ.get("DISPLAY") else "glfw")
-    program = (
-        "import mujoco; m = mujoco.MjModel.from_xml_string('<mujoco/>');"
-        "r = mujoco.Renderer(m, 8, 8); d = mujoco.MjData(m); mujoco.mj_forward(m, d);"
-        "r.update_scene(d); r.render()"
-    )
+    asked_for = os.environ.get("MUJOCO_GL")
+    candidates = ["egl", "glfw"] if os.environ.get("DISPLAY") else ["egl"]
+    for backend in [asked_for] if asked_for else candidates:
+        if _works(backend):
+            return backend
+    return "raycast"
+
+
+def _works(backend: str) -> bool:
+    program = f"from hilctl.sim.rendering import try_out; try_out({backend!r})"
     try:
         trial = subprocess.run(
             [sys.executable, "-c", program],
-            env={**os.environ, "MUJOCO_GL": backend},
             capture_output=True,
             timeout=PROBE_TIMEOUT_S,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return "raycast"
-    return backend if trial.returncode == 0 else "raycast"
+        return False
+    return trial.returncode == 0
+
+
+def try_out(backend: str) -> None:
+    """Draw one small picture; a backend that does not work raises or aborts."""
+    camera = "<mujoco><worldbody><camera name='eye'/></worldbody></mujoco>"
+    model = mujoco.MjModel.from_xml_string(camera)
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    renderer = GLRenderer(model, backend)
+    renderer.render(data, "eye", 8, 8)
+    renderer.close()
 
 
 def make_renderer(model: mujoco.MjModel) -> Renderer:
     """Return the best renderer this machine has."""
-    return RayRenderer(model) if renderer_name() == "raycast" else GLRenderer(model)
+    name = renderer_name()
+    return RayRenderer(model) if name == "raycast" else GLRenderer(model, name)
