@@ -1,0 +1,177 @@
+"""`hilctl record-labels`: success and failure, from where people go and where they do not.
+
+A policy hunts for whatever fools its reward, mostly where no operator ever was. So the operator
+shows success and what could be mistaken for it, and then the arm sweeps the bounds and flies about
+at random; all of that is failure unless the operator calls success.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+
+from hilctl.data.index import ensure_index
+from hilctl.data.recorder import EpisodeRecorder
+from hilctl.data.step import EpisodeSummary, Step
+from hilctl.env.loop import EpisodeLoop
+from hilctl.env.make import Station, open_station
+from hilctl.errors import HilctlError
+from hilctl.pipeline.label_counts import SOURCE, LabelsResult, count_labels, frames_wanted
+from hilctl.pipeline.label_frames import coverage_of, measure_variety
+from hilctl.pipeline.label_sources import GUARD_S, SOURCES, Source
+from hilctl.pipeline.labelling import Labeller, Window
+from hilctl.pipeline.progress import Event, Report, silent
+from hilctl.pipeline.recording import (
+    Question,
+    UndecidedEpisode,
+    episode_attributes,
+    never,
+    open_dataset,
+    put_away_partials,
+    station_seed,
+    was_interrupted,
+)
+from hilctl.pipeline.sweep import Coverage
+from hilctl.task.workspace import Workspace
+
+DRY_EPISODES = 20  # in a row without a frame that is wanted: then something is wrong
+
+
+def record_labels(
+    workspace: Workspace,
+    *,
+    seed: int = 0,
+    report: Report = silent,
+    stop: Question = never,
+    keep: Question = never,
+) -> LabelsResult:
+    """Record labelled frames until there are as many as the task file wants.
+
+    Args:
+        workspace: the task folder, locked by the caller.
+        seed: of devices, resets and policies; a continued recording draws other numbers.
+        report: told of every episode.
+        stop: asked every step; True stops the robot and ends the recording.
+        keep: asked then, with the robot at rest: shall the interrupted episode be kept?
+
+    Raises:
+        UsageError: the task's reward needs no labels.
+        DataError: the folder holds episodes of another task.
+        DeviceError: a device cannot be opened.
+        HilctlError: episode after episode brings nothing, or the disk is full.
+    """
+    spec = workspace.spec
+    wanted = frames_wanted(workspace)
+    there = open_dataset(workspace.labels, spec)
+    found = put_away_partials(workspace.labels, report)
+    result = LabelsResult(wanted, count_labels(there.headers), len(there), recovered=len(found))
+    if any(result.lacking(source) for source in SOURCES) and not stop():
+        coverage = coverage_of(spec, [there, open_dataset(workspace.demos, spec)])
+        longest = max(source.episode_s for source in SOURCES)
+        control = spec.control.model_copy(update={"max_episode_s": longest})
+        roomy = spec.model_copy(update={"control": control})
+        with open_station(roomy, seed=station_seed(seed, "labels", len(there))) as station:
+            _Session(workspace, station, seed, result, report, stop, keep).record(coverage)
+    now = open_dataset(workspace.labels, spec)
+    result.coverage = coverage_of(spec, [now, open_dataset(workspace.demos, spec)]).share
+    result.variety = measure_variety(now)
+    result.episodes = len(now)
+    if result.episodes:
+        ensure_index(workspace.labels)
+    return result
+
+
+class _LabelledEpisode(UndecidedEpisode):
+    """Write an episode with a label for each frame, and leave it to the verb whether to keep it."""
+
+    def __init__(self, recorder: EpisodeRecorder, window: Window) -> None:
+        super().__init__(recorder)
+        self.labeller = Labeller(window, recorder.on_step)
+
+    def on_episode_start(self) -> None:
+        super().on_episode_start()
+        self.labeller.on_episode_start()
+
+    def on_step(self, step: Step) -> None:
+        self.labeller.on_step(step)
+
+    def on_episode_end(self, summary: EpisodeSummary) -> None:
+        self.labeller.on_episode_end(summary)
+
+
+@dataclass
+class _Session:
+    """One recording at an open station."""
+
+    workspace: Workspace
+    station: Station
+    seed: int
+    result: LabelsResult
+    report: Report
+    stop: Question
+    keep: Question
+
+    def record(self, coverage: Coverage) -> None:
+        """Let every source bring what it lacks; sweeps begin where nobody has been."""
+        clock = self.station.rig.clock
+        start_ns = clock.now_ns()
+        for source in SOURCES:
+            attributes = episode_attributes(self.workspace.spec, self.station, self.seed)
+            attributes |= {SOURCE: source.name, "guard_s": GUARD_S}
+            recorder = EpisodeRecorder(self.workspace.labels, kind="label", attributes=attributes)
+            with closing(recorder):
+                if self._record(source, recorder, coverage):
+                    break
+        self.result.robot_s = (clock.now_ns() - start_ns) * 1e-9
+
+    def _record(self, source: Source, recorder: EpisodeRecorder, coverage: Coverage) -> bool:
+        """Record one source; return whether the operator wants to leave."""
+        spec, station = self.workspace.spec, self.station
+        rate_hz = spec.control.rate_hz
+        episode = _LabelledEpisode(recorder, source.window(rate_hz))
+        loop = EpisodeLoop(
+            source.cut(station.env, rate_hz),
+            source.policy(spec, coverage, station.rig),
+            station.teleop,
+            source.role,
+            [episode],
+            stop=self.stop,
+            claims_end_episode=False,
+        )
+        dry = 0
+        while (lacking := self.result.lacking(source)) and not self.stop():
+            if dry == DRY_EPISODES:
+                raise _in_vain(self.workspace, source, self.result)
+            summary = loop.run_episode()
+            self._settle(summary, episode, source)
+            if summary.quit_requested:
+                return True
+            dry = dry + 1 if self.result.lacking(source) == lacking else 0
+        return False
+
+    def _settle(self, summary: EpisodeSummary, episode: _LabelledEpisode, source: Source) -> None:
+        kept = not summary.discarded and (not was_interrupted(summary) or self.keep())
+        episode.settle(summary, keep=kept)
+        if kept:
+            self.result.count(source, episode.labeller.counts)
+            self.report(_told(self.result, source))
+
+
+def _told(result: LabelsResult, source: Source) -> Event:
+    lacking = sum(result.lacking(one) for one in SOURCES)
+    total = sum(result.wanted.values())
+    text = ", ".join(
+        f"{result.found[kind]} {kind}, want {result.wanted[kind]}" for kind in result.wanted
+    )
+    figures = {**result.found, "source": source.name, "lacking": lacking}
+    return Event("episode", f"{text} · {source.name}", total - lacking, total, figures)
+
+
+def _in_vain(workspace: Workspace, source: Source, result: LabelsResult) -> HilctlError:
+    return HilctlError(
+        f"{DRY_EPISODES} {source.name} episodes in a row brought no frame that is wanted: "
+        f"{result.missing}",
+        where=str(workspace.labels),
+        hint="see that the task can be done within control.bounds in "
+        f"{workspace.task_file}, then go on: {workspace.command('record-labels')}",
+    )

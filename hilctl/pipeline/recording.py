@@ -1,0 +1,121 @@
+"""What the recording verbs share: seeds, attributes, leftovers, and who decides what is kept."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hilctl.data.dataset import Dataset
+from hilctl.data.recorder import EpisodeRecorder
+from hilctl.data.recovery import Recovered, recover_partials
+from hilctl.data.step import EpisodeSummary, Outcome, Step
+from hilctl.env.make import Station
+from hilctl.pipeline.progress import Event, Report
+from hilctl.task.fingerprint import data_fingerprint, data_identity
+from hilctl.task.spec import TaskSpec
+
+Question = Callable[[], bool]
+
+
+def never() -> bool:
+    """Return False: nobody interrupts, and nothing that was interrupted is kept."""
+    return False
+
+
+def station_seed(seed: int, purpose: str, episodes: int) -> int:
+    """Return a seed for the devices that differs for every purpose and each continuation.
+
+    Args:
+        seed: the person's.
+        purpose: what is recorded.
+        episodes: there already are; the numbers of the earlier part must not come again.
+    """
+    parts = [seed, zlib.crc32(purpose.encode()), episodes]
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])
+
+
+def open_dataset(folder: Path, spec: TaskSpec) -> Dataset:
+    """Open the episodes of a folder.
+
+    Raises:
+        DataError: an episode is unreadable or of another task.
+    """
+    return Dataset.open(
+        folder, expect_fingerprint=data_fingerprint(spec), expect_identity=data_identity(spec)
+    )
+
+
+def put_away_partials(folder: Path, report: Report) -> list[Recovered]:
+    """Put away what a kill left behind, and name it.
+
+    Raises:
+        HilctlError: the folder cannot be written.
+    """
+    found = recover_partials(folder)
+    for one in found:
+        if one.path is None:
+            what = "was empty and is gone"
+        elif one.steps:
+            what = f"was unfinished: {one.steps} steps of it are now {one.path}"
+        else:
+            what = f"was unfinished and cannot be read: it is now {one.path}"
+        figures = {"partial": one.partial.name, "path": one.path, "steps": one.steps}
+        report(Event("recovered", f"{one.partial.name} {what}", figures=figures))
+    return found
+
+
+def episode_attributes(spec: TaskSpec, station: Station, seed: int) -> dict[str, Any]:
+    """Return what is stored with every episode that a station records."""
+    known = {
+        "task_fingerprint": data_fingerprint(spec),
+        "task_identity": data_identity(spec),
+        "operator": station.teleop.operator,
+        "seed": seed,
+        "station_seed": station.rig.seed,
+    }
+    if station.rig.world is None:
+        return known
+    from hilctl.sim.rendering import renderer_name  # MuJoCo is there: it is the world
+
+    return known | {"renderer": renderer_name()}
+
+
+def was_interrupted(summary: EpisodeSummary) -> bool:
+    """Return whether an episode was stopped, neither finished nor thrown away by its operator."""
+    return summary.outcome is Outcome.ABORTED and not summary.discarded
+
+
+class UndecidedEpisode:
+    """Write an episode while it runs, and leave it to the verb whether to keep it.
+
+    The verb decides after the loop has stopped the robot, because it may have to ask a person.
+    """
+
+    def __init__(self, recorder: EpisodeRecorder) -> None:
+        self._recorder = recorder
+
+    def on_episode_start(self) -> None:
+        """Open the next file."""
+        self._recorder.on_episode_start()
+
+    def on_step(self, step: Step) -> None:
+        """Write one step."""
+        self._recorder.on_step(step)
+
+    def on_episode_end(self, summary: EpisodeSummary) -> None:
+        """Wait for the decision."""
+
+    def settle(self, summary: EpisodeSummary, *, keep: bool) -> None:
+        """Commit the episode, or leave nothing behind.
+
+        Raises:
+            HilctlError: the disk is full or gone.
+        """
+        if keep:
+            self._recorder.on_episode_end(summary)
+        else:
+            self._recorder.close()
