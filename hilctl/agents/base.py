@@ -12,7 +12,7 @@ from pydantic import Field
 from hilctl.data.batch import Batch
 from hilctl.devices import Options
 
-Observation = Mapping[str, jax.Array]
+Observation = Mapping[str, Any]  # name → array: numpy outside of compiled code, JAX inside
 Metrics = dict[str, jax.Array]
 
 
@@ -35,7 +35,9 @@ class Agent(ABC):
 
     @classmethod
     @abstractmethod
-    def create(cls, key: jax.Array, observation: Observation, action_dim: int, options: Any) -> Self:
+    def create(
+        cls, key: jax.Array, observation: Observation, action_dim: int, options: Any
+    ) -> Self:
         """Return a new agent.
 
         Args:

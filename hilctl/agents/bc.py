@@ -15,7 +15,7 @@ from hilctl.agents.base import Agent, AgentOptions, Metrics, Observation
 from hilctl.data.batch import Batch
 from hilctl.networks.augment import random_shift
 from hilctl.networks.distributions import log_prob, sample_with_log_prob
-from hilctl.networks.heads import Actor, ObservationHead
+from hilctl.networks.heads import Actor, ObservationHead, evaluate
 from hilctl.networks.perception import STATE
 
 
@@ -70,7 +70,7 @@ class BC(flax.struct.PyTreeNode, Agent):
 
     def _step(self, batch: Batch) -> tuple[Self, Metrics]:
         key, *shift_keys = jax.random.split(self.key, 1 + len(self.cameras))
-        observations = dict(batch.observations)
+        observations: dict[str, Any] = dict(batch.observations)
         if self.options.shift_cells > 0:
             for k, camera in zip(shift_keys, self.cameras, strict=True):
                 observations[camera] = random_shift(
@@ -89,7 +89,7 @@ class BC(flax.struct.PyTreeNode, Agent):
         return self.replace(key=key, params=params, optimiser=optimiser), {"bc_loss": value}
 
     def _gaussian(self, params: Any, observation: Observation) -> tuple[jax.Array, jax.Array]:
-        embedding = ObservationHead(self.cameras).apply(params["head"], observation)
-        return Actor(self.action_dim, self.options.initial_log_std).apply(
-            params["actor"], embedding
-        )
+        embedding = evaluate(ObservationHead(self.cameras), params["head"], observation)
+        network = Actor(self.action_dim, self.options.initial_log_std)
+        mean, log_std = evaluate(network, params["actor"], embedding)
+        return mean, log_std

@@ -20,7 +20,7 @@ from hilctl.agents.base import Agent, AgentOptions, Metrics, Observation
 from hilctl.data.batch import Batch
 from hilctl.networks.augment import random_shift
 from hilctl.networks.distributions import sample_with_log_prob
-from hilctl.networks.heads import Actor, ObservationHead, critic_ensemble
+from hilctl.networks.heads import Actor, ObservationHead, critic_ensemble, evaluate
 from hilctl.networks.perception import STATE
 
 Params = Any
@@ -33,8 +33,11 @@ class RLPDOptions(AgentOptions):
     target_rate: float = Field(default=0.005, gt=0, le=1)
     initial_temperature: float = Field(default=0.01, gt=0)
     initial_log_std: float = Field(default=-1.5, ge=-10, le=1)
+    target_entropy: float = Field(default=-0.5, ge=-5, le=1)  # per action dimension
     critics: int = Field(default=2, ge=1, le=16)
     critic_updates_per_actor: int = Field(default=2, ge=1, le=32)
+    # weight of imitating the human's actions beside the critic's advice; 0 is HIL-SERL
+    imitation: float = Field(default=0.0, ge=0, le=10)
 
 
 class RLPD(flax.struct.PyTreeNode, Agent):
@@ -136,7 +139,10 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         next_actions, _ = sample_with_log_prob(key, mean, log_std)
         target_embedding = self._embed(self.target_critic, next_observations)
         next_q = self._q(self.target_critic, target_embedding, next_actions).min(axis=0)
-        return batch.rewards + self.options.discount * batch.masks * next_q
+        # a sparse reward of at most 1, once: no value lies outside [0, 1]
+        next_q = jnp.clip(next_q, 0.0, 1.0)
+        rewards, masks = jnp.asarray(batch.rewards), jnp.asarray(batch.masks)
+        return rewards + self.options.discount * masks * next_q
 
     def _actor_update(self, batch: Batch) -> tuple[Self, Metrics]:
         key, shift_key, action_key = jax.random.split(self.key, 3)
@@ -149,13 +155,15 @@ class RLPD(flax.struct.PyTreeNode, Agent):
             actions, log_prob = sample_with_log_prob(action_key, mean, log_std)
             q = self._q(self.critic, embedding, actions).mean(axis=0)
             value = (temperature * log_prob - q).mean()
+            value += self.options.imitation * self._imitation_loss(mean, batch)
             entropy = -log_prob.mean()
             return value, (entropy, {"actor_loss": value, "entropy": entropy})
 
         gradients, (entropy, metrics) = jax.grad(loss, has_aux=True)(self.actor)
         actor, actor_optimiser = self._adam(gradients, self.actor_optimiser, self.actor)
-        # dual descent on E[entropy] ≥ −A/2
-        surplus = jax.lax.stop_gradient(entropy) + self.action_dim / 2
+        # dual descent on E[entropy] ≥ target
+        target_entropy = self.options.target_entropy * self.action_dim
+        surplus = jax.lax.stop_gradient(entropy) - target_entropy
         gradient = jax.grad(lambda log_t: jnp.exp(log_t) * surplus)(self.log_temperature)
         log_temperature, temperature_optimiser = self._adam(
             gradient, self.temperature_optimiser, self.log_temperature
@@ -168,6 +176,11 @@ class RLPD(flax.struct.PyTreeNode, Agent):
             temperature_optimiser=temperature_optimiser,
         )
         return agent, metrics | {"temperature": temperature}
+
+    def _imitation_loss(self, mean: jax.Array, batch: Batch) -> jax.Array:
+        """Return the mean squared distance of our mode to what humans did, 0 for other steps."""
+        distance = jnp.square(jnp.tanh(mean) - batch.actions).sum(axis=-1)
+        return (batch.is_demo * distance).mean()
 
     def _adam(
         self, gradients: Params, state: optax.OptState, params: Params
@@ -187,12 +200,15 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         return {**observations, **shifted}
 
     def _embed(self, critic: Params, observation: Observation) -> jax.Array:
-        return ObservationHead(self.cameras).apply(critic["head"], observation)
+        embedding: jax.Array = evaluate(ObservationHead(self.cameras), critic["head"], observation)
+        return embedding
 
-    def _q(self, critic: Params, embedding: jax.Array, actions: jax.Array) -> jax.Array:
-        return critic_ensemble(self.options.critics).apply(
-            critic["ensemble"], embedding, actions
-        )
+    def _q(self, critic: Params, embedding: jax.Array, actions: Any) -> jax.Array:
+        ensemble = critic_ensemble(self.options.critics)
+        values: jax.Array = evaluate(ensemble, critic["ensemble"], embedding, actions)
+        return values
 
     def _gaussian(self, actor: Params, embedding: jax.Array) -> tuple[jax.Array, jax.Array]:
-        return Actor(self.action_dim, self.options.initial_log_std).apply(actor, embedding)
+        network = Actor(self.action_dim, self.options.initial_log_std)
+        mean, log_std = evaluate(network, actor, embedding)
+        return mean, log_std

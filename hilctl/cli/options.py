@@ -17,3 +17,9 @@ JsonOption = Annotated[
 YesOption = Annotated[
     bool, typer.Option("--yes", "-y", help="Answer yes to every question; never implies motion.")
 ]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, help="Of everything that is random.  [default: 0]")
+]
+MotionOption = Annotated[
+    bool, typer.Option("--allow-motion", help="Let a real robot move without asking.")
+]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from hilctl.cli.render import Output
 from hilctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from hilctl.task.spec import TaskSpec
 
 T = TypeVar("T")
 
@@ -43,6 +46,31 @@ def confirm(output: Output, question: str, *, yes: bool) -> bool:
     if not output.interactive:
         raise UsageError(f"nobody is here to answer: {question}", hint="answer with --yes")
     return _read_line(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+
+
+def confirm_motion(output: Output, spec: TaskSpec, *, allowed: bool) -> None:
+    """Ask before a real robot moves for the first time; a simulated one may.
+
+    Args:
+        output: where the question goes.
+        spec: of the task whose robot will move.
+        allowed: what `--allow-motion` was; `--yes` never implies motion.
+
+    Raises:
+        UsageError: nobody can answer and `--allow-motion` was not given, or the answer was no.
+    """
+    if allowed or spec.robot.type == "sim":
+        return
+    x, y, z = spec.reset.pose[:3]
+    low, high = spec.control.bounds.low, spec.control.bounds.high
+    output.say(f"the {spec.robot.type} robot will move to x {x:g}, y {y:g}, z {z:g} m")
+    sides = [f"{axis} {a:g} … {b:g} m" for axis, a, b in zip("xyz", low, high, strict=False)]
+    output.say(f"and stay within {', '.join(sides)}")
+    question = "is the space free, and a hand at the emergency stop?"
+    if not output.interactive:
+        raise UsageError(f"nobody is here to answer: {question}", hint="answer with --allow-motion")
+    if _read_line(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+        raise UsageError("the robot was not allowed to move")
 
 
 def _read_line(prompt: str) -> str:

@@ -125,7 +125,7 @@ class EpisodeLoop:
             subscriber.on_episode_end(summary)
         return summary
 
-    def _step(self, observation: Observation) -> tuple[Step, Mapping[str, Any]]:
+    def _step(self, observation: Observation) -> tuple[Step, dict[str, Any]]:
         proposal = self.policy.act(observation)
         wanted = np.zeros(6) if proposal is None else proposal
         obs, reward, terminated, truncated, info = self.env.step(wanted)

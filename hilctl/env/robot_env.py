@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import gymnasium
@@ -25,16 +25,17 @@ RESET_SPEED = 0.5
 class RobotEnv(gymnasium.Env[Obs, Array]):
     """Run episodes of a task at its control rate, on the robot's clock.
 
-    Observations are `{"images": {camera: (H, W, 3) uint8}, "state": {name: float array}}`, absolute,
-    in the base frame. Actions are (6,) in [-1, 1]: displacement of the tcp in its own frame.
-    `info` carries `executed_action`, `stamp_ns`, `frame_stamps_ns`, `late_s` and, where the robot
-    knows it, `true_success`. This environment never terminates by itself: rewards are wrappers.
+    Observations are `{"images": {camera: (H, W, 3) uint8}, "state": {name: float array}}`,
+    absolute, in the base frame. Actions are (6,) in [-1, 1]: displacement of the tcp in its own
+    frame. `info` carries `executed_action`, `stamp_ns`, `frame_stamps_ns`, `late_s` and, where the
+    robot knows it, `true_success`. This environment never terminates by itself: rewards are
+    wrappers.
     """
 
     def __init__(
         self, spec: TaskSpec, robot: Robot, cameras: dict[str, Camera], rng: np.random.Generator
     ) -> None:
-        self.spec = spec
+        self.task = spec
         self.robot = robot
         self.cameras = cameras
         self.clock = robot.rig.clock
@@ -45,7 +46,7 @@ class RobotEnv(gymnasium.Env[Obs, Array]):
         self._steps = 0
         self._next_tick_ns = 0
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (6,), np.float64)
-        self.observation_space = self._space()
+        self.observation_space = cast(gymnasium.Space[Obs], self._space())
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -82,7 +83,7 @@ class RobotEnv(gymnasium.Env[Obs, Array]):
         self.robot.close()
 
     def _draw_start(self) -> Array:
-        reset = self.spec.reset
+        reset = self.task.reset
         xy, z = reset.random_xy_m, reset.random_z_m
         start = reset_pose(reset)
         start[:3] += self._rng.uniform(-1, 1, 3) * [xy, xy, z]
@@ -91,13 +92,14 @@ class RobotEnv(gymnasium.Env[Obs, Array]):
 
     def _observe(self) -> tuple[Obs, dict[str, Any]]:
         state = self.robot.state()
-        images, stamps = {}, {}
+        images: dict[str, NDArray[Any]] = {}
+        stamps: dict[str, int] = {}
         for name, camera in self.cameras.items():
             frame = camera.latest(max_age_s=MAX_FRAME_AGE_S)
-            images[name] = crop_and_resize(frame.image, self.spec.cameras[name])
+            images[name] = crop_and_resize(frame.image, self.task.cameras[name])
             stamps[name] = frame.stamp_ns
-        obs = {"images": images, "state": state_arrays(state)}
-        info = {
+        obs: Obs = {"images": images, "state": state_arrays(state)}
+        info: dict[str, Any] = {
             "stamp_ns": state.stamp_ns,
             "frame_stamps_ns": stamps,
             "true_success": self.robot.true_success(),
@@ -106,12 +108,14 @@ class RobotEnv(gymnasium.Env[Obs, Array]):
 
     def _space(self) -> gymnasium.spaces.Dict:
         spaces = gymnasium.spaces
-        images = {
+        images: dict[str, gymnasium.Space[Any]] = {
             name: spaces.Box(0, 255, (camera.size[1], camera.size[0], 3), np.uint8)
-            for name, camera in self.spec.cameras.items()
+            for name, camera in self.task.cameras.items()
         }
-        sizes = {name: array.shape for name, array in state_arrays(self.robot.state()).items()}
-        state = {n: spaces.Box(-np.inf, np.inf, shape, np.float64) for n, shape in sizes.items()}
+        state: dict[str, gymnasium.Space[Any]] = {
+            name: spaces.Box(-np.inf, np.inf, array.shape, np.float64)
+            for name, array in state_arrays(self.robot.state()).items()
+        }
         return spaces.Dict({"images": spaces.Dict(images), "state": spaces.Dict(state)})
 
 

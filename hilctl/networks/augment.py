@@ -1,12 +1,14 @@
-"""Augment cached features: the random shift of DrQ (Kostrikov et al. 2021) done in feature space."""
+"""Augment cached features: DrQ's random shift (Kostrikov et al. 2021) in feature space."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 
-def random_shift(key: jax.Array, maps: jax.Array, reach_cells: float) -> jax.Array:
+def random_shift(key: jax.Array, maps: Any, reach_cells: float) -> jax.Array:
     """Shift each feature map by its own random fraction of a cell, edges repeated.
 
     Args:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -28,7 +30,7 @@ def sample_with_log_prob(
     return jnp.tanh(raw), (gaussian - squash).sum(axis=-1)
 
 
-def log_prob(action: jax.Array, mean: jax.Array, log_std: jax.Array) -> jax.Array:
+def log_prob(action: Any, mean: jax.Array, log_std: jax.Array) -> jax.Array:
     """Return the (...) log density of (..., A) actions in [-1, 1]; the edges are pulled in."""
     raw = jnp.arctanh(jnp.clip(action, -1 + EDGE, 1 - EDGE))
     gaussian = -0.5 * ((raw - mean) / jnp.exp(log_std)) ** 2 - log_std - 0.5 * jnp.log(2 * jnp.pi)

@@ -7,6 +7,7 @@ and tanh, a state head of 64.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -48,6 +49,11 @@ class ObservationHead(nn.Module):
         return jnp.concatenate([*parts, normalised_tanh(state)], axis=-1)
 
 
+def evaluate(module: nn.Module, params: Any, *inputs: Any) -> Any:
+    """Return the output of a module with these parameters."""
+    return module.apply(params, *inputs)
+
+
 class MLP(nn.Module):
     """Dense layers, each with LayerNorm and tanh."""
 
@@ -68,7 +74,7 @@ class Critic(nn.Module):
     def __call__(self, embedding: jax.Array, action: jax.Array) -> jax.Array:
         """Return (...) values."""
         x = MLP()(jnp.concatenate([embedding, action], axis=-1))
-        return nn.Dense(1)(x)[..., 0]
+        return nn.Dense(1, kernel_init=nn.initializers.zeros_init())(x)[..., 0]
 
 
 def critic_ensemble(size: int) -> nn.Module:
@@ -81,8 +87,7 @@ def critic_ensemble(size: int) -> nn.Module:
         out_axes=0,
         axis_size=size,
     )
-    module: nn.Module = ensemble()
-    return module
+    return ensemble()
 
 
 class Actor(nn.Module):

@@ -1,4 +1,4 @@
-"""The scenes the embedded simulator knows: what stands on the table, what is in the hand, what counts.
+"""The simulator's scenes: what stands on the table, what is in the hand, what counts as done.
 
 All geometry is primitive, so that software rendering and ray casting stay fast.
 """
@@ -110,7 +110,9 @@ class InsertScene(Scene):
         wall, mid, half_h = (outer - hole) / 2, (outer + hole) / 2, self.HOLE_DEPTH_M / 2
         z = bottom + half_h
         blue, dark = [0.12, 0.3, 0.62, 1], [0.16, 0.38, 0.72, 1]
-        add_box(socket, "socket_base", [0, 0, bottom / 2], [0.045, 0.045, bottom / 2], [0.2] * 3 + [1])
+        add_box(
+            socket, "socket_base", [0, 0, bottom / 2], [0.045, 0.045, bottom / 2], [0.2] * 3 + [1]
+        )
         add_box(socket, "wall_front", [mid, 0, z], [wall, outer, half_h], blue)
         add_box(socket, "wall_back", [-mid, 0, z], [wall, outer, half_h], blue)
         add_box(socket, "wall_left", [0, mid, z], [hole, wall, half_h], dark)

@@ -53,9 +53,7 @@ class SimWorld:
         self._site = self.model.site("tcp").id
         self._tool_bodies = tool_bodies(self.model)
         self._home_q = self._solve_home()
-        self.controller = ImpedanceController(
-            self.model, self.data, self._home_q, gains or Gains()
-        )
+        self.controller = ImpedanceController(self.model, self.data, self._home_q, gains or Gains())
         self._renderer: Renderer | None = None
         self.reset()
 
@@ -127,7 +125,7 @@ class SimWorld:
             self._renderer = None
 
     def _contact_wrench(self) -> Array:
-        """Return the (6,) force and torque the environment exerts on the tool at the tcp, tcp frame.
+        """Return the (6,) force and torque on the tool from outside, at the tcp, tcp frame.
 
         `cfrc_ext` is expressed about the kinematic tree's centre of mass, torque first.
         """

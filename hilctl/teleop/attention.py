@@ -1,15 +1,15 @@
-"""When a supervising operator takes over: after a stall or a drift, late by a reaction time, briefly."""
+"""When a supervising operator takes over: after a stall or a drift, a little late, briefly."""
 
 from __future__ import annotations
 
 import numpy as np
 
-STALL_POLLS = 8
+STALL_POLLS = 15
 STALL_PROGRESS_M = 0.003
 DRIFT_M = 0.015
 REACTION_POLLS = (2, 4)
-BURST_POLLS = (6, 25)  # at least, at most
-RECOVERED = 0.4  # a burst ends when the way that was left at its start has shrunk to this share
+BURST_POLLS = (6, 30)  # at least, at most
+RECOVERED = 0.25  # a burst ends when the way that was left at its start has shrunk to this share
 
 
 class Attention:

@@ -54,10 +54,10 @@ class Teleop(Device):
     operator: ClassVar[str] = "human"
     action_scale: NDArray[np.float64]  # (6,) m and rad of one full action; set by whoever builds it
 
-    def begin_episode(self, role: Role) -> None:  # noqa: B027  (a hand needs no telling)
+    def begin_episode(self, role: Role) -> None:
         """Learn what is asked of the operator in the episode that starts now."""
 
-    def end_episode(self, *, success: bool, intervened: bool) -> None:  # noqa: B027
+    def end_episode(self, *, success: bool, intervened: bool) -> None:
         """Learn how the episode ended, after vetoes and claims."""
 
     @abstractmethod

@@ -27,8 +27,8 @@ class Hand:
         self._rng = rng
         self._scale = action_scale
         clumsy = 1.0 - skill
-        self._noise = 0.02 + 0.4 * clumsy  # in actions; 0.10 at the default skill of 0.8
-        self._pause_chance = 0.15 * clumsy
+        self._noise = 0.02 + 0.3 * clumsy  # in actions; 0.08 at the default skill of 0.8
+        self._pause_chance = 0.1 * clumsy
         self._pace = rng.uniform(0.4 + 0.4 * skill, 0.6 + 0.4 * skill)
         self._pause = int(rng.integers(0, 1 + round(20 * clumsy)))  # looks before it moves
         self._drift = np.zeros(6)

@@ -1,8 +1,8 @@
 """A scripted operator: plays the human's part with the simulator's privileged state.
 
 Imperfect on purpose. It demonstrates with noise, pauses and retries, helps a policy the way the
-HIL-SERL paper advises (short, after a reaction time, when the policy stalls or drifts off), and helps
-less and less as episodes succeed untouched.
+HIL-SERL paper advises (short, after a reaction time, when the policy stalls or drifts off), and
+helps less and less as episodes succeed untouched.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from hilctl.teleop.hand import Hand
 
 Array = NDArray[np.float64]
 
+MOST_HELP = 0.4
 REMEMBERED_EPISODES = 20
 SPOT_DWELL_POLLS = 10
 SPOT_PATIENCE_POLLS = 40
@@ -85,8 +86,8 @@ class ScriptedTeleop(Teleop):
     def help_probability(self) -> float:
         """Return the chance of watching an episode closely: less the more succeed untouched."""
         if not self._untouched:
-            return 0.8
-        return float(np.clip(1.1 - 1.1 * np.mean(self._untouched), 0.0, 0.8))
+            return MOST_HELP
+        return float(np.clip(1.1 - 1.1 * np.mean(self._untouched), 0.0, MOST_HELP))
 
     def poll(self) -> TeleopInput:
         """Return what the hand does in this control step."""

@@ -1,0 +1,118 @@
+"""The live view of a training run; line by line when nobody watches a terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from hilctl.cli.render import Output
+
+if TYPE_CHECKING:
+    from hilctl.pipeline.progress import Event
+
+LINE_EVERY = 10  # episodes, where there is no live view
+
+
+class Dashboard:
+    """Show what training reports.
+
+    Args:
+        output: of the command.
+        title: of the live view.
+    """
+
+    def __init__(self, output: Output, title: str) -> None:
+        self._output = output
+        self._title = title
+        self._started = time.monotonic()
+        self._episodes = 0
+        self._live: Any = None
+
+    def __enter__(self) -> Self:
+        if self._output.interactive:
+            from rich.live import Live
+
+            self._live = Live(refresh_per_second=4, transient=True)
+            self._live.__enter__()
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        if self._live is not None:
+            self._live.__exit__(*exc)
+            self._live = None
+
+    def report(self, event: Event) -> None:
+        """Show one event; with `--json`, write it as a line."""
+        self._output.event(event.as_dict())
+        if self._live is None:
+            self._say(event)
+        elif event.name == "episode" and "robot_steps" in event.figures:
+            self._live.update(self._view(event.figures, event.done, event.total))
+        elif event.name == "phase":
+            self._live.console.print(event.text)
+        else:
+            self._live.update(event.text)
+
+    def _say(self, event: Event) -> None:
+        if event.name == "episode":
+            self._episodes += 1
+            if self._episodes % LINE_EVERY:
+                return
+        elif event.name == "encode" and event.done != event.total:
+            return
+        self._output.say(event.text)
+
+    def _view(self, figures: Mapping[str, Any], done: float | None, total: float | None) -> Any:
+        from rich.panel import Panel
+        from rich.table import Table
+
+        grid = Table.grid(padding=(0, 3))
+        for name, value in rows(figures, time.monotonic() - self._started, done, total):
+            grid.add_row(name, value)
+        return Panel(grid, title=self._title, subtitle=figures["phase"], expand=False)
+
+
+def rows(
+    figures: Mapping[str, Any], wall_s: float, done: float | None, total: float | None
+) -> list[tuple[str, str]]:
+    """Return what the live view shows: a name and a value a line."""
+    value = figures.get
+    return [
+        ("untouched success, last 20", bar(figures["autonomous_success_last20"])),
+        ("all successes, last 20", bar(figures["success_last20"])),
+        ("human in charge, last 20", bar(figures["intervention_rate_last20"])),
+        ("vetoed / claimed", f"{figures['vetoes']} / {figures['claims']}"),
+        ("last reward", f"{figures['reward']:.0f}"),
+        ("episodes, robot steps", f"{figures['episodes']}, {figures['robot_steps']}"),
+        ("updates", f"{figures['updates']}"),
+        ("mean Q", number(value("q"))),
+        ("critic / actor loss", f"{number(value('critic_loss'))} / {number(value('actor_loss'))}"),
+        ("entropy, temperature", f"{number(value('entropy'))}, {number(value('temperature'))}"),
+        ("robot time", f"{figures['robot_s'] / 60:.1f} min"),
+        ("wall time", clock(wall_s)),
+        ("at most until the limit", clock(remaining_s(wall_s, done, total))),
+    ]
+
+
+def bar(share: float, width: int = 20) -> str:
+    """Return a share as a bar and a percentage."""
+    full = round(share * width)
+    return f"{'█' * full}{'░' * (width - full)} {share:.0%}"
+
+
+def number(value: float | None) -> str:
+    """Return a number to three digits, or a dash."""
+    return "–" if value is None else f"{value:.3g}"
+
+
+def clock(seconds: float | None) -> str:
+    """Return minutes and seconds, or a dash."""
+    return "–" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def remaining_s(wall_s: float, done: float | None, total: float | None) -> float | None:
+    """Return how long the rest takes at the present pace, or None when that is unknown."""
+    if not done or not total:
+        return None
+    return wall_s * (total - done) / done

@@ -1,0 +1,73 @@
+"""`hilctl eval`: measure a policy, hands off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hilctl.cli.options import JsonOption, MotionOption, SeedOption, TaskOption
+from hilctl.cli.render import Output
+
+if TYPE_CHECKING:
+    from hilctl.pipeline.evaluate import EvaluationResult
+
+
+def evaluate(
+    task: TaskOption = None,
+    episodes: Annotated[int, typer.Option("--episodes", "-n", min=1, help="How many.")] = 20,
+    seed: SeedOption = 0,
+    run: Annotated[
+        str | None, typer.Option("--run", metavar="ID", help="Which run.  [default: the latest]")
+    ] = None,
+    video: Annotated[bool, typer.Option("--video", help="Write a video of every episode.")] = False,
+    allow_motion: MotionOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a policy: greedy, no hand on the robot, with an honest interval.
+
+    The classifier judges, as it would on a robot; where the robot knows the truth, it is told too.
+    """
+    from hilctl.cli.interrupt import interruptible
+    from hilctl.cli.live import LiveProgress
+    from hilctl.cli.prompts import confirm_motion
+    from hilctl.pipeline import evaluate as pipeline
+    from hilctl.task.workspace import Workspace
+
+    output = Output(as_json=as_json)
+    workspace = Workspace.find(task)
+    confirm_motion(output, workspace.spec, allowed=allow_motion)
+    with workspace.lock("eval"), interruptible() as stop, LiveProgress(output) as live:
+        result = pipeline.evaluate(
+            workspace,
+            episodes=episodes,
+            seed=seed,
+            report=live.report,
+            stop=stop,
+            run=workspace.run(run) if run else None,
+            video=workspace.root / "videos" if video else None,
+        )
+    stop.leave_if_interrupted()
+    say_evaluation(output, result)
+    output.next(workspace.command("status"))
+    output.result(result.as_dict())
+
+
+def say_evaluation(output: Output, result: EvaluationResult) -> None:
+    """Tell the success rate with its interval, the truth beside it, and the time it took."""
+    figures = result.as_dict()
+    low, high = figures["ci95"]
+    output.say(
+        f"{figures['successes']}/{figures['episodes']} successes by the classifier "
+        f"(95 % interval {low:.0%} to {high:.0%}), no interventions"
+    )
+    if figures["true_successes"] is not None:
+        output.say(
+            f"{figures['true_successes']}/{figures['episodes']} true successes, "
+            f"{figures['false_positives']} false positives"
+        )
+    if figures["median_time_s"] is not None:
+        output.say(
+            f"time to success: median {figures['median_time_s']:.1f} s, "
+            f"mean {figures['mean_time_s']:.1f} s"
+        )

@@ -1,0 +1,50 @@
+"""Progress of a command: a bar in a terminal, lines elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from hilctl.cli.render import Output
+
+if TYPE_CHECKING:
+    from hilctl.pipeline.progress import Event
+
+
+class LiveProgress:
+    """Show what a verb reports.
+
+    Args:
+        output: of the command.
+    """
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._bar: Any = None
+        self._row: Any = None
+
+    def __enter__(self) -> Self:
+        if self._output.interactive:
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+            columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+            self._bar = Progress(*columns, transient=True)
+            self._row = self._bar.add_task("", total=None)
+            self._bar.start()
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def report(self, event: Event) -> None:
+        """Show one event; with `--json`, write it as a line."""
+        self._output.event(event.as_dict())
+        if self._bar is None:
+            self._output.say(event.text)
+        elif event.total is None:
+            self._bar.console.print(event.text)
+        else:
+            self._bar.update(
+                self._row, completed=event.done, total=event.total, description=event.text
+            )

@@ -1,0 +1,58 @@
+"""`hilctl train`: learn the task online, with a human in the loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hilctl.cli.options import JsonOption, MotionOption, SeedOption, TaskOption
+from hilctl.cli.render import Output
+
+if TYPE_CHECKING:
+    from hilctl.pipeline.train import TrainResult
+
+
+def train(
+    task: TaskOption = None,
+    seed: SeedOption = 0,
+    lockstep: Annotated[
+        bool,
+        typer.Option("--lockstep", help="Actor and learner in turns: the same seed, the same run."),
+    ] = True,
+    allow_motion: MotionOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Learn the task online: the policy acts, you help when it is stuck, it learns from both.
+
+    Stops by itself when the last 20 untouched episodes and 20 greedy ones reach the target. Ctrl-C
+    stops the robot, saves and leaves.
+    """
+    from hilctl.cli.dashboard import Dashboard
+    from hilctl.cli.interrupt import interruptible
+    from hilctl.cli.prompts import confirm_motion
+    from hilctl.pipeline import train as pipeline
+    from hilctl.task.workspace import Workspace
+
+    output = Output(as_json=as_json)
+    workspace = Workspace.find(task)
+    confirm_motion(output, workspace.spec, allowed=allow_motion)
+    dashboard = Dashboard(output, f"hilctl train {workspace.spec.name}")
+    with workspace.lock("train"), interruptible() as stop, dashboard:
+        result = pipeline.train(workspace, seed=seed, report=dashboard.report, stop=stop)
+    say_how_it_went(output, result)
+    output.next(workspace.command("eval"))
+    output.result(result.as_dict())
+    stop.leave_if_interrupted()
+
+
+def say_how_it_went(output: Output, result: TrainResult) -> None:
+    """Tell whether the target was met, and what it took."""
+    progress = result.progress
+    how = "target reached" if result.reached else "stopped before the target was reached"
+    output.say(
+        f"{how}: {progress.robot_steps} robot steps ({progress.robot_s / 60:.1f} min), "
+        f"{progress.intervention_steps} with a human in charge, {progress.vetoes} vetoes, "
+        f"{progress.claims} claims, {progress.updates} updates in {progress.wall_s:.0f} s"
+    )
+    output.say(f"policy: {result.checkpoint}")

@@ -1,0 +1,144 @@
+"""`hilctl eval`: how good a policy is, greedy and with no hand on the robot."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from hilctl.data.step import EpisodeSummary, Outcome
+from hilctl.env.loop import EpisodeLoop, Subscriber
+from hilctl.env.make import open_station
+from hilctl.errors import MissingStageError
+from hilctl.pipeline.manifest import Evaluation, write_manifest
+from hilctl.pipeline.progress import Event, Report, silent
+from hilctl.pipeline.recording import Question, never
+from hilctl.pipeline.statistics import wilson_interval
+from hilctl.pipeline.video import VideoRecorder
+from hilctl.pipeline.vision import open_classifier, open_encoder
+from hilctl.rewards.classifier import ClassifierReward
+from hilctl.task.fingerprint import data_fingerprint
+from hilctl.task.workspace import Workspace
+from hilctl.teleop.base import Role
+from hilctl.training.checkpoints import load_checkpoint
+from hilctl.training.policy import AgentPolicy
+
+EVALUATION_SEED_OFFSET = 1_000_000  # starts and grasps that training has not seen
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """Every episode of an evaluation, and what was evaluated."""
+
+    summaries: list[EpisodeSummary]
+    checkpoint: Path
+    task_fingerprint: str
+    operator: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the final JSON object of `eval --json`."""
+        episodes = [s for s in self.summaries if s.outcome is not Outcome.ABORTED]
+        times_s = [s.duration_s for s in episodes if s.judged_success]
+        successes = len(times_s)
+        truths = [s.true_success for s in episodes if s.true_success is not None]
+        known = len(truths) == len(episodes) and episodes
+        return {
+            "episodes": len(episodes),
+            "successes": successes,
+            "success_rate": successes / len(episodes) if episodes else 0.0,
+            "ci95": list(wilson_interval(successes, len(episodes))),
+            "true_successes": sum(truths) if known else None,
+            "true_success_rate": sum(truths) / len(truths) if known else None,
+            "false_positives": (
+                sum(s.judged_success and not s.true_success for s in episodes) if known else None
+            ),
+            "median_time_s": statistics.median(times_s) if times_s else None,
+            "mean_time_s": statistics.fmean(times_s) if times_s else None,
+            "interventions": 0,
+            "checkpoint": str(self.checkpoint),
+            "task_fingerprint": self.task_fingerprint,
+            "operator": self.operator,
+        }
+
+
+def told(summaries: list[EpisodeSummary], episodes: int) -> Event:
+    """Return what a person wants to hear after an episode."""
+    last, done = summaries[-1], len(summaries)
+    how = f"success in {last.duration_s:.1f} s" if last.judged_success else "no success"
+    if last.true_success is not None and last.true_success != last.judged_success:
+        how += " by the classifier, not in truth" if last.judged_success else ", but truly done"
+    successes = sum(s.judged_success for s in summaries)
+    text = f"episode {done}/{episodes}: {how} ({successes}/{done} so far)"
+    figures = {
+        "episode": done,
+        "judged_success": last.judged_success,
+        "true_success": last.true_success,
+        "steps": last.steps,
+        "time_s": last.duration_s,
+    }
+    return Event("episode", text, done, episodes, figures)
+
+
+def evaluate(
+    workspace: Workspace,
+    *,
+    episodes: int,
+    seed: int = 0,
+    report: Report = silent,
+    stop: Question = never,
+    run: Path | None = None,
+    video: Path | None = None,
+) -> EvaluationResult:
+    """Run a policy's greedy episodes and judge them.
+
+    The classifier decides, as it would on a robot; where the robot knows the truth, that is
+    reported beside it. The operator only watches: nothing it does reaches the robot or the score.
+
+    Args:
+        workspace: the task folder.
+        episodes: how many.
+        seed: of starts and grasps; independent of those of training.
+        report: told of each episode.
+        stop: asked every step; True ends the evaluation early, without a result on disk.
+        run: whose policy; None = the latest run.
+        video: folder for one video an episode, or None.
+
+    Raises:
+        MissingStageError: nothing was trained.
+        DataError: policy or classifier belong to another set-up.
+    """
+    spec = workspace.spec
+    run = run or workspace.latest_run()
+    if run is None:
+        raise MissingStageError("no policy has been trained", hint=workspace.command("train"))
+    encoder = open_encoder(spec)
+    checkpoint = load_checkpoint(run / "checkpoints", spec, encoder_fingerprint=encoder.fingerprint)
+    fitted = open_classifier(workspace, encoder)
+    reward = ClassifierReward(fitted.model, fitted.consecutive)
+    policy = AgentPolicy(
+        lambda: checkpoint.agent, checkpoint.perception, jax.random.key(seed), greedy=True
+    )
+    subscribers: list[Subscriber] = []
+    if video is not None:
+        subscribers.append(VideoRecorder(video, spec.control.rate_hz))
+    summaries: list[EpisodeSummary] = []
+    with open_station(
+        spec, seed=EVALUATION_SEED_OFFSET + seed, encode=encoder, reward=reward
+    ) as station:
+        loop = EpisodeLoop(
+            station.env, policy, station.teleop, Role.WATCH, subscribers, stop=stop,
+            claims_end_episode=False,
+        )  # fmt: skip
+        while len(summaries) < episodes and not stop():
+            summaries.append(loop.run_episode())
+            report(told(summaries, episodes))
+        operator = station.teleop.operator
+    result = EvaluationResult(
+        summaries, Path(checkpoint.about["file"]), data_fingerprint(spec), operator
+    )
+    if not stop():
+        write_manifest(run / "eval.json", Evaluation.model_validate(result.as_dict()))
+    return result

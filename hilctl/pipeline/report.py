@@ -1,0 +1,109 @@
+"""A run on one page: how it learnt, what the classifier is worth, how good the policy is."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from matplotlib.figure import Figure
+
+from hilctl.task.workspace import write_text_atomic
+
+WINDOW = 20
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title><style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse } td, th { padding: .2rem .8rem; border-bottom: 1px solid #ddd }
+th { text-align: left; font-weight: 500 } img { max-width: 100%; margin: 1rem 0 }
+</style></head><body>
+<h1>{{ title }}</h1>
+<p>{{ lead }}</p>
+{% for heading, rows in tables %}<h2>{{ heading }}</h2><table>
+{% for name, value in rows %}<tr><th>{{ name }}</th><td>{{ value }}</td></tr>
+{% endfor %}</table>{% endfor %}
+{% for heading, picture in pictures %}<h2>{{ heading }}</h2>
+<img alt="{{ heading }}" src="data:image/png;base64,{{ picture }}">{% endfor %}
+</body></html>
+"""
+
+
+def write_report(
+    path: Path,
+    *,
+    title: str,
+    lead: str,
+    tables: Sequence[tuple[str, Mapping[str, Any]]],
+    pictures: Sequence[tuple[str, bytes]],
+) -> None:
+    """Write a self-contained HTML page.
+
+    Args:
+        path: the file.
+        title, lead: heading and first paragraph.
+        tables: heading and name → value, in order.
+        pictures: heading and PNG bytes, in order.
+
+    Raises:
+        HilctlError: the disk is full or the folder cannot be written.
+    """
+    template = jinja2.Environment(autoescape=True).from_string(PAGE)
+    page = template.render(
+        title=title,
+        lead=lead,
+        tables=[(heading, list(rows.items())) for heading, rows in tables],
+        pictures=[(heading, base64.b64encode(png).decode()) for heading, png in pictures],
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text_atomic(path, page)
+
+
+def read_metrics(run: Path) -> list[dict[str, Any]]:
+    """Return one record an episode; a last line cut by a kill is left out."""
+    records = []
+    for line in (run / "metrics.jsonl").read_text("utf-8").splitlines():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            break
+    return records
+
+
+def draw_learning(records: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return a PNG of success, help, episode time and value over robot steps."""
+    steps = np.array([r["robot_steps"] for r in records])
+    helped = np.array([r["episode_interventions"] > 0 for r in records])
+    success = np.array([r["outcome"] == "success" for r in records], float)
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    axes = figure.subplots(2, 2, sharex=True)
+    _curve(axes[0, 0], steps[~helped], success[~helped], "untouched", "tab:green")
+    _curve(axes[0, 0], steps[helped], success[helped], "assisted", "tab:orange")
+    axes[0, 0].set(ylabel=f"success, last {WINDOW}", ylim=(-0.03, 1.03))
+    axes[0, 0].legend(loc="upper left")
+    rate = [r["intervention_rate_last20"] for r in records]
+    axes[0, 1].plot(steps, rate, color="tab:orange")
+    axes[0, 1].set(ylabel=f"human in charge, last {WINDOW}", ylim=(-0.03, 1.03))
+    axes[1, 0].plot(steps, [r["episode_steps"] for r in records], ".", color="tab:blue", ms=4)
+    axes[1, 0].set(ylabel="steps of an episode", xlabel="robot steps", ylim=(0, None))
+    valued = [r for r in records if "q" in r]
+    axes[1, 1].plot([r["robot_steps"] for r in valued], [r["q"] for r in valued], color="tab:red")
+    axes[1, 1].set(ylabel="mean Q of a batch", xlabel="robot steps")
+    for axis in axes.flat:
+        axis.grid(alpha=0.3)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
+
+
+def _curve(axis: Any, steps: Any, success: Any, label: str, colour: str) -> None:
+    if len(success) == 0:
+        return
+    window = min(WINDOW, len(success))
+    rolling = np.convolve(success, np.ones(window) / window, mode="valid")
+    axis.plot(steps[window - 1 :], rolling, label=label, color=colour)

@@ -1,0 +1,132 @@
+"""What train and eval share: a task's encoder, its classifier, its encoded demonstrations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilctl.agents.base import AgentOptions
+from hilctl.data.dataset import Dataset
+from hilctl.data.episode import Episode
+from hilctl.data.step import Outcome
+from hilctl.networks.encoders import ENCODERS
+from hilctl.networks.encoders.base import Encoder
+from hilctl.networks.perception import Perception
+from hilctl.pipeline.progress import Event, Report, silent
+from hilctl.rewards.fit import FittedClassifier
+from hilctl.rewards.store import load_classifier
+from hilctl.task.fingerprint import data_fingerprint, data_identity
+from hilctl.task.spec import TaskSpec
+from hilctl.task.workspace import Workspace
+from hilctl.training.learner import Trajectory
+
+
+def open_encoder(spec: TaskSpec) -> Encoder:
+    """Return the frozen encoder that the task's agent names.
+
+    Raises:
+        DataError: its weights are missing or damaged.
+    """
+    options = cast(AgentOptions, spec.agent.options)
+    weights = Path(options.weights) if options.weights else None
+    return ENCODERS.get(options.encoder)(weights)
+
+
+def open_classifier(workspace: Workspace, encoder: Encoder) -> FittedClassifier:
+    """Return the task's reward classifier.
+
+    Raises:
+        MissingStageError: none was trained.
+        DataError: it belongs to other cameras, another encoder or another set-up.
+    """
+    spec = workspace.spec
+    return load_classifier(
+        workspace.classifier,
+        data_identity=data_identity(spec),
+        cameras=spec.reward.options.model_dump()["cameras"],
+        encoder=cast(AgentOptions, spec.agent.options).encoder,
+        encoder_fingerprint=encoder.fingerprint,
+    )
+
+
+@dataclass(frozen=True)
+class Demonstrations:
+    """Successful demonstrations, encoded once.
+
+    Attributes:
+        episodes: as stored.
+        features: for each episode, camera → (T + 1, rows, columns, channels).
+    """
+
+    episodes: list[Episode]
+    features: list[Mapping[str, NDArray[np.float16]]]
+
+    @classmethod
+    def load(
+        cls, workspace: Workspace, encoder: Encoder, report: Report = silent
+    ) -> Demonstrations:
+        """Read and encode the demonstrations of a task folder.
+
+        Args:
+            workspace: the task folder.
+            encoder: of the task.
+            report: told of every episode.
+
+        Raises:
+            DataError: a file is unreadable or of another task.
+        """
+        spec = workspace.spec
+        dataset = Dataset.open(
+            workspace.demos,
+            expect_fingerprint=data_fingerprint(spec),
+            expect_identity=data_identity(spec),
+        )
+        episodes, features = [], []
+        for episode in dataset.episodes(lambda header: header.outcome is Outcome.SUCCESS):
+            episodes.append(episode)
+            features.append(encode_episode(episode, spec.observation.images, encoder))
+            done, total = len(episodes), len(dataset)
+            report(Event("encode", f"encoding demonstrations {done}/{total}", done, total))
+        return cls(episodes, features)
+
+    def perception(self, spec: TaskSpec) -> Perception:
+        """Fit what the policy sees on these demonstrations."""
+        cameras = spec.observation.images
+        joined = {name: np.concatenate([f[name] for f in self.features]) for name in cameras}
+        return Perception.fit(
+            joined,
+            [states_of(episode) for episode in self.episodes],
+            keys=spec.observation.state,
+            relative=spec.observation.relative,
+            channels=cast(AgentOptions, spec.agent.options).channels,
+        )
+
+    def trajectories(self, perception: Perception) -> list[Trajectory]:
+        """Return the episodes as the learner takes them."""
+        return [
+            Trajectory(
+                perception(features, states_of(episode)),
+                episode.actions,
+                episode.rewards,
+                episode.terminated,
+                np.ones(len(episode), bool),
+            )
+            for episode, features in zip(self.episodes, self.features, strict=True)
+        ]
+
+
+def encode_episode(
+    episode: Episode, cameras: list[str], encoder: Encoder
+) -> Mapping[str, NDArray[np.float16]]:
+    """Return camera → (T + 1, rows, columns, channels) features of a stored episode."""
+    return {camera: encoder.encode_many(episode.images(camera)) for camera in cameras}
+
+
+def states_of(episode: Episode) -> dict[str, NDArray[Any]]:
+    """Return state name → (T + 1, ·) of a stored episode."""
+    return {key: episode.state(key) for key in episode.state_keys}

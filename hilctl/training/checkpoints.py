@@ -1,0 +1,186 @@
+"""Policies on disk: arrays in an .npz, and beside it a JSON that says what they are.
+
+The JSON is written last and in one stroke, so a cut leaves an older checkpoint, never half of one.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from flax import serialization, traverse_util
+from numpy.typing import NDArray
+
+from hilctl.agents import AGENTS
+from hilctl.agents.base import Agent
+from hilctl.errors import DataError, MissingStageError
+from hilctl.networks.perception import STATE, Perception
+from hilctl.task.fingerprint import explain_difference, fingerprint, policy_identity
+from hilctl.task.spec import TaskSpec
+from hilctl.task.workspace import write_bytes_atomic, write_json_atomic
+
+FORMAT = 1
+TRAIN_AGAIN = "hilctl train"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained agent and how it sees the world.
+
+    Attributes:
+        agent: networks and optimiser states.
+        perception: what its observations are made with.
+        about: the JSON beside it: steps, updates, encoder fingerprint, task identity.
+    """
+
+    agent: Agent
+    perception: Perception
+    about: Mapping[str, Any]
+
+
+def save_checkpoint(
+    folder: Path, agent: Agent, perception: Perception, spec: TaskSpec, about: Mapping[str, Any]
+) -> Path:
+    """Write a checkpoint named after its robot steps; older ones are removed.
+
+    Args:
+        folder: `checkpoints/` of a run.
+        agent: what was learnt.
+        perception: belongs to it.
+        spec: of the task.
+        about: must hold robot_steps, updates and encoder_fingerprint.
+
+    Returns:
+        The JSON file.
+
+    Raises:
+        HilctlError: the disk is full or the folder cannot be written.
+    """
+    name = f"step_{about['robot_steps']:07d}"
+    flat = {f"agent/{k}": v for k, v in leaves(agent).items()}
+    flat |= {f"perception/{k}": np.asarray(v) for k, v in perception.arrays().items()}
+    buffer = io.BytesIO()
+    np.savez(buffer, **flat)  # type: ignore[arg-type]  # numpy's stub takes **kwds as a flag
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes_atomic(folder / f"{name}.npz", buffer.getvalue())
+    description = {
+        "format": FORMAT,
+        "weights": f"{name}.npz",
+        "policy_identity": policy_identity(spec),
+        "agent": {"type": spec.agent.type, **spec.agent.options.model_dump(mode="json")},
+        **about,
+    }
+    write_json_atomic(folder / f"{name}.json", description)
+    for old in folder.glob("step_*"):
+        if old.stem != name:
+            old.unlink(missing_ok=True)
+    return folder / f"{name}.json"
+
+
+def load_checkpoint(folder: Path, spec: TaskSpec, *, encoder_fingerprint: str) -> Checkpoint:
+    """Read the newest checkpoint of a run and check that it belongs to the task.
+
+    Raises:
+        MissingStageError: nothing has been trained.
+        DataError: damaged, or trained for another task, encoder or agent; names what differs.
+    """
+    files = sorted(folder.glob("step_*.json"))
+    if not files:
+        raise MissingStageError("no policy has been trained", where=str(folder), hint=TRAIN_AGAIN)
+    try:
+        about = json.loads(files[-1].read_text("utf-8"))
+        with np.load(folder / about["weights"], allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        _check(about, spec, encoder_fingerprint, files[-1])
+        return _rebuild(spec, arrays, {**about, "file": str(files[-1])})
+    except (ValueError, LookupError, TypeError, OSError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"the checkpoint is damaged: {error}", where=str(files[-1]), hint=TRAIN_AGAIN
+        ) from error
+
+
+def _check(about: Mapping[str, Any], spec: TaskSpec, encoder: str, file: Path) -> None:
+    ours, theirs = policy_identity(spec), about["policy_identity"]
+    differences = []
+    if fingerprint(ours) != fingerprint(theirs):
+        differences += explain_difference(ours, theirs)
+    if about["encoder_fingerprint"] != encoder:
+        differences.append(f"encoder: {encoder} here, {about['encoder_fingerprint']} there")
+    if differences:
+        raise DataError(
+            "the policy was trained for another set-up: " + "; ".join(differences),
+            where=str(file),
+            hint=TRAIN_AGAIN,
+        )
+
+
+def _rebuild(
+    spec: TaskSpec, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]
+) -> Checkpoint:
+    perception = Perception.from_arrays(
+        _under("perception/", arrays),
+        cameras=spec.observation.images,
+        keys=spec.observation.state,
+        relative=spec.observation.relative,
+    )
+    example = example_observation(perception, about["feature_grid"])
+    agent_class = AGENTS.get(spec.agent.type)
+    blank = agent_class.create(jax.random.key(0), example, about["action_dim"], spec.agent.options)
+    return Checkpoint(fill(blank, _under("agent/", arrays)), perception, about)
+
+
+def example_observation(perception: Perception, grid: tuple[int, int]) -> dict[str, Any]:
+    """Return zeros of the shapes the networks take, for feature maps of `grid` rows, columns."""
+    example: dict[str, Any] = {
+        camera: np.zeros((*grid, projection.channels), np.float16)
+        for camera, projection in perception.projections.items()
+    }
+    example[STATE] = np.zeros(perception.state_size, np.float32)
+    return example
+
+
+def leaves(agent: Agent) -> dict[str, NDArray[Any]]:
+    """Return every array of an agent by its path; random keys as their raw data."""
+    tree = traverse_util.flatten_dict(serialization.to_state_dict(agent), sep="/")
+    return {path: _raw(leaf) for path, leaf in tree.items()}
+
+
+def fill(blank: Agent, arrays: Mapping[str, NDArray[Any]]) -> Agent:
+    """Return a copy of `blank` with its arrays replaced.
+
+    Raises:
+        ValueError: leaves are missing, or of another shape; names them.
+    """
+    tree = traverse_util.flatten_dict(serialization.to_state_dict(blank), sep="/")
+    wrong = [
+        p for p, leaf in tree.items() if p not in arrays or arrays[p].shape != _raw(leaf).shape
+    ]
+    if wrong:
+        raise ValueError(f"leaves do not match: {', '.join(wrong[:5])}")
+    restored = {path: _like(leaf, arrays[path]) for path, leaf in tree.items()}
+    state = traverse_util.unflatten_dict(restored, sep="/")
+    agent: Agent = serialization.from_state_dict(blank, state)
+    return agent
+
+
+def _raw(leaf: Any) -> NDArray[Any]:
+    if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return np.asarray(jax.random.key_data(leaf))
+    return np.asarray(leaf)
+
+
+def _like(leaf: Any, array: NDArray[Any]) -> Any:
+    if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(jax.numpy.asarray(array))
+    return jax.numpy.asarray(array)
+
+
+def _under(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
