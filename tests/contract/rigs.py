@@ -1,0 +1,63 @@
+"""Every registered driver with options to build it from; a new driver joins by listing its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from hilctl.cameras import CAMERAS
+from hilctl.cameras.base import Camera
+from hilctl.devices import Rig
+from hilctl.robots import ROBOTS
+from hilctl.robots.base import Robot
+from hilctl.teleop import TELEOPS
+from hilctl.teleop.base import Teleop
+
+# type name → variants of its options, each of which must work without hardware
+OPTIONS: dict[str, dict[str, list[dict[str, Any]]]] = {
+    "robot": {"sim": [{"scene": "reach"}, {"scene": "insert"}]},
+    "camera": {"sim": [{"view": "wrist", "width_px": 64, "height_px": 48}, {"view": "side"}]},
+    "teleop": {"scripted": [{}, {"skill": 0.3, "interventions": False}]},
+}
+
+REGISTRIES = {"robot": ROBOTS, "camera": CAMERAS, "teleop": TELEOPS}
+ACTION_SCALE = np.repeat([0.01, 0.06], 3)
+
+
+def variants(kind: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return (type name, options) of every driver of a kind."""
+    return [(name, options) for name in REGISTRIES[kind].names() for options in OPTIONS[kind][name]]
+
+
+def build(kind: str, name: str, options: dict[str, Any], rig: Rig) -> Any:
+    """Return an unopened device."""
+    cls = REGISTRIES[kind].get(name)
+    device = cls(cls.OptionsType(**options), rig)  # type: ignore[attr-defined]
+    if kind == "teleop":
+        device.action_scale = ACTION_SCALE
+    return device
+
+
+@contextmanager
+def simulated_rig(seed: int = 0, scene: str = "reach") -> Iterator[tuple[Rig, Robot]]:
+    """Open a simulated robot, for devices that need its world."""
+    rig = Rig(seed)
+    with build("robot", "sim", {"scene": scene}, rig) as robot:
+        yield rig, robot
+
+
+@contextmanager
+def opened_camera(name: str, options: dict[str, Any]) -> Iterator[tuple[Camera, Robot]]:
+    """Open a camera on a rig that has everything it may need."""
+    with simulated_rig() as (rig, robot), build("camera", name, options, rig) as camera:
+        yield camera, robot
+
+
+@contextmanager
+def opened_teleop(name: str, options: dict[str, Any]) -> Iterator[tuple[Teleop, Robot]]:
+    """Open a teleop device on a rig that has everything it may need."""
+    with simulated_rig() as (rig, robot), build("teleop", name, options, rig) as teleop:
+        yield teleop, robot

@@ -1,0 +1,50 @@
+"""Intervals of success rates: textbook values, and what holds for all of them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hilctl.pipeline.statistics import wilson_interval
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [
+        # computed with an independent implementation of the score interval without correction
+        (0, 10, 0.0, 0.2775),
+        (10, 10, 0.7225, 1.0),
+        (19, 20, 0.7639, 0.9911),
+        (20, 20, 0.8389, 1.0),
+        (50, 100, 0.4038, 0.5962),
+        (81, 263, 0.2553, 0.3662),  # Newcombe (1998), table I
+        (15, 148, 0.0624, 0.1605),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_known_intervals(successes: int, trials: int, low: float, high: float) -> None:
+    assert wilson_interval(successes, trials) == pytest.approx((low, high), abs=6e-5)
+
+
+def test_with_no_trials_nothing_is_known() -> None:
+    assert wilson_interval(0, 0) == (0.0, 1.0)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_an_interval_holds_the_rate_and_mirrors_failures(counts: tuple[int, int]) -> None:
+    successes, trials = counts
+    low, high = wilson_interval(successes, trials)
+    assert 0 <= low <= successes / trials + 1e-12
+    assert successes / trials - 1e-12 <= high <= 1
+    mirrored = wilson_interval(trials - successes, trials)
+    assert mirrored == pytest.approx((1 - high, 1 - low), abs=1e-12)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 200))
+def test_more_trials_narrow_the_interval(trials: int) -> None:
+    low, high = wilson_interval(trials, 2 * trials)
+    more_low, more_high = wilson_interval(2 * trials, 4 * trials)
+    assert more_high - more_low < high - low

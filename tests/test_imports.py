@@ -1,0 +1,182 @@
+"""The shape of the package: imports go one way, and each layer does only what is its own."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import hilctl
+
+ROOT = Path(hilctl.__file__).parent
+
+# From the bottom up. A module imports from its own layer or from lower ones, never from above.
+LAYERS: list[set[str]] = [
+    {"__version__", "errors", "clock", "geometry"},
+    {"registry", "devices"},
+    {"task", "sim"},
+    {"robots", "cameras", "teleop", "data", "agents", "rewards", "networks"},
+    {"training", "env", "calibration"},
+    {"pipeline"},
+    {"cli"},
+    {"__main__"},
+]
+LEVEL = {package: level for level, layer in enumerate(LAYERS) for package in layer}
+
+# The simulator is hardware: drivers talk to it, all others talk to drivers.
+SIMULATOR_MAY_BE_IMPORTED_BY = {
+    "robots.sim",
+    "cameras.sim",
+    "teleop.scripted",
+    "pipeline.recording",  # the renderer's name, stored with recordings
+    "pipeline.diagnosis",  # the same, for `doctor`
+}
+
+MODULES = sorted(ROOT.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    """Return a module's name without the leading `hilctl.`."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+def running(node: ast.AST) -> Iterator[ast.AST]:
+    """Walk all code but that under `if TYPE_CHECKING:`, which never runs."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+            continue
+        yield child
+        yield from running(child)
+
+
+@cache
+def imports(path: Path) -> frozenset[str]:
+    """Return every module that a file imports, at its top or later; `import_module` too."""
+    found: set[str] = set()
+    for node in running(tree_of(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert node.module is not None
+            if node.module == "hilctl":
+                found |= {f"hilctl.{alias.name}" for alias in node.names}
+            else:
+                found.add(node.module)
+        elif isinstance(node, ast.Call) and "import_module" in ast.dump(node.func):
+            found |= {a.value for a in node.args if isinstance(a, ast.Constant)}
+    return frozenset(found)
+
+
+def own_imports(path: Path) -> set[str]:
+    """Return what a file imports from this package, without the leading `hilctl.`."""
+    return {name.removeprefix("hilctl.") for name in imports(path) if name.startswith("hilctl.")}
+
+
+def package(name: str) -> str:
+    return name.split(".")[0]
+
+
+def test_every_package_has_its_place_in_the_order() -> None:
+    there = {package(name_of(path)) for path in MODULES} - {""}
+    assert there - set(LEVEL) == set(), "say in LAYERS where it belongs"
+
+
+def test_imports_never_go_up() -> None:
+    up = {
+        f"{name} → {other}"
+        for path in MODULES
+        if (name := name_of(path))
+        for other in own_imports(path)
+        if LEVEL[package(other)] > LEVEL[package(name)]
+    }
+    assert up == set()
+
+
+def test_packages_of_one_layer_do_not_import_each_other_in_circles() -> None:
+    graph: dict[str, set[str]] = {}
+    for path in MODULES:
+        here = package(name_of(path))
+        others = {package(name) for name in own_imports(path)} - {here}
+        graph.setdefault(here, set()).update(others)
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+def test_only_drivers_know_the_simulator() -> None:
+    users = {
+        name_of(path)
+        for path in MODULES
+        if any(package(name) == "sim" for name in own_imports(path))
+        and package(name_of(path)) != "sim"
+    }
+    assert users - SIMULATOR_MAY_BE_IMPORTED_BY == set()
+
+
+def test_drivers_import_vendor_libraries_only_when_they_are_opened() -> None:
+    vendors = {"mujoco", "cv2", "pyrealsense2", "requests", "hid", "pyspacemouse", "pygame"}
+    early = {
+        f"{name_of(path)} → {name}"
+        for path in MODULES
+        if package(name_of(path)) in {"robots", "cameras"}
+        for name in imported_at_once(path)
+        if name.split(".")[0] in vendors or name.startswith("hilctl.sim")
+    }
+    assert early == set()
+
+
+def imported_at_once(path: Path) -> set[str]:
+    """Return what is imported with the module itself, not when a function of it is called."""
+    statements = [
+        node for node in tree_of(path).body if not isinstance(node, ast.ClassDef | ast.FunctionDef)
+    ]
+    found: set[str] = set()
+    for node in running(ast.Module(statements, [])):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
+
+
+def test_only_the_command_line_knows_its_libraries() -> None:
+    assert users_of({"typer", "rich", "click"}, outside="cli") == set()
+
+
+def test_nobody_unpickles() -> None:
+    assert users_of({"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve"}) == set()
+    for path in MODULES:
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+                assert ast.unparse(node.value) == "False", f"{path}:{node.value.lineno}"
+
+
+def users_of(libraries: set[str], *, outside: str | None = None) -> set[str]:
+    return {
+        f"{name_of(path)} → {name}"
+        for path in MODULES
+        if package(name_of(path)) != outside
+        for name in imports(path)
+        if name.split(".")[0] in libraries
+    }
+
+
+def test_only_the_command_line_talks_asks_and_exits() -> None:
+    calls = {"print", "input", "exit", "quit", "breakpoint"}
+    attributes = {"sys.exit", "os._exit", "sys.stdout", "sys.stderr"}
+    talk = {
+        f"{path}:{node.lineno} {ast.unparse(node)}"
+        for path in MODULES
+        if package(name_of(path)) != "cli"
+        for node in ast.walk(tree_of(path))
+        if (isinstance(node, ast.Call) and ast.unparse(node.func) in calls)
+        or (isinstance(node, ast.Attribute) and ast.unparse(node) in attributes)
+    }
+    assert talk == set()
