@@ -1,18 +1,60 @@
-"""`hilctl bench`: measure the speed of simulator, learner and policy."""
+"""`hilctl bench`: measure the speed of this machine, or what each part of the method is worth."""
 
 from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from hilctl.cli.options import JsonOption, TaskOption
 from hilctl.cli.render import Output
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
-def bench(task: TaskOption = None, as_json: JsonOption = False) -> None:
-    """Measure the speed of simulator, learner and policy on this machine.
 
-    Without a task folder, the default simulated task is measured. Nothing is written.
+class Subject(enum.StrEnum):
+    """What to measure."""
+
+    SPEED = "speed"
+    METHODS = "methods"
+
+
+def bench(
+    subject: Annotated[
+        Subject, typer.Argument(help="This machine's speed, or what each part of the method does.")
+    ] = Subject.SPEED,
+    task: TaskOption = None,
+    folder: Annotated[
+        Path, typer.Option("--dir", metavar="DIR", help="Folder to make, for methods.")
+    ] = Path("methods"),
+    template: Annotated[str, typer.Option("--template", "-t", metavar="T")] = "sim-insert",
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many, for methods.")] = 3,
+    max_steps: Annotated[
+        int, typer.Option("--max-steps", min=1, help="Robot steps each method may take.")
+    ] = 5000,
+    episodes: Annotated[
+        int, typer.Option("--episodes", min=1, help="Of each evaluation, for methods.")
+    ] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the speed of simulator, learner and policy on this machine, or compare methods.
+
+    `bench methods` trains the full method and four with a part left out on the same data, over
+    several seeds; that takes about an hour on two cores.
     """
+    output = Output(as_json=as_json)
+    if subject is Subject.SPEED:
+        _speed(output, task)
+    else:
+        _methods(output, folder, template, seeds, max_steps, episodes)
+
+
+def _speed(output: Output, task: Path | None) -> None:
     import tempfile
-    from pathlib import Path
 
     from hilctl.cli.live import LiveProgress
     from hilctl.pipeline import bench as pipeline
@@ -20,17 +62,62 @@ def bench(task: TaskOption = None, as_json: JsonOption = False) -> None:
     from hilctl.task.workspace import Workspace
     from hilctl.training.compilation import enable_compilation_cache
 
-    output = Output(as_json=as_json)
     enable_compilation_cache()
     with tempfile.TemporaryDirectory() as scratch, LiveProgress(output) as live:
         if task is None:
-            folder = Path(scratch) / "bench"
+            root = Path(scratch) / "bench"
             template = scaffold.find_template("sim-insert")
-            scaffold.create(template, folder, template.answers({}))
-            spec = Workspace(folder).spec
+            scaffold.create(template, root, template.answers({}))
+            workspace = Workspace(root)
         else:
-            spec = Workspace.find(task).spec
-        figures = pipeline.bench(spec, live.report)
+            workspace = Workspace.find(task)
+        figures = pipeline.bench(workspace.spec, live.report)
     for name, value in figures.items():
         output.say(f"{name:28} {value:.4g}")
     output.result(figures)
+
+
+def _methods(
+    output: Output, folder: Path, template: str, seeds: int, max_steps: int, episodes: int
+) -> None:
+    from hilctl.cli.dashboard import Dashboard
+    from hilctl.cli.interrupt import interruptible
+    from hilctl.pipeline import methods
+    from hilctl.task.workspace import write_json_atomic
+
+    dashboard = Dashboard(output, "hilctl bench methods")
+    with interruptible() as stop, dashboard:
+        outcomes = methods.compare_methods(
+            folder,
+            template=template,
+            seeds=range(seeds),
+            max_steps=max_steps,
+            episodes=episodes,
+            report=dashboard.report,
+            stop=stop,
+        )
+    rows = methods.summarise(outcomes)
+    result = {"operator": "scripted operator", "methods": rows, "outcomes": [*map(vars, outcomes)]}
+    write_json_atomic(folder / "methods.json", result)
+    if rows:
+        _show(output, rows)
+    stop.leave_if_interrupted()
+    output.result(result)
+
+
+def _show(output: Output, rows: Sequence[Mapping[str, Any]]) -> None:
+    header = ("robot steps", "human steps", "time to success", "true success", "method")
+    cells = []
+    for row in rows:
+        time_s = row["median_time_s"]
+        cells.append(
+            (
+                f"{row['robot_steps']:.0f}",
+                f"{row['intervention_steps']:.0f}",
+                "–" if time_s is None else f"{time_s:.1f} s",
+                f"{row['true_successes']}/{row['episodes']}",
+                str(row["method"]),
+            )
+        )
+    output.table(header, cells)
+    output.say("demonstrations, help and verdicts by the scripted operator")

@@ -11,6 +11,7 @@ from hilctl.cli.render import Output
 if TYPE_CHECKING:
     from hilctl.pipeline.progress import Event
 
+LASTING = ("stage", "phase", "method", "outcome")  # events that stay on the screen
 LINE_EVERY = 10  # episodes, where there is no live view
 
 
@@ -49,7 +50,7 @@ class Dashboard:
             self._say(event)
         elif event.name == "episode" and "robot_steps" in event.figures:
             self._live.update(self._view(event.figures, event.done, event.total))
-        elif event.name == "phase":
+        elif event.name in LASTING:
             self._live.console.print(event.text)
         else:
             self._live.update(event.text)

@@ -24,6 +24,7 @@ from hilctl.task.fingerprint import data_fingerprint
 from hilctl.task.workspace import Workspace
 from hilctl.teleop.base import Role
 from hilctl.training.checkpoints import load_checkpoint
+from hilctl.training.compilation import enable_compilation_cache
 from hilctl.training.policy import AgentPolicy
 
 EVALUATION_SEED_OFFSET = 1_000_000  # starts and grasps that training has not seen
@@ -114,6 +115,7 @@ def evaluate(
     run = run or workspace.latest_run()
     if run is None:
         raise MissingStageError("no policy has been trained", hint=workspace.command("train"))
+    enable_compilation_cache()
     encoder = open_encoder(spec)
     checkpoint = load_checkpoint(run / "checkpoints", spec, encoder_fingerprint=encoder.fingerprint)
     fitted = open_classifier(workspace, encoder)

@@ -37,6 +37,7 @@ from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 from hilctl.teleop.base import Role
 from hilctl.training.checkpoints import save_checkpoint
+from hilctl.training.compilation import enable_compilation_cache
 from hilctl.training.learner import CHUNK_STEPS, Learner
 from hilctl.training.lockstep import EpisodeBuffer, LockstepTrainer
 from hilctl.training.metrics import Progress
@@ -101,6 +102,7 @@ def train(
     agent_class = AGENTS.get(spec.agent.type)
     stages.require(workspace, "demos", *(["classifier"] if agent_class.needs_robot else []))
     started = time.monotonic()
+    enable_compilation_cache()
     encoder = open_encoder(spec)
     demos = Demonstrations.load(workspace, encoder, report)
     if not demos.episodes:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from hilctl.errors import DataError
 from hilctl.networks.projection import fit_projection
 from hilctl.rewards.frames import ALL_HEADS, LabelledFrames, Memory, assign_folds, distances
-from hilctl.rewards.metrics import Metrics, choose_threshold, measure
+from hilctl.rewards.metrics import Metrics, choose_threshold, lowest_threshold, measure
 from hilctl.rewards.model import SuccessModel, held_out_probability, reduce
 from hilctl.rewards.training import initial_heads, train_heads
 
@@ -126,15 +126,20 @@ def refit(fitted: FittedClassifier, rng: np.random.Generator) -> FittedClassifie
     """Return the next version: its heads have learnt from all of the memory, starting warm.
 
     The threshold is chosen anew on the frames of the first fit, by heads that still have not
-    learnt from them, and raised when a frame added as a failure would pass — though never over
-    the median success, so that one wrong veto cannot end all success.
+    learnt from them. It is lowered, as far as the false-positive rate allows, when most frames
+    added as successes would be missed; and raised when a frame added as a failure would pass,
+    though never over the median success, so that one wrong veto cannot end all success.
     """
     memory = fitted.memory
     heads = train_heads(fitted.model.heads, memory, REFIT_STEPS, rng)
     model = replace(fitted.model, heads=heads, successes=memory.successes())
     held_out = held_out_probability(model, memory)
     first, labels = memory.folds != ALL_HEADS, memory.labels
-    threshold = choose_threshold(held_out[first], labels[first], fitted.max_false_positive_rate)
+    known = held_out[first], labels[first], fitted.max_false_positive_rate
+    threshold = choose_threshold(*known)
+    if (claimed := ~first & labels).any():
+        missed = float(np.median(model.probability(memory.frames[claimed])))
+        threshold = max(min(threshold, missed), lowest_threshold(*known))
     if (vetoed := ~first & ~labels).any():
         worst = model.probability(memory.frames[vetoed]).max()
         ceiling = np.median(held_out[first & labels])

@@ -52,11 +52,18 @@ def choose_threshold(
     higher: as far up as `SPARED_RECALL` of the successes allow, because the frames that a policy
     will find in the gap are not successes.
     """
+    lowest = lowest_threshold(probability, labels, max_false_positive_rate)
+    spared = np.quantile(probability[labels], 1 - SPARED_RECALL, method="lower")
+    return float(max(lowest, spared))
+
+
+def lowest_threshold(
+    probability: NDArray[np.float64], labels: NDArray[np.bool_], max_false_positive_rate: float
+) -> float:
+    """Return the least threshold that keeps the false-positive rate, never under one half."""
     failures = np.sort(probability[~labels])[::-1]
     allowed = int(max_false_positive_rate * len(failures))
-    lowest = np.nextafter(failures[allowed], 2.0)
-    spared = np.quantile(probability[labels], 1 - SPARED_RECALL, method="lower")
-    return float(max(lowest, spared, 0.5))
+    return float(max(np.nextafter(failures[allowed], 2.0), 0.5))
 
 
 def in_a_row(

@@ -53,9 +53,12 @@ class Workspace:
 
     Args:
         root: the folder that holds `task.yaml`.
+        spec: used instead of the one in the file, for comparisons on the same data.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, spec: TaskSpec | None = None) -> None:
+        if spec is not None:
+            self.spec = spec
         self.root = root
         self.task_file = root / TASK_FILE
         self.calibration = root / "calibration"

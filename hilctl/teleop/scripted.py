@@ -23,7 +23,7 @@ from hilctl.teleop.hand import Hand
 
 Array = NDArray[np.float64]
 
-MOST_HELP = 0.4
+MOST_HELP = 0.3
 REMEMBERED_EPISODES = 20
 SPOT_DWELL_POLLS = 10
 SPOT_PATIENCE_POLLS = 40

@@ -148,8 +148,7 @@ def example_observation(perception: Perception, grid: tuple[int, int]) -> dict[s
 
 def leaves(agent: Agent) -> dict[str, NDArray[Any]]:
     """Return every array of an agent by its path; random keys as their raw data."""
-    tree = traverse_util.flatten_dict(serialization.to_state_dict(agent), sep="/")
-    return {path: _raw(leaf) for path, leaf in tree.items()}
+    return {path: _raw(leaf) for path, leaf in _flat(agent).items() if not _is_empty(leaf)}
 
 
 def fill(blank: Agent, arrays: Mapping[str, NDArray[Any]]) -> Agent:
@@ -158,16 +157,31 @@ def fill(blank: Agent, arrays: Mapping[str, NDArray[Any]]) -> Agent:
     Raises:
         ValueError: leaves are missing, or of another shape; names them.
     """
-    tree = traverse_util.flatten_dict(serialization.to_state_dict(blank), sep="/")
+    tree, wanted = _flat(blank), leaves(blank)
     wrong = [
-        p for p, leaf in tree.items() if p not in arrays or arrays[p].shape != _raw(leaf).shape
+        path
+        for path, leaf in wanted.items()
+        if path not in arrays or arrays[path].shape != leaf.shape
     ]
     if wrong:
         raise ValueError(f"leaves do not match: {', '.join(wrong[:5])}")
-    restored = {path: _like(leaf, arrays[path]) for path, leaf in tree.items()}
+    restored = {
+        path: _like(leaf, arrays[path]) if path in wanted else leaf for path, leaf in tree.items()
+    }
     state = traverse_util.unflatten_dict(restored, sep="/")
     agent: Agent = serialization.from_state_dict(blank, state)
     return agent
+
+
+def _flat(agent: Agent) -> dict[str, Any]:
+    """Return path → leaf; optimisers also have nodes without arrays, which are kept."""
+    tree = serialization.to_state_dict(agent)
+    flat: dict[str, Any] = traverse_util.flatten_dict(tree, keep_empty_nodes=True, sep="/")
+    return flat
+
+
+def _is_empty(leaf: Any) -> bool:
+    return leaf is traverse_util.empty_node
 
 
 def _raw(leaf: Any) -> NDArray[Any]:

@@ -91,7 +91,8 @@ class LockstepTrainer:
                 if self._is_over():
                     return False
                 summary = self._episode()
-                failures_left -= not summary.success or summary.intervention_steps > 0
+                alone = summary.intervention_steps == 0 and not summary.claimed
+                failures_left -= not (summary.success and alone)
                 if failures_left < 0:
                     return False
             return True

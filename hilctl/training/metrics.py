@@ -53,7 +53,8 @@ class Progress:
             return
         self._recent.append((summary.success, summary.intervention_steps, summary.steps))
         if summary.intervention_steps == 0:
-            self._untouched.append(summary.success)
+            # a success that only the operator saw does not count: nobody claims on its own
+            self._untouched.append(summary.success and not summary.claimed)
 
     @property
     def success_last20(self) -> float:
