@@ -1,0 +1,62 @@
+"""`hilctl train-classifier`: learn to tell success."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hilctl.cli.options import JsonOption, SeedOption, TaskOption
+from hilctl.cli.render import Output
+
+if TYPE_CHECKING:
+    from hilctl.pipeline.train_classifier import ClassifierResult
+
+
+def train_classifier(
+    task: TaskOption = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option("--weights", metavar="FILE", help="The encoder's weights, e.g. ResNet-10's."),
+    ] = None,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Train the reward classifier on the labels, and judge it on episodes it has not seen."""
+    from hilctl.cli.live import LiveProgress
+    from hilctl.pipeline import train_classifier as pipeline
+    from hilctl.pipeline.stages import next_command, survey
+    from hilctl.task.workspace import Workspace
+
+    output = Output(as_json=as_json)
+    workspace = Workspace.find(task)
+    with workspace.lock("train-classifier"), LiveProgress(output) as live:
+        result = pipeline.train_classifier(
+            workspace, seed=seed, weights=weights, report=live.report
+        )
+    _say(output, result)
+    step = next_command(workspace, survey(workspace))
+    output.next(step)
+    output.result({**result.as_dict(), "next": step})
+    result.check()
+
+
+def _say(output: Output, result: ClassifierResult) -> None:
+    metrics, fitted = result.fitted.metrics, result.fitted
+    output.say(
+        f"on episodes it has not seen: accuracy {metrics.accuracy:.1%}, "
+        f"precision {metrics.precision:.1%}, recall {metrics.recall:.1%}, "
+        f"false positives {metrics.false_positive_rate:.2%}"
+    )
+    count = {name: str(number) for name, number in metrics.confusion.items()}
+    rows = [
+        ("success", count["true_positive"], count["false_negative"]),
+        ("failure", count["false_positive"], count["true_negative"]),
+    ]
+    output.table(("labelled", "taken for success", "taken for failure"), rows)
+    output.say(
+        f"threshold {fitted.model.threshold:.3f}, {fitted.consecutive} frames in a row; "
+        f"both are saved with it"
+    )
+    output.say(f"pictures: {result.curve}, {result.mistakes}")
