@@ -47,8 +47,10 @@ class ActionLimiter:
         moved = geometry.compose(geometry.inverse(T_base_tcp), target)
         executed = np.concatenate([moved[:3], geometry.rotvec_from_quat(moved[3:])]) / self._scale
         if np.max(np.abs(executed)) > 1.0:
-            # the arm itself is outside the bounds: come back at no more than full speed
-            executed = np.clip(executed, -1.0, 1.0)
+            # outside the bounds, or clipped to a wall that is askew to the tool's axes: stay on the
+            # way to the target, which leads nowhere further out, at no more than full speed
+            for half in (executed[:3], executed[3:]):
+                half /= max(1.0, float(np.max(np.abs(half))))
             back = executed * self._scale
             target = geometry.compose(
                 T_base_tcp, geometry.pose(back[:3], geometry.quat_from_rotvec(back[3:]))

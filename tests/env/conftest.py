@@ -1,0 +1,29 @@
+"""A reach task with a simulated robot, opened for one test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from bench_stand import Stand, open_stand
+
+from hilctl.task import scaffold
+from hilctl.task.load import load_task
+from hilctl.task.spec import TaskSpec
+
+
+@pytest.fixture(scope="session")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> TaskSpec:
+    """The reach template's task, cut after two seconds and with small pictures."""
+    template = scaffold.find_template("sim-reach")
+    folder = tmp_path_factory.mktemp("reach") / "ball"
+    scaffold.create(template, folder, template.answers({"max_episode_s": "2"}))
+    text = (folder / "task.yaml").read_text("utf-8")
+    (folder / "task.yaml").write_text(text.replace("[128, 128]", "[32, 24]"), "utf-8")
+    return load_task(folder)
+
+
+@pytest.fixture
+def stand(spec: TaskSpec) -> Iterator[Stand]:
+    with open_stand(spec) as opened:
+        yield opened
