@@ -1,0 +1,62 @@
+"""Task folders to work in, and `hilctl` as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from hilctl.task import scaffold
+from hilctl.task.workspace import Workspace
+
+TINY_CAMERAS = {
+    f"view: {name}, size: [128, 128]": f"view: {name}, width_px: 32, height_px: 32, size: [32, 32]"
+    for name in ("wrist", "side")
+}
+FEW_LABELS = {"consecutive: 2 ": "success_frames: 20\n  failure_frames: 100\n  consecutive: 2 "}
+
+
+@dataclass
+class Running:
+    """A `hilctl` process with JSON lines on stdout."""
+
+    process: subprocess.Popen[str]
+
+    def event(self) -> dict[str, Any]:
+        """Wait for the next line and return it."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise AssertionError(f"it ended: {self.finish()}")
+        return dict(json.loads(line))
+
+    def kill(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self.process.send_signal(number)
+
+    def finish(self) -> tuple[int, list[dict[str, Any]], str]:
+        """Wait for the end and return exit code, remaining JSON lines and talk."""
+        out, talk = self.process.communicate(timeout=120)
+        return self.process.returncode, [json.loads(line) for line in out.splitlines()], talk
+
+
+class Start(Protocol):
+    """Start `hilctl` with `--json` in a task folder."""
+
+    def __call__(self, space: Workspace, *arguments: str) -> Running: ...
+
+
+def make_task(folder: Path, template: str, changes: dict[str, str], **answers: str) -> Workspace:
+    """Make a task folder, answering some questions, and replace pieces of its task file."""
+    chosen = scaffold.find_template(template)
+    scaffold.create(chosen, folder, chosen.answers(answers))
+    file = folder / "task.yaml"
+    text = file.read_text("utf-8")
+    for old, new in changes.items():
+        assert old in text, f"{old!r} is not in the template any more"
+        text = text.replace(old, new, 1)
+    file.write_text(text, "utf-8")
+    return Workspace(folder)

@@ -1,0 +1,198 @@
+"""From labels on disk to a classifier that fits the task, judges frames and says how well."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_task import edit
+
+from hilctl.data.dataset import Dataset
+from hilctl.errors import BelowBarError, DataError, MissingStageError
+from hilctl.networks.encoders import ENCODERS
+from hilctl.networks.encoders.base import Encoder
+from hilctl.pipeline.label_frames import encode_labels
+from hilctl.pipeline.manifest import ClassifierManifest, read_manifest
+from hilctl.pipeline.progress import Event, silent
+from hilctl.pipeline.record_labels import record_labels
+from hilctl.pipeline.stages import State, survey
+from hilctl.pipeline.train_classifier import ClassifierResult, train_classifier
+from hilctl.rewards.classifier import ClassifierReward
+from hilctl.rewards.store import load_classifier
+from hilctl.task import scaffold
+from hilctl.task.fingerprint import data_identity
+from hilctl.task.workspace import Workspace
+
+FEW = {"consecutive: 2 ": "success_frames: 40\n  failure_frames: 150\n  consecutive: 2 "}
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def make_task(folder: Path) -> Workspace:
+    chosen = scaffold.find_template("sim-reach")
+    scaffold.create(chosen, folder, chosen.answers({}))
+    return edit(Workspace(folder), FEW)
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A task with labels."""
+    space = make_task(tmp_path_factory.mktemp("classifier") / "task")
+    record_labels(space)
+    return space
+
+
+@pytest.fixture(scope="module")
+def result(space: Workspace) -> ClassifierResult:
+    """Its classifier."""
+    return train_classifier(space, seed=1)
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return ENCODERS.get("efficientnet-lite0")(None)
+
+
+def state_of(space: Workspace) -> State:
+    stages = {stage.name: stage.state for stage in survey(Workspace(space.root))}
+    return stages["classifier"]
+
+
+def test_the_folder_is_whole(space: Workspace, result: ClassifierResult) -> None:
+    names = sorted(path.name for path in space.classifier.iterdir())
+    assert names == ["classifier.json", "mistakes.png", "precision_recall.png", "weights-1.npz"]
+    assert result.curve.read_bytes().startswith(PNG)
+    assert result.mistakes.read_bytes().startswith(PNG)
+    manifest = read_manifest(ClassifierManifest, space.classifier / "classifier.json")
+    assert manifest is not None
+    assert manifest.label_episodes == [path.name for path in sorted(space.labels.glob("epi*"))]
+    assert state_of(space) is State.READY
+
+
+def test_figures_fit_together(result: ClassifierResult) -> None:
+    figures = json.loads(json.dumps(result.as_dict()))
+    counts = figures["confusion"]
+    right = counts["true_positive"] + counts["true_negative"]
+    assert figures["accuracy"] == pytest.approx(right / sum(counts.values()))
+    assert sum(figures["frames"].values()) == sum(counts.values())
+    assert figures["false_positive_rate"] <= figures["max_false_positive_rate"] == 0.005
+    assert figures["recall"] > 0.5
+    assert figures["episodes"] == len(result.fitted.source.label_episodes)
+    assert {"precision", "threshold", "consecutive", "false_claim_rate"} <= set(figures)
+    result.check()
+
+
+def test_progress_is_told(space: Workspace, encoder: Encoder) -> None:
+    events: list[Event] = []
+    dataset = Dataset.open(space.labels, expect_fingerprint=None)
+    encode_labels(dataset, ["wrist"], encoder, events.append)
+    assert [event.done for event in events] == list(range(1, len(dataset) + 1))
+    assert {event.total for event in events} == {len(dataset)}
+
+
+def test_frames_carry_their_own_labels(space: Workspace, encoder: Encoder) -> None:
+    dataset = Dataset.open(space.labels, expect_fingerprint=None)
+    data = encode_labels(dataset, ["wrist", "side"], encoder, silent)
+    by_name = {episode.header.path.name: episode for episode in dataset.episodes()}
+    rows = np.random.default_rng(0).choice(len(data), 8)
+    for row in rows:
+        episode, step = by_name[str(data.episodes[row])], int(data.steps[row])
+        assert episode.labels is not None
+        assert episode.labels[step] == int(data.labels[row])
+        assert data.load_images is not None
+        images = data.load_images(int(row))
+        for camera, image in images.items():
+            np.testing.assert_array_equal(image, episode.images(camera)[step + 1])
+            again = encoder.encode_many(image[None])[0]
+            np.testing.assert_allclose(
+                again.astype(float), data.features[camera][row].astype(float), atol=0.05
+            )
+
+
+def test_it_is_the_reward_of_the_task(
+    space: Workspace, result: ClassifierResult, encoder: Encoder
+) -> None:
+    fitted = load_classifier(
+        space.classifier,
+        data_identity=data_identity(space.spec),
+        cameras=["wrist", "side"],
+        encoder="efficientnet-lite0",
+        encoder_fingerprint=encoder.fingerprint,
+    )
+    assert fitted.model.threshold == result.fitted.model.threshold
+    reward = ClassifierReward(fitted.model, fitted.consecutive)
+    dataset = Dataset.open(space.labels, expect_fingerprint=None)
+    data = encode_labels(dataset, ["wrist", "side"], encoder, silent)
+
+    def claims(wanted: bool) -> float:
+        rows, judged = np.flatnonzero(data.labels == wanted)[:60], []
+        for row in rows:
+            reward.reset()
+            frame: Mapping = {name: array[row] for name, array in data.features.items()}
+            judged.append([reward.judge(frame).success for _ in range(fitted.consecutive)][-1])
+        return float(np.mean(judged))
+
+    assert claims(True) > 0.7
+    assert claims(False) < 0.05
+
+
+def test_the_same_seed_trains_the_same(space: Workspace, result: ClassifierResult) -> None:
+    again = train_classifier(space, seed=1)
+    np.testing.assert_array_equal(again.fitted.model.heads.output, result.fitted.model.heads.output)
+    assert again.as_dict() == result.as_dict()
+
+
+def test_newer_labels_make_it_stale(space: Workspace, result: ClassifierResult) -> None:
+    extra = space.labels / "episode_000999.hdf5"
+    extra.write_bytes(next(iter(sorted(space.labels.glob("epi*")))).read_bytes())
+    assert state_of(space) is State.STALE
+    extra.unlink()
+    assert state_of(space) is State.READY
+
+
+def test_no_labels(tmp_path: Path) -> None:
+    space = make_task(tmp_path / "task")
+    with pytest.raises(MissingStageError, match="0/40 success") as caught:
+        train_classifier(space)
+    assert "record-labels" in str(caught.value.hint)
+    assert not space.classifier.exists()
+
+
+def test_too_few_labels_names_what_is_missing(space: Workspace, tmp_path: Path) -> None:
+    few = make_task(tmp_path / "task")
+    few.labels.mkdir()
+    first = min(space.labels.glob("epi*"))
+    (few.labels / first.name).write_bytes(first.read_bytes())
+    with pytest.raises(MissingStageError, match=r"\d+/40 success, \d+/150 failure frames"):
+        train_classifier(few)
+
+
+def test_labels_of_another_task(space: Workspace, tmp_path: Path) -> None:
+    other = edit(make_task(tmp_path / "task"), {"translation_m: 0.01": "translation_m: 0.02"})
+    other.labels.symlink_to(space.labels.resolve())
+    with pytest.raises(DataError, match=r"control\.translation_m: 0\.02 here, 0\.01 there"):
+        train_classifier(other)
+
+
+def test_damaged_labels(space: Workspace, tmp_path: Path) -> None:
+    other = make_task(tmp_path / "task")
+    other.labels.mkdir()
+    for path in space.labels.glob("epi*"):
+        (other.labels / path.name).write_bytes(path.read_bytes()[:5000])
+    with pytest.raises((DataError, MissingStageError), match="truncated") as caught:
+        train_classifier(other)
+    assert "mv" in str(caught.value.hint)
+
+
+def test_weights_that_are_not_there(space: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot read the weights"):
+        train_classifier(space, weights=tmp_path / "resnet10.pkl")
+
+
+def test_a_classifier_that_misses_most_successes_is_below_the_bar(result: ClassifierResult) -> None:
+    metrics = replace(result.fitted.metrics, recall=0.3)
+    with pytest.raises(BelowBarError, match="only 30%"):
+        replace(result, fitted=replace(result.fitted, metrics=metrics)).check()
