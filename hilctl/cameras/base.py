@@ -34,5 +34,3 @@ class Camera(Device):
         Raises:
             StaleFrameError: the newest frame is older than `max_age_s`.
         """
-
-

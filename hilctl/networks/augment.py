@@ -19,6 +19,7 @@ def random_shift(key: jax.Array, maps: Any, reach_cells: float) -> jax.Array:
     Returns:
         (N, rows, columns, K), bilinearly interpolated.
     """
+    maps = maps.astype(jnp.float32)  # half precision is emulated, and slow, on CPUs
     shifts = jax.random.uniform(key, (2, maps.shape[0], 1, 1, 1), minval=-1, maxval=1) * reach_cells
     return _shift_axis(_shift_axis(maps, shifts[0], 1), shifts[1], 2)
 

@@ -21,4 +21,6 @@ def wilson_interval(successes: int, trials: int, z: float = Z_95) -> tuple[float
     scale = 1 + z * z / trials
     centre = (rate + z * z / (2 * trials)) / scale
     half = z / scale * math.sqrt(rate * (1 - rate) / trials + z * z / (4 * trials * trials))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    low = centre - half if successes > 0 else 0.0  # exactly: rounding leaves 5e-17
+    high = centre + half if successes < trials else 1.0
+    return low, high

@@ -85,7 +85,7 @@ class Robot(Device):
     def stop(self) -> None:
         """Hold where the arm is; idempotent, callable from any thread."""
 
-    def reset_scene(self) -> None:  # noqa: B027  (optional: most robots cannot)
+    def reset_scene(self) -> None:
         """Put the objects of the scene back, where the robot or simulator can do that."""
 
     def true_success(self) -> bool | None:

@@ -77,7 +77,7 @@ class InsertScene(Scene):
     SOLVED_DEPTH_M = 0.020
     SOCKET_XY_M = (0.5, 0.0)
     GRASP_SHIFT_M = (0.002, 0.0005, 0.002)  # along the fingers' faces, across them, along the peg
-    GRASP_TURN_RAD = (np.deg2rad(1.0), np.deg2rad(3.0), np.deg2rad(1.0))
+    GRASP_TURN_RAD = (np.deg2rad(1.0), np.deg2rad(2.5), np.deg2rad(1.0))
 
     home_tcp = geometry.pose([0.5, 0.0, 0.16], geometry.quat_from_rpy([np.pi, 0.0, 0.0]))
 
