@@ -27,6 +27,12 @@ def test_known_intervals(successes: int, trials: int, low: float, high: float) -
     assert wilson_interval(successes, trials) == pytest.approx((low, high), abs=6e-5)
 
 
+def test_all_and_nothing_reach_the_ends_exactly() -> None:
+    for trials in range(1, 60):
+        assert wilson_interval(0, trials)[0] == 0.0
+        assert wilson_interval(trials, trials)[1] == 1.0
+
+
 def test_with_no_trials_nothing_is_known() -> None:
     assert wilson_interval(0, 0) == (0.0, 1.0)
 

@@ -1,0 +1,189 @@
+"""What every agent promises, and the arithmetic of soft actor-critic."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from made_up_data import ACTIONS, batches, copied, create, observations, same
+
+from hilctl.agents import AGENTS
+from hilctl.agents.rlpd import RLPD
+
+ONE = observations(np.random.default_rng(5))
+every_agent = pytest.mark.parametrize("kind", AGENTS.names())
+
+
+@cache
+def updated(**changes: Any) -> tuple[Any, Any, dict[str, float]]:
+    """Return an RLPD agent before and after one call of `update`, and its metrics."""
+    data = batches(**{name: changes.pop(name) for name in ("next_seed", "mask") if name in changes})
+    agent: Any = create("rlpd", **changes)
+    before = copied({name: getattr(agent, name) for name in ("critic", "target_critic", "actor")})
+    after, metrics = agent.update(data)
+    return before, after, {name: float(value) for name, value in metrics.items()}
+
+
+@every_agent
+def test_actions_are_within_their_range(kind: str) -> None:
+    agent = create(kind, log_std=1.0)  # wild
+    drawn = np.array([agent.act(ONE, jax.random.key(i), greedy=False) for i in range(50)])
+    assert drawn.shape == (50, ACTIONS)
+    assert np.abs(drawn).max() <= 1
+    assert drawn.std(axis=0).min() > 0.3
+
+
+@every_agent
+def test_greedy_actions_depend_on_what_is_seen_alone(kind: str) -> None:
+    agent = create(kind)
+    greedy = agent.act(ONE, jax.random.key(0), greedy=True)
+    np.testing.assert_array_equal(greedy, agent.act(ONE, jax.random.key(1), greedy=True))
+    other = observations(np.random.default_rng(6))
+    assert not np.allclose(greedy, agent.act(other, jax.random.key(0), greedy=True), atol=1e-4)
+
+
+@every_agent
+def test_sampled_actions_are_decided_by_the_key_and_centred_on_the_greedy_one(kind: str) -> None:
+    agent = create(kind, log_std=-4.0)
+    one = agent.act(ONE, jax.random.key(3), greedy=False)
+    np.testing.assert_array_equal(one, agent.act(ONE, jax.random.key(3), greedy=False))
+    assert (one != agent.act(ONE, jax.random.key(4), greedy=False)).any()
+    drawn = [agent.act(ONE, jax.random.key(i), greedy=False) for i in range(60)]
+    greedy = agent.act(ONE, jax.random.key(0), greedy=True)
+    np.testing.assert_allclose(np.mean(drawn, axis=0), greedy, atol=0.01)
+
+
+@every_agent
+def test_the_same_seed_and_data_make_the_same_agent(kind: str) -> None:
+    one, _ = create(kind, seed=1).update(batches())
+    other, _ = create(kind, seed=1).update(batches())
+    different, _ = create(kind, seed=2).update(batches())
+    action, same_action, different_action = (
+        agent.act(ONE, jax.random.key(0), greedy=True) for agent in (one, other, different)
+    )
+    np.testing.assert_array_equal(action, same_action)
+    assert (action != different_action).any()
+
+
+@every_agent
+def test_losses_are_finite_numbers(kind: str) -> None:
+    _, metrics = create(kind, shift_cells=0.5).update(batches())
+    assert metrics
+    assert all(np.isfinite(value) and np.ndim(value) == 0 for value in metrics.values())
+
+
+def test_cloning_learns_a_simple_rule() -> None:
+    data = batches(k=100, n=32)
+    actions = 0.8 * np.tanh(data.observations["state"][..., :ACTIONS])
+    data = data._replace(actions=actions.astype(np.float32))
+    agent, losses = create("bc", learning_rate=1e-3), []
+    for _ in range(4):
+        agent, metrics = agent.update(data)
+        losses.append(float(metrics["bc_loss"]))
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < losses[0] - 1
+    rng = np.random.default_rng(7)
+    errors = []
+    for _ in range(20):
+        seen = observations(rng)
+        wanted = 0.8 * np.tanh(seen["state"][:ACTIONS])
+        errors.append(np.abs(agent.act(seen, jax.random.key(0), greedy=True) - wanted))
+    assert np.mean(errors) < 0.2  # a guess is off by 0.45
+
+
+def test_an_update_changes_critic_and_actor() -> None:
+    before, after, _ = updated()
+    assert not same(before["critic"], after.critic)
+    assert not same(before["actor"], after.actor)
+
+
+def test_the_heads_learn_from_the_critic_alone() -> None:
+    # without critic updates' gradients the embedding would stay; actor leaves hold no head
+    before, after, _ = updated()
+    assert not same(before["critic"]["head"], after.critic["head"])
+    assert "head" not in after.actor
+
+
+def test_what_follows_a_terminal_transition_does_not_matter() -> None:
+    _, one, told = updated(next_seed=1, mask=0.0)
+    _, other, told_other = updated(next_seed=2, mask=0.0)
+    assert same(one.critic, other.critic)
+    assert told["target_q"] == told_other["target_q"]
+
+
+def test_what_follows_any_other_transition_does_matter() -> None:
+    # truncated ones included: their mask is 1
+    trained = []
+    for next_seed in (1, 2):
+        agent: Any = create("rlpd")
+        for _ in range(3):  # an untrained critic is 0 everywhere
+            agent, _ = agent.update(batches(next_seed=next_seed))
+        trained.append(agent.critic)
+    assert not same(*trained)
+
+
+def test_terminal_targets_are_the_rewards() -> None:
+    _, _, metrics = updated(next_seed=1, mask=0.0)
+    assert metrics["target_q"] == pytest.approx(float(batches().rewards.mean()), abs=1e-6)
+
+
+@pytest.mark.parametrize(("believed", "counted"), [(10.0, 1.0), (0.5, 0.5), (-10.0, 0.0)])
+def test_targets_are_discounted_and_nothing_is_worth_more_than_the_one_reward(
+    believed: float, counted: float
+) -> None:
+    agent: Any = create("rlpd")
+    # the last layer starts with zero weights: its bias is the value
+    agent = agent.replace(target_critic=with_last_bias(agent.target_critic, believed))
+    data = batches()
+    _, metrics = agent.update(data)
+    expected = float(data.rewards.mean()) + agent.options.discount * counted
+    assert float(metrics["target_q"]) == pytest.approx(expected, abs=0.01)
+
+
+def with_last_bias(params: Any, value: float) -> Any:
+    """Return the critics with the bias of their only one-number layer set."""
+    return jax.tree.map(
+        lambda leaf: jnp.full_like(leaf, value) if leaf.shape == (2, 1) else leaf, params
+    )
+
+
+def test_the_target_network_moves_by_its_rate() -> None:
+    rate = 0.3
+    agent: Any = create("rlpd", target_rate=rate, critic_updates_per_actor=1)
+    before = copied(agent.target_critic)
+    after, _ = agent.update(batches(k=1))
+    expected = jax.tree.map(lambda t, c: (1 - rate) * t + rate * c, before, copied(after.critic))
+    assert not same(before, after.target_critic)
+    for one, other in zip(
+        jax.tree.leaves(expected), jax.tree.leaves(after.target_critic), strict=True
+    ):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_several_critic_updates_are_made_for_each_one_of_the_actor() -> None:
+    _, after, _ = updated()
+    assert int(after.critic_optimiser[0].count) == 2
+    assert int(after.actor_optimiser[0].count) == 1
+    assert int(after.temperature_optimiser[0].count) == 1
+
+
+@pytest.mark.parametrize(("log_std", "rises"), [(0.0, False), (-6.0, True)])
+def test_too_much_entropy_lowers_the_temperature_too_little_raises_it(
+    log_std: float, rises: bool
+) -> None:
+    agent: Any = create("rlpd", log_std=log_std)
+    before = float(agent.log_temperature)
+    after, _ = agent.update(batches())
+    assert (float(after.log_temperature) > before) is rises
+
+
+def test_the_ensembles_members_differ() -> None:
+    agent = create("rlpd")
+    assert isinstance(agent, RLPD)
+    first_layers = [leaf for leaf in jax.tree.leaves(agent.critic["ensemble"]) if leaf.ndim == 3]
+    assert first_layers
+    assert any(not np.allclose(leaf[0], leaf[1]) for leaf in first_layers)
