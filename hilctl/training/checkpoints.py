@@ -96,11 +96,13 @@ def load_checkpoint(folder: Path, spec: TaskSpec, *, encoder_fingerprint: str) -
         raise MissingStageError("no policy has been trained", where=str(folder), hint=TRAIN_AGAIN)
     try:
         about = json.loads(files[-1].read_text("utf-8"))
-        with np.load(folder / about["weights"], allow_pickle=False) as stored:
+        # numpy would leave the file of a damaged archive open
+        content = io.BytesIO((folder / about["weights"]).read_bytes())
+        with np.load(content, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         _check(about, spec, encoder_fingerprint, files[-1])
         return _rebuild(spec, arrays, {**about, "file": str(files[-1])})
-    except (ValueError, LookupError, TypeError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, LookupError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(
             f"the checkpoint is damaged: {error}", where=str(files[-1]), hint=TRAIN_AGAIN
         ) from error

@@ -1,0 +1,74 @@
+"""The learner: what goes into which buffer, and how much is learnt for each step of the robot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from made_up_episodes import CAMERAS, GRID, CountingAgent, perception, steps_of
+
+from hilctl.data.replay import ReplayBuffer
+from hilctl.networks.perception import STATE
+from hilctl.training.learner import CHUNK_STEPS, Learner, trajectory_of
+
+
+def buffer() -> ReplayBuffer:
+    seen = perception()
+    shapes: dict[str, Any] = dict.fromkeys(CAMERAS, ((*GRID, 3), np.float16))
+    return ReplayBuffer(200, shapes | {STATE: ((seen.state_size,), np.float32)}, 6)
+
+
+@pytest.fixture
+def learner() -> Learner:
+    agent: Any = CountingAgent()
+    rng = np.random.default_rng(0)
+    return Learner(agent, buffer(), buffer(), rng, updates_per_step=3, batch=8)
+
+
+def rollout(intervened: list[bool], **settings: Any) -> Any:
+    return trajectory_of(steps_of(intervened=intervened, **settings), perception())
+
+
+def test_a_trajectory_holds_what_was_executed_and_one_observation_more() -> None:
+    episode = rollout([False] * 4)
+    assert len(episode) == 4
+    assert {len(array) for array in episode.observations.values()} == {5}
+    np.testing.assert_allclose(episode.actions[:, 0], [0, 0.01, 0.02, 0.03])
+    np.testing.assert_array_equal(episode.rewards, [0, 0, 0, 1])
+    np.testing.assert_array_equal(episode.terminated, [False, False, False, True])
+
+
+def test_a_cut_episode_is_not_terminal() -> None:
+    assert not rollout([False] * 4, success=False).terminated.any()
+
+
+def test_human_steps_go_to_both_buffers_policy_steps_to_one(learner: Learner) -> None:
+    learner.add_rollout(rollout([False, False, True, True, True, False]))
+    assert len(learner.online) == 6
+    assert len(learner.demos) == 3
+    actions = learner.demos.sample(np.random.default_rng(0), 200).actions[:, 0]
+    np.testing.assert_allclose(np.unique(actions), [0.02, 0.03, 0.04], atol=1e-6)
+
+
+def test_untouched_episodes_leave_the_demonstrations_alone(learner: Learner) -> None:
+    learner.add_rollout(rollout([False] * 5))
+    assert (len(learner.online), len(learner.demos)) == (5, 0)
+
+
+def test_demonstrations_stay_out_of_the_online_buffer(learner: Learner) -> None:
+    learner.add_demonstration(rollout([True] * 5))
+    assert (len(learner.online), len(learner.demos)) == (0, 5)
+
+
+def test_updates_keep_a_fixed_ratio_to_steps_and_owe_the_rest(learner: Learner) -> None:
+    learner.add_rollout(rollout([False] * 5))
+    learner.add_demonstration(rollout([True] * 5))
+    taken = 0
+    for steps in (1, 2, 7, 3, 50, 1):
+        learner.learn(steps)
+        taken += steps
+        assert learner.updates == 3 * CHUNK_STEPS * (taken // CHUNK_STEPS)
+    agent: Any = learner.agent
+    assert set(agent.shapes) == {(3 * CHUNK_STEPS, 8)}  # one shape: compiled once
+    assert learner.metrics == {"loss": 0.5}
