@@ -105,8 +105,8 @@ class EpisodeLoop:
             self._publish(step)
             observation = step.next_observation
         duration_s = (step.next_observation.stamp_ns - start_ns) * 1e-9
-        judged = step.terminated and Event.SUCCESS not in step.events
-        success = self._verdict(step, stopped)
+        judged = bool(info["judged_success"])
+        success = self._verdict(step, judged, stopped)
         summary = EpisodeSummary(
             outcome=outcome_of(step, success, stopped),
             steps=steps,
@@ -130,6 +130,7 @@ class EpisodeLoop:
         wanted = np.zeros(6) if proposal is None else proposal
         obs, reward, terminated, truncated, info = self.env.step(wanted)
         events = info.get("events", ())
+        info["judged_success"] = terminated
         if self.claims_end_episode and Event.SUCCESS in events and not terminated:
             reward, terminated, truncated = 1.0, True, False
         step = Step(
@@ -147,12 +148,12 @@ class EpisodeLoop:
         )
         return step, info
 
-    def _verdict(self, step: Step, stopped: bool) -> bool:
+    def _verdict(self, step: Step, judged: bool, stopped: bool) -> bool:
         if stopped or Event.DISCARD in step.events or not self.claims_end_episode:
             return step.terminated
-        if Event.SUCCESS in step.events:
-            return True
-        return self.teleop.review(claimed=step.terminated)
+        if step.terminated and not judged:
+            return True  # the operator has just claimed it
+        return self.teleop.review(claimed=judged)
 
     def _publish(self, step: Step) -> None:
         for subscriber in self.subscribers:
