@@ -18,9 +18,12 @@ def spec(tmp_path_factory: pytest.TempPathFactory) -> TaskSpec:
     template = scaffold.find_template("sim-reach")
     folder = tmp_path_factory.mktemp("reach") / "ball"
     scaffold.create(template, folder, template.answers({"max_episode_s": "2"}))
-    text = (folder / "task.yaml").read_text("utf-8")
-    (folder / "task.yaml").write_text(text.replace("[128, 128]", "[32, 24]"), "utf-8")
-    return load_task(folder)
+    loaded = load_task(folder)
+    small = {
+        name: camera.model_copy(update={"size": (32, 24)})
+        for name, camera in loaded.cameras.items()
+    }
+    return loaded.model_copy(update={"cameras": small})
 
 
 @pytest.fixture

@@ -12,11 +12,12 @@ import pytest
 from made_up_episodes import FEATURES, GRID, observation, perception
 
 from hilctl.agents import AGENTS
+from hilctl.agents.bc import BCOptions
 from hilctl.errors import DataError, MissingStageError
 from hilctl.networks.perception import Perception
 from hilctl.task import scaffold
 from hilctl.task.load import load_task
-from hilctl.task.spec import TaskSpec
+from hilctl.task.spec import PluginSpec, TaskSpec
 from hilctl.training.checkpoints import (
     example_observation,
     fill,
@@ -34,25 +35,16 @@ ABOUT = {
     "action_dim": 6,
 }
 SEEN = perception()
-# the agent that is quickest to make; to a checkpoint one is like the other
-CLONING = ("type: rlpd, encoder: efficientnet-lite0, discount: 0.97", "type: bc")
-
-
-def task(folder: Path, *changes: tuple[str, str]) -> TaskSpec:
-    template = scaffold.find_template("sim-reach")
-    scaffold.create(template, folder / "ball", template.answers({}))
-    file = folder / "ball" / "task.yaml"
-    text = file.read_text("utf-8")
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new)
-    file.write_text(text, "utf-8")
-    return load_task(folder / "ball")
 
 
 @pytest.fixture(scope="module")
 def spec(tmp_path_factory: pytest.TempPathFactory) -> TaskSpec:
-    return task(tmp_path_factory.mktemp("task"), CLONING)
+    """A task whose agent is the one that is quickest to make: to a checkpoint all are alike."""
+    template = scaffold.find_template("sim-reach")
+    folder = tmp_path_factory.mktemp("task") / "ball"
+    scaffold.create(template, folder, template.answers({}))
+    cloning = PluginSpec(type="bc", options=BCOptions())
+    return load_task(folder).model_copy(update={"agent": cloning})
 
 
 @pytest.fixture(scope="module")
@@ -150,9 +142,9 @@ def test_a_policy_of_another_encoder_is_refused(saved: Path, spec: TaskSpec) -> 
         load_checkpoint(saved, spec, encoder_fingerprint="other")
 
 
-def test_a_policy_of_another_task_is_refused_with_what_differs(saved: Path, tmp_path: Path) -> None:
-    wrist = "wrist: {type: sim, view: wrist, size: [128, 128]}"
-    other = task(tmp_path, CLONING, (wrist, wrist.replace("128, 128", "96, 96")))
+def test_a_policy_of_another_task_is_refused_with_what_differs(saved: Path, spec: TaskSpec) -> None:
+    wrist = spec.cameras["wrist"].model_copy(update={"size": (96, 96)})
+    other = spec.model_copy(update={"cameras": {**spec.cameras, "wrist": wrist}})
     with pytest.raises(DataError, match="another set-up") as caught:
         load_checkpoint(saved, other, encoder_fingerprint="abc")
     assert "cameras.wrist.size: 96×96 here, 128×128 there" in caught.value.message
