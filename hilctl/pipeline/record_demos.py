@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from hilctl.data.index import ensure_index
-from hilctl.data.recorder import EpisodeRecorder
 from hilctl.data.step import EpisodeSummary, Outcome
 from hilctl.env.loop import EpisodeLoop, HandsOff
 from hilctl.env.make import open_station
@@ -17,6 +14,7 @@ from hilctl.pipeline.recording import (
     Question,
     UndecidedEpisode,
     episode_attributes,
+    indexed,
     never,
     open_dataset,
     put_away_partials,
@@ -95,10 +93,9 @@ def record_demos(
     found = put_away_partials(workspace.demos, report)
     done = there.summary()[Outcome.SUCCESS]
     result = DemosResult(count or spec.training.demos, done, recovered=len(found))
-    if result.demos < result.wanted and not stop():
-        _record(workspace, result, seed, len(there), report, stop, keep)
-    if result.demos:
-        ensure_index(workspace.demos)
+    with indexed(workspace.demos):
+        if result.demos < result.wanted and not stop():
+            _record(workspace, result, seed, len(there), report, stop, keep)
     return result
 
 
@@ -115,13 +112,11 @@ def _record(
     most = ATTEMPTS_PER_DEMO * (result.wanted - result.demos)
     with open_station(spec, seed=station_seed(seed, "demos", episodes)) as station:
         attributes = episode_attributes(spec, station, seed)
-        recorder = EpisodeRecorder(workspace.demos, kind="demo", attributes=attributes)
-        episode = UndecidedEpisode(recorder)
-        loop = EpisodeLoop(
-            station.env, HandsOff(), station.teleop, Role.DEMONSTRATE, [episode], stop=stop
-        )
         start_ns = station.rig.clock.now_ns()
-        with closing(recorder):
+        with UndecidedEpisode(workspace.demos, "demo", attributes) as episode:
+            loop = EpisodeLoop(
+                station.env, HandsOff(), station.teleop, Role.DEMONSTRATE, [episode], stop=stop
+            )
             while result.demos < result.wanted and not stop():
                 if result.attempts == most:
                     raise _hopeless(workspace, result)

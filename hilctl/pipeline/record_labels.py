@@ -7,11 +7,13 @@ at random; all of that is failure unless the operator calls success.
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from hilctl.data.index import ensure_index
-from hilctl.data.recorder import EpisodeRecorder
+from hilctl.data.dataset import Dataset
 from hilctl.data.step import EpisodeSummary, Step
 from hilctl.env.loop import EpisodeLoop
 from hilctl.env.make import Station, open_station
@@ -25,6 +27,7 @@ from hilctl.pipeline.recording import (
     Question,
     UndecidedEpisode,
     episode_attributes,
+    indexed,
     never,
     open_dataset,
     put_away_partials,
@@ -32,6 +35,8 @@ from hilctl.pipeline.recording import (
     was_interrupted,
 )
 from hilctl.pipeline.sweep import Coverage
+from hilctl.task.fingerprint import data_fingerprint
+from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 
 DRY_EPISODES = 20  # in a row without a frame that is wanted: then something is wrong
@@ -65,28 +70,39 @@ def record_labels(
     there = open_dataset(workspace.labels, spec)
     found = put_away_partials(workspace.labels, report)
     result = LabelsResult(wanted, count_labels(there.headers), len(there), recovered=len(found))
-    if any(result.lacking(source) for source in SOURCES) and not stop():
-        coverage = coverage_of(spec, [there, open_dataset(workspace.demos, spec)])
-        longest = max(source.episode_s for source in SOURCES)
-        control = spec.control.model_copy(update={"max_episode_s": longest})
-        roomy = spec.model_copy(update={"control": control})
-        with open_station(roomy, seed=station_seed(seed, "labels", len(there))) as station:
-            _Session(workspace, station, seed, result, report, stop, keep).record(coverage)
+    with indexed(workspace.labels):
+        if any(result.lacking(source) for source in SOURCES) and not stop():
+            coverage = _coverage(workspace, there)
+            with _open_roomy(spec, station_seed(seed, "labels", len(there))) as station:
+                _Session(workspace, station, seed, result, report, stop, keep).record(coverage)
     now = open_dataset(workspace.labels, spec)
-    result.coverage = coverage_of(spec, [now, open_dataset(workspace.demos, spec)]).share
+    result.coverage = _coverage(workspace, now).share
     result.variety = measure_variety(now)
     result.episodes = len(now)
-    if result.episodes:
-        ensure_index(workspace.labels)
     return result
+
+
+def _coverage(workspace: Workspace, labels: Dataset) -> Coverage:
+    """Return where the tool has been, in demonstrations of this task too."""
+    demos = Dataset.open(workspace.demos, expect_fingerprint=None).headers
+    ours = data_fingerprint(workspace.spec)
+    known = Dataset([header for header in demos if header.task_fingerprint == ours])
+    return coverage_of(workspace.spec, [labels, known])
+
+
+def _open_roomy(spec: TaskSpec, seed: int) -> AbstractContextManager[Station]:
+    """Open the station with time for the longest episodes of any source."""
+    longest_s = max(source.episode_s for source in SOURCES)
+    control = spec.control.model_copy(update={"max_episode_s": longest_s})
+    return open_station(spec.model_copy(update={"control": control}), seed=seed)
 
 
 class _LabelledEpisode(UndecidedEpisode):
     """Write an episode with a label for each frame, and leave it to the verb whether to keep it."""
 
-    def __init__(self, recorder: EpisodeRecorder, window: Window) -> None:
-        super().__init__(recorder)
-        self.labeller = Labeller(window, recorder.on_step)
+    def __init__(self, directory: Path, attributes: Mapping[str, Any], window: Window) -> None:
+        super().__init__(directory, "label", attributes)
+        self.labeller = Labeller(window, self.write)
 
     def on_episode_start(self) -> None:
         super().on_episode_start()
@@ -118,19 +134,17 @@ class _Session:
         for source in SOURCES:
             attributes = episode_attributes(self.workspace.spec, self.station, self.seed)
             attributes |= {SOURCE: source.name, "guard_s": GUARD_S}
-            recorder = EpisodeRecorder(self.workspace.labels, kind="label", attributes=attributes)
-            with closing(recorder):
-                if self._record(source, recorder, coverage):
+            window = source.window(self.workspace.spec.control.rate_hz)
+            with _LabelledEpisode(self.workspace.labels, attributes, window) as episode:
+                if self._record(source, episode, coverage):
                     break
         self.result.robot_s = (clock.now_ns() - start_ns) * 1e-9
 
-    def _record(self, source: Source, recorder: EpisodeRecorder, coverage: Coverage) -> bool:
+    def _record(self, source: Source, episode: _LabelledEpisode, coverage: Coverage) -> bool:
         """Record one source; return whether the operator wants to leave."""
         spec, station = self.workspace.spec, self.station
-        rate_hz = spec.control.rate_hz
-        episode = _LabelledEpisode(recorder, source.window(rate_hz))
         loop = EpisodeLoop(
-            source.cut(station.env, rate_hz),
+            source.cut(station.env, spec.control.rate_hz),
             source.policy(spec, coverage, station.rig),
             station.teleop,
             source.role,
@@ -150,9 +164,8 @@ class _Session:
         return False
 
     def _settle(self, summary: EpisodeSummary, episode: _LabelledEpisode, source: Source) -> None:
-        kept = not summary.discarded and (not was_interrupted(summary) or self.keep())
-        episode.settle(summary, keep=kept)
-        if kept:
+        keep = not summary.discarded and (not was_interrupted(summary) or self.keep())
+        if episode.settle(summary, keep=keep):
             self.result.count(source, episode.labeller.counts)
             self.report(_told(self.result, source))
 

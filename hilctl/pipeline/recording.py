@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from hilctl.data.dataset import Dataset
-from hilctl.data.recorder import EpisodeRecorder
+from hilctl.data.index import ensure_index, episode_paths
 from hilctl.data.recovery import Recovered, recover_partials
 from hilctl.data.step import EpisodeSummary, Outcome, Step
+from hilctl.data.writer import EpisodeWriter, Kind
 from hilctl.env.make import Station
+from hilctl.pipeline.labelling import NEITHER
 from hilctl.pipeline.progress import Event, Report
 from hilctl.task.fingerprint import data_fingerprint, data_identity
 from hilctl.task.spec import TaskSpec
 
 Question = Callable[[], bool]
+
+MIN_STEPS = 2  # an episode of a single one shows nothing
 
 
 def never() -> bool:
@@ -84,6 +89,22 @@ def episode_attributes(spec: TaskSpec, station: Station, seed: int) -> dict[str,
     return known | {"renderer": renderer_name()}
 
 
+@contextmanager
+def indexed(folder: Path) -> Iterator[None]:
+    """Make the index of a folder fit its episodes when the recording ends, however it ends.
+
+    Not after each episode: an index is made from all of them.
+
+    Raises:
+        HilctlError: the folder cannot be written.
+    """
+    try:
+        yield
+    finally:
+        if episode_paths(folder):
+            ensure_index(folder)
+
+
 def was_interrupted(summary: EpisodeSummary) -> bool:
     """Return whether an episode was stopped, neither finished nor thrown away by its operator."""
     return summary.outcome is Outcome.ABORTED and not summary.discarded
@@ -93,29 +114,65 @@ class UndecidedEpisode:
     """Write an episode while it runs, and leave it to the verb whether to keep it.
 
     The verb decides after the loop has stopped the robot, because it may have to ask a person.
+    Leaving its block drops what is undecided.
+
+    Args:
+        directory: folder of the episodes; made if missing.
+        kind: "demo" or "label".
+        attributes: of every episode, see `EpisodeWriter`.
     """
 
-    def __init__(self, recorder: EpisodeRecorder) -> None:
-        self._recorder = recorder
+    def __init__(self, directory: Path, kind: Kind, attributes: Mapping[str, Any]) -> None:
+        self._directory = directory
+        self._kind: Kind = kind
+        self._attributes = attributes
+        self._writer: EpisodeWriter | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._drop()
 
     def on_episode_start(self) -> None:
-        """Open the next file."""
-        self._recorder.on_episode_start()
+        """Open the next file.
+
+        Raises:
+            HilctlError: the folder cannot be written.
+        """
+        self._drop()
+        self._writer = EpisodeWriter(self._directory, kind=self._kind, attributes=self._attributes)
 
     def on_step(self, step: Step) -> None:
         """Write one step."""
-        self._recorder.on_step(step)
+        self.write(step)
 
-    def on_episode_end(self, summary: EpisodeSummary) -> None:
-        """Wait for the decision."""
-
-    def settle(self, summary: EpisodeSummary, *, keep: bool) -> None:
-        """Commit the episode, or leave nothing behind.
+    def write(self, step: Step, label: int = NEITHER) -> None:
+        """Write one step with its label.
 
         Raises:
             HilctlError: the disk is full or gone.
         """
-        if keep:
-            self._recorder.on_episode_end(summary)
-        else:
-            self._recorder.close()
+        if self._writer is not None:
+            self._writer.on_step(step, label)
+
+    def on_episode_end(self, summary: EpisodeSummary) -> None:
+        """Wait for the decision."""
+
+    def settle(self, summary: EpisodeSummary, *, keep: bool) -> bool:
+        """Commit the episode or leave nothing behind; return whether it is there.
+
+        Raises:
+            HilctlError: the disk is full or gone.
+        """
+        if keep and self._writer is not None and self._writer.steps >= MIN_STEPS:
+            self._writer.commit(summary)
+            self._writer = None
+            return True
+        self._drop()
+        return False
+
+    def _drop(self) -> None:
+        if self._writer is not None:
+            self._writer.discard()
+            self._writer = None
