@@ -85,8 +85,9 @@ class HeldSuccess(gymnasium.Wrapper[Obs, Array, Obs, Array]):
 
 
 # What people show: things that could be mistaken for success, then success itself. Many short
-# successes rather than a few long ones, because each episode holds its object a little differently;
-# of the way there only the end counts, demonstrations are full of the rest.
+# successes rather than a few long ones, because each episode holds its object a little differently.
+# Of the way there only the end counts: sweeps see the rest, and every frame has to be encoded.
+# Demonstrations do not join in: they end as soon as they succeed, within the guard of that change.
 ALIKE = Source("look-alike", Role.LABEL, 8.0, 0.2)
 SHOWN = Source("success", Role.DEMONSTRATE, 12.0, 0.0, lead_s=0.5, hold_frames=5)
 # Where no operator goes, and a policy will.
