@@ -91,5 +91,5 @@ def _show(key: str, value: Any) -> str:
     if key.endswith(".size") and isinstance(value, list):
         return "×".join(str(side) for side in value)
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{value:.12g}"
     return json.dumps(value) if isinstance(value, list | bool) or value is None else str(value)
