@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hilctl.rewards.frames import LabelledFrames
 
-SPARED_RECALL = 0.9  # share of held-out successes that a stricter threshold has to keep
+SPARED_RECALL = 0.97  # share of held-out successes that a stricter threshold has to keep
 CURVE_POINTS = 100
 
 

@@ -88,7 +88,7 @@ class InsertExpert(Expert):
         if kind == "in":
             return Spot(self.target, self.world.solved)
         if kind == "part":
-            depth_m = rng.uniform(0.003, scene.SOLVED_DEPTH_M - 0.005)
+            depth_m = rng.uniform(0.003, scene.SOLVED_DEPTH_M - 0.002)
             return self._partial_spot(depth_m)
         offset = rng.uniform(-1, 1, 2) * (0.03 if kind == "rim" else 0.01)
         height_m = -0.003 if kind == "rim" else rng.uniform(0.002, 0.03)

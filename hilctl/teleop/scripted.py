@@ -116,9 +116,9 @@ class ScriptedTeleop(Teleop):
         return self._world.solved() if self.settings.veto else claimed
 
     def _drive(self) -> Array:
-        return self._hand.steer(
-            self._world.tcp_pose(), self._expert.target(), self._expert.remaining_m()
-        )
+        # once it is done there is nothing to gain, and no progress is no reason to back off
+        remaining_m = None if self._world.solved() else self._expert.remaining_m()
+        return self._hand.steer(self._world.tcp_pose(), self._expert.target(), remaining_m)
 
     def _show(self) -> Array:
         """Visit successes and look-alike failures, dwelling at each: data for the classifier."""
