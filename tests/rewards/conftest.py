@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from toy_scene import fitted, labelled
+from toy_scene import Fit, fitted, labelled
 
 from hilctl.rewards.fit import FittedClassifier
 from hilctl.rewards.frames import LabelledFrames
-
-Fit = tuple[FittedClassifier, np.ndarray]
 
 
 @pytest.fixture(scope="session")

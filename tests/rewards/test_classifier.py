@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import Fit
 from pydantic import ValidationError
-from toy_scene import CAMERAS, GOAL, SHAPE, done, drive, features, fitted, labelled
+from toy_scene import CAMERAS, GOAL, SHAPE, Fit, done, drive, features, fitted, labelled
 
 from hilctl.errors import DataError
 from hilctl.rewards import REWARDS

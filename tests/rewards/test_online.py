@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import Fit
-from toy_scene import GOAL, features
+from toy_scene import GOAL, Fit, features
 
 from hilctl.rewards import online as online_module
 from hilctl.rewards.fit import FittedClassifier

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import Fit
+from toy_scene import Fit
 
 from hilctl.rewards.frames import LabelledFrames
 from hilctl.rewards.report import draw_curve, draw_mistakes

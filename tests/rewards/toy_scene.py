@@ -7,6 +7,8 @@ import numpy as np
 from hilctl.rewards.fit import FittedClassifier, Source, fit_classifier
 from hilctl.rewards.frames import LabelledFrames
 
+Fit = tuple[FittedClassifier, np.ndarray]
+
 SHAPE = (4, 4, 12)
 CAMERAS = ("wrist", "side")
 GOAL = np.array([0.2, 0.1, 0.3])
