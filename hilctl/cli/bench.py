@@ -44,7 +44,7 @@ def bench(
     """Measure the speed of simulator, learner and policy on this machine, or compare methods.
 
     `bench methods` trains the full method and four with a part left out on the same data, over
-    several seeds; that takes about an hour on two cores.
+    several seeds; that takes a while.
     """
     output = Output(as_json=as_json)
     if subject is Subject.SPEED:

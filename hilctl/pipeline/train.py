@@ -53,7 +53,6 @@ class Ablation:
 
     demonstrations: bool = True
     max_steps: int | None = None
-    stop_at_target: bool = True
 
 
 FULL_METHOD = Ablation()
@@ -283,7 +282,7 @@ def _train_online(
             learner=learner,
             classifier=classifier,
             progress=run.progress,
-            target=spec.training.target_success if ablation.stop_at_target else 2.0,
+            target=spec.training.target_success,
             max_robot_s=spec.training.max_robot_minutes * 60,
             clock_s=lambda: (station.rig.clock.now_ns() - start_ns) * 1e-9,
             on_episode=lambda summary: run.on_episode(summary, report),
