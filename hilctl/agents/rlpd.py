@@ -71,7 +71,7 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         ensemble = critic_ensemble(options.critics).init(critic_key, embedding, action)
         critic = {"head": head_params, "ensemble": ensemble}
         actor = Actor(action_dim, options.initial_log_std).init(actor_key, embedding)
-        log_temperature = jnp.log(jnp.asarray(options.initial_temperature))
+        log_temperature = jnp.log(jnp.asarray(options.initial_temperature, jnp.float32))
         adam = optax.adam(options.learning_rate)
         return cls(
             key=key,

@@ -35,7 +35,7 @@ def bench(
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many, for methods.")] = 3,
     max_steps: Annotated[
         int, typer.Option("--max-steps", min=1, help="Robot steps each method may take.")
-    ] = 5000,
+    ] = 8000,
     episodes: Annotated[
         int, typer.Option("--episodes", min=1, help="Of each evaluation, for methods.")
     ] = 50,
@@ -71,7 +71,7 @@ def _speed(output: Output, task: Path | None) -> None:
             workspace = Workspace(root)
         else:
             workspace = Workspace.find(task)
-        figures = pipeline.bench(workspace.spec, live.report)
+        figures = pipeline.bench(workspace, live.report)
     for name, value in figures.items():
         output.say(f"{name:28} {value:.4g}")
     output.result(figures)

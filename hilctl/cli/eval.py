@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hilctl.cli.options import JsonOption, MotionOption, SeedOption, TaskOption
+from hilctl.cli.options import JsonOption, MotionOption, SeedOption, TaskOption, WeightsOption
 from hilctl.cli.render import Output
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def evaluate(
     run: Annotated[
         str | None, typer.Option("--run", metavar="ID", help="Which run.  [default: the latest]")
     ] = None,
+    weights: WeightsOption = None,
     video: Annotated[bool, typer.Option("--video", help="Write a video of every episode.")] = False,
     allow_motion: MotionOption = False,
     as_json: JsonOption = False,
@@ -35,7 +36,7 @@ def evaluate(
     from hilctl.task.workspace import Workspace
 
     output = Output(as_json=as_json)
-    workspace = Workspace.find(task)
+    workspace = Workspace.find(task).with_weights(weights)
     confirm_motion(output, workspace.spec, allowed=allow_motion)
     with workspace.lock("eval"), interruptible() as stop, LiveProgress(output) as live:
         result = pipeline.evaluate(

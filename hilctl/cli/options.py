@@ -17,6 +17,10 @@ JsonOption = Annotated[
 YesOption = Annotated[
     bool, typer.Option("--yes", "-y", help="Answer yes to every question; never implies motion.")
 ]
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option("--weights", metavar="FILE", help="The encoder's weights, e.g. ResNet-10's."),
+]
 SeedOption = Annotated[
     int, typer.Option("--seed", min=0, help="Of everything that is random.  [default: 0]")
 ]

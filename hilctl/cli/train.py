@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hilctl.cli.options import JsonOption, MotionOption, SeedOption, TaskOption
+from hilctl.cli.options import JsonOption, MotionOption, SeedOption, TaskOption, WeightsOption
 from hilctl.cli.render import Output
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 def train(
     task: TaskOption = None,
+    weights: WeightsOption = None,
     seed: SeedOption = 0,
     lockstep: Annotated[
         bool,
@@ -35,7 +36,7 @@ def train(
     from hilctl.task.workspace import Workspace
 
     output = Output(as_json=as_json)
-    workspace = Workspace.find(task)
+    workspace = Workspace.find(task).with_weights(weights)
     confirm_motion(output, workspace.spec, allowed=allow_motion)
     dashboard = Dashboard(output, f"hilctl train {workspace.spec.name}")
     with workspace.lock("train"), interruptible() as stop, dashboard:

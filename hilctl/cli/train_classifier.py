@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from hilctl.cli.options import JsonOption, SeedOption, TaskOption
+from hilctl.cli.options import JsonOption, SeedOption, TaskOption, WeightsOption
 from hilctl.cli.render import Output
 
 if TYPE_CHECKING:
@@ -16,10 +13,7 @@ if TYPE_CHECKING:
 
 def train_classifier(
     task: TaskOption = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option("--weights", metavar="FILE", help="The encoder's weights, e.g. ResNet-10's."),
-    ] = None,
+    weights: WeightsOption = None,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -30,11 +24,9 @@ def train_classifier(
     from hilctl.task.workspace import Workspace
 
     output = Output(as_json=as_json)
-    workspace = Workspace.find(task)
+    workspace = Workspace.find(task).with_weights(weights)
     with workspace.lock("train-classifier"), LiveProgress(output) as live:
-        result = pipeline.train_classifier(
-            workspace, seed=seed, weights=weights, report=live.report
-        )
+        result = pipeline.train_classifier(workspace, seed=seed, report=live.report)
     _say(output, result)
     step = next_command(workspace, survey(workspace))
     output.next(step)

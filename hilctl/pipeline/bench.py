@@ -23,6 +23,7 @@ from hilctl.networks.perception import STATE, Perception
 from hilctl.pipeline.progress import Event, Report, silent
 from hilctl.pipeline.vision import open_encoder
 from hilctl.task.spec import TaskSpec
+from hilctl.task.workspace import Workspace
 from hilctl.training.learner import CHUNK_STEPS
 from hilctl.training.policy import AgentPolicy
 
@@ -36,18 +37,19 @@ LEARNER_CALLS = 5
 FRAMES = 256
 
 
-def bench(spec: TaskSpec, report: Report = silent) -> dict[str, Any]:
+def bench(workspace: Workspace, report: Report = silent) -> dict[str, Any]:
     """Measure simulator, learner and policy of a task with two 128×128 cameras.
 
     Args:
-        spec: of a simulated task.
+        workspace: of a simulated task.
         report: told what is being measured.
 
     Returns:
         One flat object with the units in its names.
     """
     figures: dict[str, Any] = {}
-    encoder = open_encoder(spec)
+    spec = workspace.spec
+    encoder = open_encoder(workspace)
     with open_station(spec) as station:
         report(Event("bench", "simulator with two cameras"))
         figures["sim_steps_per_s"] = sim_steps_per_s(station.env)

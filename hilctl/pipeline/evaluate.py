@@ -116,7 +116,7 @@ def evaluate(
     if run is None:
         raise MissingStageError("no policy has been trained", hint=workspace.command("train"))
     enable_compilation_cache()
-    encoder = open_encoder(spec)
+    encoder = open_encoder(workspace)
     checkpoint = load_checkpoint(run / "checkpoints", spec, encoder_fingerprint=encoder.fingerprint)
     fitted = open_classifier(workspace, encoder)
     reward = ClassifierReward(fitted.model, fitted.consecutive)

@@ -20,7 +20,7 @@ from hilctl.pipeline.train import Ablation, train
 from hilctl.pipeline.train_classifier import train_classifier
 from hilctl.task import scaffold
 from hilctl.task.spec import PluginSpec, TaskSpec
-from hilctl.task.workspace import Workspace
+from hilctl.task.workspace import Workspace, os_errors
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,14 @@ def compare_methods(
         episodes: of each evaluation.
         report: told what is going on.
         stop: asked every step; the outcomes so far are returned.
+
+    Raises:
+        UsageError: the folder cannot be made.
+        HilctlError: whatever a stage raises.
     """
+    scaffold.check_target(folder)
+    with os_errors(folder):
+        folder.mkdir(exist_ok=True)
     outcomes: list[Outcome] = []
     for seed in seeds:
         base = _prepare(folder / f"seed_{seed}", template, seed, report, stop)
@@ -132,7 +139,6 @@ def summarise(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 
 def _prepare(folder: Path, template: str, seed: int, report: Report, stop: Question) -> Workspace:
     chosen = scaffold.find_template(template)
-    scaffold.check_target(folder)
     scaffold.create(chosen, folder, chosen.answers({}))
     workspace = Workspace(folder)
     record_demos(workspace, seed=seed, report=report, stop=stop)

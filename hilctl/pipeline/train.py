@@ -102,7 +102,7 @@ def train(
     stages.require(workspace, "demos", *(["classifier"] if agent_class.needs_robot else []))
     started = time.monotonic()
     enable_compilation_cache()
-    encoder = open_encoder(spec)
+    encoder = open_encoder(workspace)
     demos = Demonstrations.load(workspace, encoder, report)
     if not demos.episodes:
         raise MissingStageError("no demonstrations", hint=workspace.command("record-demos"))

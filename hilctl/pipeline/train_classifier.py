@@ -80,7 +80,6 @@ def train_classifier(
     workspace: Workspace,
     *,
     seed: int = 0,
-    weights: Path | None = None,
     report: Report = silent,
 ) -> ClassifierResult:
     """Train the reward classifier of a task on its labels, and save it with pictures.
@@ -88,7 +87,6 @@ def train_classifier(
     Args:
         workspace: the task folder, locked by the caller.
         seed: of folds, first weights and batches.
-        weights: file with the encoder's weights, instead of the task file's.
         report: told what is going on.
 
     Raises:
@@ -99,8 +97,7 @@ def train_classifier(
     stages.require(workspace, "labels")
     enable_compilation_cache()
     options = cast(ClassifierOptions, spec.reward.options)
-    if weights is None and options.weights is not None:
-        weights = workspace.root / options.weights
+    weights = workspace.root / options.weights if options.weights else None
     encoder = ENCODERS.get(options.encoder)(weights)
     dataset = open_dataset(workspace.labels, spec)
     data = encode_labels(dataset, options.cameras, encoder, report)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -26,14 +25,14 @@ from hilctl.task.workspace import Workspace
 from hilctl.training.learner import Trajectory
 
 
-def open_encoder(spec: TaskSpec) -> Encoder:
+def open_encoder(workspace: Workspace) -> Encoder:
     """Return the frozen encoder that the task's agent names.
 
     Raises:
         DataError: its weights are missing or damaged.
     """
-    options = cast(AgentOptions, spec.agent.options)
-    weights = Path(options.weights) if options.weights else None
+    options = cast(AgentOptions, workspace.spec.agent.options)
+    weights = workspace.root / options.weights if options.weights else None
     return ENCODERS.get(options.encoder)(weights)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -28,7 +27,7 @@ class ClassifierOptions(Options):
     success_frames: int = Field(default=200, ge=10, description="success frames to record")
     failure_frames: int = Field(default=1000, ge=10, description="failure frames to record")
     encoder: str = Field(default="efficientnet-lite0", description="frozen image encoder")
-    weights: Path | None = Field(default=None, description="file with the encoder's weights")
+    weights: str | None = Field(default=None, description="file with the encoder's weights")
 
 
 class ClassifierReward(Reward):

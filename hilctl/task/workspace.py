@@ -88,6 +88,19 @@ class Workspace:
         hint = "cd into a task folder, use --task DIR, or start one: hilctl new-task NAME"
         raise TaskFileError(reason, where=str(root / TASK_FILE), hint=hint)
 
+    def with_weights(self, weights: Path | None) -> Workspace:
+        """Return this folder with another weights file for the encoder; None = the task's own."""
+        if weights is None:
+            return self
+        spec = self.spec
+        changes = {}
+        for section in ("reward", "agent"):
+            block = getattr(spec, section)
+            if "weights" in type(block.options).model_fields:
+                options = block.options.model_copy(update={"weights": str(weights.resolve())})
+                changes[section] = block.model_copy(update={"options": options})
+        return Workspace(self.root, spec=spec.model_copy(update=changes))
+
     @cached_property
     def spec(self) -> TaskSpec:
         """The task, read once.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from hilctl.pipeline.progress import Event, silent
 from hilctl.pipeline.record_labels import record_labels
 from hilctl.pipeline.stages import State, survey
 from hilctl.pipeline.train_classifier import ClassifierResult, train_classifier
+from hilctl.pipeline.vision import open_encoder
 from hilctl.rewards.classifier import ClassifierReward
 from hilctl.rewards.store import load_classifier
 from hilctl.task import scaffold
@@ -189,7 +191,21 @@ def test_damaged_labels(space: Workspace, tmp_path: Path) -> None:
 
 def test_weights_that_are_not_there(space: Workspace, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot read the weights"):
-        train_classifier(space, weights=tmp_path / "resnet10.pkl")
+        train_classifier(space.with_weights(tmp_path / "resnet10.pkl"))
+
+
+def test_weights_of_the_task_file_are_looked_for_beside_it(
+    space: Workspace, tmp_path: Path
+) -> None:
+    shutil.copytree(space.root, tmp_path / "task", ignore=shutil.ignore_patterns("classifier"))
+    encoder = "encoder: efficientnet-lite0"
+    named = f"{encoder}\n  weights: nets/resnet10.pkl"
+    changes = {encoder: named, "type: classifier": f"type: classifier\n  {named}"}
+    beside = edit(Workspace(tmp_path / "task"), changes)
+    for read in (train_classifier, open_encoder):
+        with pytest.raises(DataError, match="cannot read the weights") as caught:
+            read(beside)
+        assert str(beside.root / "nets" / "resnet10.pkl") in str(caught.value.where)
 
 
 def test_a_classifier_that_misses_most_successes_is_below_the_bar(result: ClassifierResult) -> None:
