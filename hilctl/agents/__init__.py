@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from hilctl.agents.base import Agent
+from typing import TYPE_CHECKING
+
 from hilctl.registry import Registry
 
+if TYPE_CHECKING:
+    from hilctl.agents.base import Agent
+
 BUILTIN = {"rlpd": "hilctl.agents.rlpd:RLPD", "bc": "hilctl.agents.bc:BC"}
-AGENTS: Registry[Agent] = Registry("agent", BUILTIN)
+OPTIONS = {
+    "rlpd": "hilctl.agents.options:RLPDOptions",
+    "bc": "hilctl.agents.options:BCOptions",
+}
+AGENTS: Registry[Agent] = Registry("agent", BUILTIN, OPTIONS)

@@ -7,24 +7,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import jax
-from pydantic import Field
 
+from hilctl.agents.options import AgentOptions
 from hilctl.data.batch import Batch
-from hilctl.devices import Options
 
 Observation = Mapping[str, Any]  # name → array: numpy outside of compiled code, JAX inside
 Metrics = dict[str, jax.Array]
-
-
-class AgentOptions(Options):
-    """What every agent needs: how pictures become numbers, and how much is learnt at once."""
-
-    encoder: str = "efficientnet-lite0"
-    weights: str | None = None  # file with the encoder's weights; None = from the package index
-    channels: int = Field(default=8, ge=1, le=512)  # kept of each camera's features
-    batch: int = Field(default=256, ge=2, le=4096)
-    learning_rate: float = Field(default=3e-4, gt=0, le=0.1)
-    shift_cells: float = Field(default=0.0, ge=0, le=1)  # random shift of feature maps
 
 
 class Agent(ABC):

@@ -9,21 +9,14 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
-from pydantic import Field
 
-from hilctl.agents.base import Agent, AgentOptions, Metrics, Observation
+from hilctl.agents.base import Agent, Metrics, Observation
+from hilctl.agents.options import AgentOptions, BCOptions
 from hilctl.data.batch import Batch
 from hilctl.networks.augment import random_shift
 from hilctl.networks.distributions import log_prob, sample_with_log_prob
 from hilctl.networks.heads import Actor, ObservationHead, evaluate
 from hilctl.networks.perception import STATE
-
-
-class BCOptions(AgentOptions):
-    """Settings of behaviour cloning."""
-
-    updates: int = Field(default=3000, ge=1)
-    initial_log_std: float = Field(default=-1.5, ge=-10, le=1)
 
 
 class BC(flax.struct.PyTreeNode, Agent):

@@ -14,9 +14,9 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
-from pydantic import Field
 
-from hilctl.agents.base import Agent, AgentOptions, Metrics, Observation
+from hilctl.agents.base import Agent, Metrics, Observation
+from hilctl.agents.options import AgentOptions, RLPDOptions
 from hilctl.data.batch import Batch
 from hilctl.networks.augment import random_shift
 from hilctl.networks.distributions import sample_with_log_prob
@@ -24,20 +24,6 @@ from hilctl.networks.heads import Actor, ObservationHead, critic_ensemble, evalu
 from hilctl.networks.perception import STATE
 
 Params = Any
-
-
-class RLPDOptions(AgentOptions):
-    """Settings of soft actor-critic."""
-
-    discount: float = Field(default=0.97, gt=0, lt=1)
-    target_rate: float = Field(default=0.005, gt=0, le=1)
-    initial_temperature: float = Field(default=0.01, gt=0)
-    initial_log_std: float = Field(default=-1.5, ge=-10, le=1)
-    target_entropy: float = Field(default=-0.5, ge=-5, le=1)  # per action dimension
-    critics: int = Field(default=2, ge=1, le=16)
-    critic_updates_per_actor: int = Field(default=2, ge=1, le=32)
-    # weight of imitating the human's actions beside the critic's advice; 0 is HIL-SERL
-    imitation: float = Field(default=0.0, ge=0, le=10)
 
 
 class RLPD(flax.struct.PyTreeNode, Agent):

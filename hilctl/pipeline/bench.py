@@ -12,7 +12,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from hilctl.agents.rlpd import RLPD, RLPDOptions
+from hilctl.agents.options import RLPDOptions
+from hilctl.agents.rlpd import RLPD
 from hilctl.data.batch import Batch
 from hilctl.data.replay import ReplayBuffer
 from hilctl.data.step import Observation

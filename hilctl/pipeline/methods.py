@@ -182,9 +182,9 @@ def changed(spec: TaskSpec, method: Method) -> TaskSpec:
     )
     changes: dict[str, Any] = {"teleop": teleop}
     if method.agent is not None:
-        agent_class = AGENTS.get(method.agent)
-        shared = agent_class.OptionsType.model_fields.keys() & type(spec.agent.options).model_fields
+        options_type = AGENTS.options_type(method.agent)
+        shared = options_type.model_fields.keys() & type(spec.agent.options).model_fields
         kept = {key: getattr(spec.agent.options, key) for key in ("encoder", "weights", "channels")}
-        options = agent_class.OptionsType(**{k: v for k, v in kept.items() if k in shared})
+        options = options_type(**{k: v for k, v in kept.items() if k in shared})
         changes["agent"] = PluginSpec(type=method.agent, options=options)
     return spec.model_copy(update=changes)

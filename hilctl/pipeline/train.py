@@ -15,7 +15,8 @@ import numpy as np
 
 from hilctl import __version__
 from hilctl.agents import AGENTS
-from hilctl.agents.base import Agent, AgentOptions
+from hilctl.agents.base import Agent
+from hilctl.agents.options import AgentOptions
 from hilctl.data.replay import ReplayBuffer
 from hilctl.data.step import EpisodeSummary
 from hilctl.env.loop import EpisodeLoop

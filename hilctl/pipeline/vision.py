@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from hilctl.agents.base import AgentOptions
+from hilctl.agents.options import AgentOptions
 from hilctl.data.dataset import Dataset
 from hilctl.data.episode import Episode
 from hilctl.data.step import Outcome

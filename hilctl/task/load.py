@@ -68,12 +68,12 @@ class _Checker:
     def _plugin(self, block: Block) -> Iterator[Flaw]:
         options = Options()
         try:
-            cls = block.find_class()
-            options = block.options(cls)
+            options_type = block.options_type()
+            options = block.options(options_type)
             check_encoder(block, options)
             self.options[block.section] = options
             if block.section == "cameras":
-                yield from sanity.check_crop(block, cls, options)
+                yield from sanity.check_crop(block, block.find_class(), options)
             named = getattr(options, "cameras", None)
             loc = (*block.loc, "cameras")
             yield from sanity.check_camera_names(loc, named, self.data.get("cameras"))
@@ -81,7 +81,7 @@ class _Checker:
             yield Flaw(problem.loc, problem.message, problem.hint)
         except ValidationError as error:
             errors = error.errors(include_url=False)
-            yield from explain(errors, cls.OptionsType, block.loc, block.known_keys(cls))
+            yield from explain(errors, options_type, block.loc, block.known_keys(options_type))
         self._replace(block, options)
 
     def _replace(self, block: Block, options: Options) -> None:

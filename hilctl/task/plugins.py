@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
 from hilctl.devices import Options
 from hilctl.errors import UsageError
-from hilctl.registry import Registry, did_you_mean
+from hilctl.registry import Registry, did_you_mean, load
 from hilctl.task.document import Loc
 from hilctl.task.spec import CameraSpec, PluginSpec
 
@@ -60,6 +59,17 @@ class Block:
         Raises:
             PluginProblem: no type, an unknown type, or one that cannot be imported.
         """
+        return self._find(Registry.get)
+
+    def options_type(self) -> type[Options]:
+        """Return the class of the plug-in's options.
+
+        Raises:
+            PluginProblem: no type, an unknown type, or one that cannot be imported.
+        """
+        return cast("type[Options]", self._find(Registry.options_type))
+
+    def _find(self, look_up: Callable[[Registry[Any], str], Any]) -> Any:
         registry = _registry(REGISTRIES[self.section])
         name = self.data.get("type")
         if name is None:
@@ -69,7 +79,7 @@ class Block:
             known = ", ".join(registry.names())
             raise PluginProblem(here, f"expected a {registry.kind} type: {known}")
         try:
-            return registry.get(name)
+            return look_up(registry, name)
         except UsageError as error:
             raise PluginProblem(here, error.message, error.hint) from None
         except ImportError as error:
@@ -77,18 +87,18 @@ class Block:
             hint = f'pip install "hilctl[{extra}]"' if extra else None
             raise PluginProblem(here, f"{name!r} cannot be used: {error}", hint) from error
 
-    def options(self, cls: type[Any]) -> Options:
+    def options(self, options_type: type[Options]) -> Options:
         """Return the validated options.
 
         Raises:
             ValidationError: wrong or unknown options.
         """
         given = {key: value for key, value in self.data.items() if key not in self.own_keys}
-        return cast("type[Options]", cls.OptionsType).model_validate(given)
+        return options_type.model_validate(given)
 
-    def known_keys(self, cls: type[Any]) -> list[str]:
+    def known_keys(self, options_type: type[Options]) -> list[str]:
         """Return every key the block may have."""
-        return sorted({*self.own_keys, *cls.OptionsType.model_fields})
+        return sorted({*self.own_keys, *options_type.model_fields})
 
     def _missing_type(self, registry: Registry[Any]) -> PluginProblem:
         names = ", ".join(registry.names())
@@ -128,5 +138,4 @@ def check_encoder(block: Block, options: Options) -> None:
 
 
 def _registry(target: str) -> Registry[Any]:
-    module, _, attribute = target.partition(":")
-    return cast("Registry[Any]", getattr(importlib.import_module(module), attribute))
+    return cast("Registry[Any]", load(target))

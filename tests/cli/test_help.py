@@ -46,6 +46,13 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert loaded.isdisjoint(HEAVY)
 
 
+def test_looking_at_a_task_does_not_wait_for_jax(hilctl: Hilctl, here: Path) -> None:
+    hilctl("new-task", "peg", "--defaults")
+    loaded = modules_after(LOADED.format(["status", "--task", str(here / "peg")]))
+    assert "pydantic" in loaded
+    assert loaded.isdisjoint(["jax", "flax", "optax", "matplotlib"])
+
+
 def test_help_is_quick(here: Path) -> None:
     def seconds() -> float:
         start = time.perf_counter()

@@ -12,7 +12,7 @@ import pytest
 from made_up_episodes import FEATURES, GRID, observation, perception
 
 from hilctl.agents import AGENTS
-from hilctl.agents.bc import BCOptions
+from hilctl.agents.options import BCOptions
 from hilctl.errors import DataError, MissingStageError
 from hilctl.networks.perception import Perception
 from hilctl.task import scaffold
