@@ -1,7 +1,27 @@
-"""Make `python -m hilctl` the same as `hilctl`."""
+"""The `hilctl` command and `python -m hilctl`: from the first moment on, Ctrl-C ends in words."""
 
 from __future__ import annotations
 
-from hilctl.cli.app import main
+import os
+import sys
 
-main()
+from hilctl.cli.interrupt import ignore_interrupts, watch_for_interrupts
+
+
+def main() -> None:
+    """Run the command line in `sys.argv` and leave with its exit code."""
+    watch_for_interrupts()
+    code = 130
+    try:
+        from hilctl.cli.app import run
+
+        code = run(sys.argv[1:])
+        ignore_interrupts()
+    except KeyboardInterrupt:  # outside of the command itself, which has its own words
+        ignore_interrupts()
+        os.write(2, b"error: interrupted\n")
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,7 +7,7 @@ import os
 import select
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -77,11 +77,6 @@ def root(
 ) -> None:
     """Handle the options before the command."""
     # The option itself is answered in `run`: a group insists on a command first.
-
-
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run one command line and leave with its exit code."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
 def run(arguments: Sequence[str]) -> int:

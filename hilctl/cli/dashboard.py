@@ -71,7 +71,8 @@ class Dashboard:
         grid = Table.grid(padding=(0, 3))
         for name, value in rows(figures, time.monotonic() - self._started, done, total):
             grid.add_row(name, value)
-        return Panel(grid, title=self._title, subtitle=figures["phase"], expand=False)
+        subtitle = f"{figures['phase']} · Ctrl-C stops and saves"
+        return Panel(grid, title=self._title, subtitle=subtitle, expand=False)
 
 
 def rows(

@@ -46,7 +46,7 @@ def evaluate(
             report=live.report,
             stop=stop,
             run=workspace.run(run) if run else None,
-            video=workspace.root / "videos" if video else None,
+            video=video,
         )
     stop.leave_if_interrupted()
     say_evaluation(output, result)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from hilctl.cli.prompts import confirm
-from hilctl.cli.render import Output
-
 # a session that is killed or whose line is cut must stop the robot, too
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPING = b"\nstopping, and saving what there is; once more to leave at once\n"
+RETRY_S = 0.05
 
 
 class Stop:
@@ -25,13 +26,7 @@ class Stop:
         return self._asked
 
     def ask(self) -> None:
-        """Ask for a stop.
-
-        Raises:
-            KeyboardInterrupt: asked a second time.
-        """
-        if self._asked:
-            raise KeyboardInterrupt
+        """Ask for a stop."""
         self._asked = True
 
     def leave_if_interrupted(self) -> None:
@@ -50,6 +45,10 @@ def interruptible() -> Iterator[Stop]:
     stop = Stop()
 
     def handle(number: int, frame: FrameType | None) -> None:
+        if stop():
+            interrupt_between_imports(number, frame)
+        elif os.isatty(2):
+            os.write(2, STOPPING)
         stop.ask()
 
     before = {number: signal.signal(number, handle) for number in SIGNALS}
@@ -60,12 +59,35 @@ def interruptible() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-def keep_interrupted(output: Output) -> bool:
-    """Ask whether to keep the episode that was cut off; no when nobody can answer.
+def watch_for_interrupts() -> None:
+    """From now on Ctrl-C raises KeyboardInterrupt, wherever that can do no harm."""
+    signal.signal(signal.SIGINT, interrupt_between_imports)
+    signal.signal(signal.SIGALRM, interrupt_between_imports)
+    sys.unraisablehook = _interrupt_again
 
-    Raises:
-        KeyboardInterrupt: Ctrl-C once more.
+
+def ignore_interrupts() -> None:
+    """From now on nothing is worth interrupting: all is said and saved."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def interrupt_between_imports(number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt, but never inside an import: native modules do not survive that.
+
+    A handler of SIGINT and of SIGALRM, which brings it back once the import may be over.
     """
-    if not output.interactive:
-        return False
-    return confirm(output, "the robot is stopped; keep this episode?", yes=False)
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            signal.setitimer(signal.ITIMER_REAL, RETRY_S)
+            return
+        frame = frame.f_back
+    raise KeyboardInterrupt
+
+
+def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
+    # raised inside a callback of the garbage collector, where exceptions are dropped
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        signal.setitimer(signal.ITIMER_REAL, RETRY_S)
+    else:
+        sys.__unraisablehook__(unraisable)

@@ -78,3 +78,14 @@ def _read_line(prompt: str) -> str:
         return input(prompt)
     except EOFError:
         raise KeyboardInterrupt from None
+
+
+def keep_interrupted(output: Output) -> bool:
+    """Ask whether to keep the episode that was cut off; no when nobody can answer.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C once more.
+    """
+    if not output.interactive:
+        return False
+    return confirm(output, "the robot is stopped; keep this episode?", yes=False)

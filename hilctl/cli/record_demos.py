@@ -30,9 +30,9 @@ def record_demos(
 
     Those that are there already count; unsuccessful attempts are not kept. Ctrl-C stops the robot.
     """
-    from hilctl.cli.interrupt import interruptible, keep_interrupted
+    from hilctl.cli.interrupt import interruptible
     from hilctl.cli.live import LiveProgress
-    from hilctl.cli.prompts import confirm_motion
+    from hilctl.cli.prompts import confirm_motion, keep_interrupted
     from hilctl.pipeline import record_demos as pipeline
     from hilctl.pipeline.stages import next_command, survey
     from hilctl.task.workspace import Workspace
@@ -50,16 +50,18 @@ def record_demos(
         result = pipeline.record_demos(
             workspace, count=count, seed=seed, report=live.report, stop=stop, keep=keep
         )
-    _say(output, result)
+    _say(output, result, workspace.spec.training.demos)
     step = next_command(workspace, survey(workspace))
     output.next(step)
     stop.leave_if_interrupted()
     output.result({**result.as_dict(), "next": step})
 
 
-def _say(output: Output, result: DemosResult) -> None:
+def _say(output: Output, result: DemosResult, asked_for: int) -> None:
     attempts = f", {result.attempts} attempts" if result.attempts else ""
     output.say(
         f"{result.demos} of {result.wanted} demonstrations are there: "
         f"{result.recorded} new{attempts}, {result.robot_s / 60:.1f} robot minutes"
     )
+    if result.demos < asked_for != result.wanted:
+        output.say(f"the task file asks for {asked_for} (training.demos)")

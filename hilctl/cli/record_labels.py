@@ -23,9 +23,9 @@ def record_labels(
     The operator shows both and calls success. Then the arm sweeps the workspace and moves at random
     by itself: a policy will look for false successes where no operator ever goes.
     """
-    from hilctl.cli.interrupt import interruptible, keep_interrupted
+    from hilctl.cli.interrupt import interruptible
     from hilctl.cli.live import LiveProgress
-    from hilctl.cli.prompts import confirm_motion
+    from hilctl.cli.prompts import confirm_motion, keep_interrupted
     from hilctl.pipeline import record_labels as pipeline
     from hilctl.pipeline.stages import next_command, survey
     from hilctl.task.workspace import Workspace

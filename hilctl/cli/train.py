@@ -41,10 +41,13 @@ def train(
     dashboard = Dashboard(output, f"hilctl train {workspace.spec.name}")
     with workspace.lock("train"), interruptible() as stop, dashboard:
         result = pipeline.train(workspace, seed=seed, report=dashboard.report, stop=stop)
-    say_how_it_went(output, result)
-    output.next(workspace.command("eval"))
-    output.result(result.as_dict())
+    if result is not None:
+        say_how_it_went(output, result)
+        if result.checkpoint:
+            output.next(workspace.command("eval"))
     stop.leave_if_interrupted()
+    if result is not None:
+        output.result(result.as_dict())
 
 
 def say_how_it_went(output: Output, result: TrainResult) -> None:
@@ -56,4 +59,4 @@ def say_how_it_went(output: Output, result: TrainResult) -> None:
         f"{progress.intervention_steps} with a human in charge, {progress.vetoes} vetoes, "
         f"{progress.claims} claims, {progress.updates} updates in {progress.wall_s:.0f} s"
     )
-    output.say(f"policy: {result.checkpoint}")
+    output.say(f"policy: {result.checkpoint or 'none, nothing has been learnt yet'}")

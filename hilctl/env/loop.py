@@ -56,6 +56,19 @@ class Subscriber(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class _Drive:
+    """An episode up to the moment the robot stopped."""
+
+    last: Step
+    info: dict[str, Any]
+    steps: int
+    interventions: int
+    duration_s: float
+    stopped: bool
+    quit_requested: bool
+
+
 @dataclass
 class EpisodeLoop:
     """Run episodes of `policy` in `env` under an operator's eyes.
@@ -79,14 +92,16 @@ class EpisodeLoop:
     claims_end_episode: bool = True
 
     def run_episode(self) -> EpisodeSummary:
-        """Run one episode to its end; the robot is stopped however it ends."""
+        """Run one episode to its end; the robot is stopped first, however it ends."""
         robot = self.env.unwrapped.robot  # type: ignore[attr-defined]
         try:
-            return self._run()
+            drive = self._drive()
         finally:
             robot.stop()
+        return self._conclude(drive)
 
-    def _run(self) -> EpisodeSummary:
+    def _drive(self) -> _Drive:
+        """Control the robot until the episode ends; publish every step but the last."""
         for subscriber in self.subscribers:
             subscriber.on_episode_start()
         self.teleop.begin_episode(self.role)
@@ -94,33 +109,38 @@ class EpisodeLoop:
         observation = to_observation(obs, info)
         start_ns = observation.stamp_ns
         self.policy.begin_episode(observation)
-        steps, interventions = 0, 0
+        steps, interventions, quit_requested = 0, 0, False
         while True:
             step, info = self._step(observation)
             steps += 1
             interventions += step.intervened
+            quit_requested |= Event.QUIT in step.events
             stopped = self.stop()
             if step.terminated or step.truncated or stopped:
-                break
+                duration_s = (step.next_observation.stamp_ns - start_ns) * 1e-9
+                return _Drive(step, info, steps, interventions, duration_s, stopped, quit_requested)
             self._publish(step)
             observation = step.next_observation
-        duration_s = (step.next_observation.stamp_ns - start_ns) * 1e-9
+
+    def _conclude(self, drive: _Drive) -> EpisodeSummary:
+        """Ask the operator for a verdict, and publish the last step and the summary."""
+        step, info = drive.last, drive.info
         judged = bool(info["judged_success"])
-        success = self._verdict(step, judged, stopped)
+        success = self._verdict(step, judged, drive.stopped)
         summary = EpisodeSummary(
-            outcome=outcome_of(step, success, stopped),
-            steps=steps,
-            duration_s=duration_s,
-            intervention_steps=interventions,
+            outcome=outcome_of(step, success, drive.stopped),
+            steps=drive.steps,
+            duration_s=drive.duration_s,
+            intervention_steps=drive.interventions,
             judged_success=judged,
             true_success=info.get("true_success"),
             vetoed=judged and not success,
             claimed=success and not judged,
             discarded=Event.DISCARD in step.events,
-            quit_requested=Event.QUIT in step.events,
+            quit_requested=drive.quit_requested,
         )
         self._publish(with_verdict(step, success))
-        self.teleop.end_episode(success=success, intervened=interventions > 0)
+        self.teleop.end_episode(success=success, intervened=drive.interventions > 0)
         for subscriber in self.subscribers:
             subscriber.on_episode_end(summary)
         return summary
@@ -173,11 +193,9 @@ def to_observation(obs: Obs, info: Mapping[str, Any]) -> Observation:
 
 def outcome_of(step: Step, success: bool, stopped: bool) -> Outcome:
     """Return how an episode counts."""
-    if success:
-        return Outcome.SUCCESS
-    if stopped or Event.DISCARD in step.events:
+    if Event.DISCARD in step.events or (stopped and not success):
         return Outcome.ABORTED
-    return Outcome.FAILURE
+    return Outcome.SUCCESS if success else Outcome.FAILURE
 
 
 def with_verdict(step: Step, success: bool) -> Step:

@@ -52,7 +52,6 @@ def open_station(
     with ExitStack() as stack:
         robot = ROBOTS.get(spec.robot.type)(spec.robot.options, rig)
         stack.enter_context(robot)
-        stack.callback(robot.stop)
         cameras = {}
         for name, camera in spec.cameras.items():
             device = CAMERAS.get(camera.type)(camera.options, rig)
@@ -68,4 +67,5 @@ def open_station(
             env = EncodeFrames(env, encode)
         if reward is not None:
             env = JudgeReward(env, reward)
+        stack.callback(robot.stop)  # registered last: whatever happens, the robot stops first
         yield Station(rig, Takeover(env, teleop), teleop)

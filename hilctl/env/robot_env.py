@@ -66,10 +66,10 @@ class RobotEnv(gymnasium.Env[Obs, Array]):
         """Send one action, wait for the end of the control period, and look."""
         here = self.robot.state().tcp_pose
         target, executed = self._limiter.limit(here, np.asarray(action, dtype=float))
-        self.robot.servo(Command(target))
-        self._next_tick_ns += self._period_ns
-        self.clock.sleep_until(self._next_tick_ns)
-        late_s = (self.clock.now_ns() - self._next_tick_ns) * 1e-9
+        sent = self.robot.servo(Command(target)).tcp_pose
+        if not np.array_equal(sent, target):  # the robot has limits of its own
+            executed = self._limiter.action_between(here, sent)
+        late_s = self._wait_for_the_next_period()
         self._steps += 1
         obs, info = self._observe()
         info |= {"executed_action": executed, "late_s": late_s}
@@ -81,6 +81,15 @@ class RobotEnv(gymnasium.Env[Obs, Array]):
         for camera in self.cameras.values():
             camera.close()
         self.robot.close()
+
+    def _wait_for_the_next_period(self) -> float:
+        """Sleep until it begins; return by how many seconds that was late."""
+        due_ns = self._next_tick_ns + self._period_ns
+        # A missed period is left out: made up for, its commands would reach the arm in a burst.
+        missed = self.clock.now_ns() > due_ns
+        self._next_tick_ns = self.clock.now_ns() + self._period_ns if missed else due_ns
+        self.clock.sleep_until(self._next_tick_ns)
+        return (self.clock.now_ns() - due_ns) * 1e-9
 
     def _draw_start(self) -> Array:
         reset = self.task.reset

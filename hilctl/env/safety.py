@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl import geometry
+from hilctl.errors import SafetyStopError
 from hilctl.task.spec import ControlSpec, ResetSpec
 
 Array = NDArray[np.float64]
@@ -38,14 +39,21 @@ class ActionLimiter:
 
         Returns:
             (7,) target pose and (6,) executed action in [-1, 1].
+
+        Raises:
+            SafetyStopError: the action is not finite.
         """
+        if not np.isfinite(action).all():
+            raise SafetyStopError(
+                "the robot was asked for an action that is not a number",
+                hint="a policy that does so is broken: go back to an earlier checkpoint",
+            )
         step = np.clip(action, -1.0, 1.0) * self._scale
         wanted = geometry.compose(
             T_base_tcp, geometry.pose(step[:3], geometry.quat_from_rotvec(step[3:]))
         )
         target = self._into_bounds(wanted)
-        moved = geometry.compose(geometry.inverse(T_base_tcp), target)
-        executed = np.concatenate([moved[:3], geometry.rotvec_from_quat(moved[3:])]) / self._scale
+        executed = self.action_between(T_base_tcp, target)
         if np.max(np.abs(executed)) > 1.0:
             # outside the bounds, or clipped to a wall that is askew to the tool's axes: stay on the
             # way to the target, which leads nowhere further out, at no more than full speed
@@ -56,6 +64,11 @@ class ActionLimiter:
                 T_base_tcp, geometry.pose(back[:3], geometry.quat_from_rotvec(back[3:]))
             )
         return target, executed
+
+    def action_between(self, T_base_tcp: Array, target: Array) -> Array:
+        """Return the (6,) action that leads from one (7,) pose to another, of any size."""
+        moved = geometry.compose(geometry.inverse(T_base_tcp), target)
+        return np.concatenate([moved[:3], geometry.rotvec_from_quat(moved[3:])]) / self._scale
 
     def _into_bounds(self, T_base_tcp: Array) -> Array:
         position = np.clip(T_base_tcp[:3], self._low[:3], self._high[:3])

@@ -88,10 +88,17 @@ class Perception:
         projected = {name: p.apply(features[name]) for name, p in self.projections.items()}
         return {**projected, STATE: normalised}
 
-    @property
-    def state_size(self) -> int:
-        """Length S of the state vector."""
-        return len(self.mean)
+    def example(self, grid: tuple[int, int]) -> dict[str, Array]:
+        """Return zeros of the shapes the networks take.
+
+        Args:
+            grid: rows and columns of the encoder's features.
+        """
+        images = {
+            camera: np.zeros((*grid, projection.channels), np.float16)
+            for camera, projection in self.projections.items()
+        }
+        return {**images, STATE: np.zeros(len(self.mean), np.float32)}
 
     def arrays(self) -> dict[str, Array]:
         """Return what `from_arrays` needs, flat, for a checkpoint."""

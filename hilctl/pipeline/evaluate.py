@@ -91,7 +91,7 @@ def evaluate(
     report: Report = silent,
     stop: Question = never,
     run: Path | None = None,
-    video: Path | None = None,
+    video: bool = False,
 ) -> EvaluationResult:
     """Run a policy's greedy episodes and judge them.
 
@@ -105,7 +105,7 @@ def evaluate(
         report: told of each episode.
         stop: asked every step; True ends the evaluation early, without a result on disk.
         run: whose policy; None = the latest run.
-        video: folder for one video an episode, or None.
+        video: write one video an episode, into `videos/` of the run.
 
     Raises:
         MissingStageError: nothing was trained.
@@ -124,8 +124,8 @@ def evaluate(
         lambda: checkpoint.agent, checkpoint.perception, jax.random.key(seed), greedy=True
     )
     subscribers: list[Subscriber] = []
-    if video is not None:
-        subscribers.append(VideoRecorder(video, spec.control.rate_hz))
+    if video:
+        subscribers.append(VideoRecorder(run / "videos", spec.control.rate_hz))
     summaries: list[EpisodeSummary] = []
     with open_station(
         spec, seed=EVALUATION_SEED_OFFSET + seed, encode=encoder, reward=reward
@@ -134,9 +134,12 @@ def evaluate(
             station.env, policy, station.teleop, Role.WATCH, subscribers, stop=stop,
             claims_end_episode=False,
         )  # fmt: skip
+        policy.warm_up(encoder.feature_shape[:2])
         while len(summaries) < episodes and not stop():
             summaries.append(loop.run_episode())
             report(told(summaries, episodes))
+            if summaries[-1].quit_requested:
+                break
         operator = station.teleop.operator
     result = EvaluationResult(
         summaries, Path(checkpoint.about["file"]), data_fingerprint(spec), operator

@@ -98,7 +98,10 @@ def compare_methods(
             if stop():
                 return outcomes
             report(Event("method", f"seed {seed}: {method.name}"))
-            outcomes.append(_try(base, method, seed, max_steps, episodes, report, stop))
+            outcome = _try(base, method, seed, max_steps, episodes, report, stop)
+            if outcome is None:
+                return outcomes
+            outcomes.append(outcome)
             report(Event("outcome", told(outcomes[-1]), figures=vars(outcomes[-1])))
     return outcomes
 
@@ -156,13 +159,17 @@ def _try(
     episodes: int,
     report: Report,
     stop: Question,
-) -> Outcome:
+) -> Outcome | None:
     root = base.root.with_name(f"{base.root.name}_{method.name.replace(' ', '_')}")
     shutil.copytree(base.root, root, ignore=shutil.ignore_patterns("runs", ".hilctl*"))
     workspace = Workspace(root, spec=changed(base.spec, method))
     ablation = Ablation(demonstrations=method.demonstrations, max_steps=max_steps)
     result = train(workspace, seed=seed, report=report, stop=stop, ablation=ablation)
+    if result is None or stop():
+        return None
     figures = evaluate(workspace, episodes=episodes, seed=seed, stop=stop).as_dict()
+    if stop():
+        return None
     return Outcome(
         method=method.name,
         seed=seed,

@@ -88,7 +88,7 @@ def quickstart(
             return None
         stage(4, "reinforcement learning with a human in the loop")
         training = train(workspace, seed=seed, report=report, stop=stop)
-        if stop():
+        if training is None or stop():
             return None
         stage(5, "evaluation: greedy, no hand on the robot")
         evaluation = evaluate(

@@ -17,6 +17,7 @@ from hilctl.networks.encoders import ENCODERS
 from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.perception import Perception
 from hilctl.pipeline.progress import Event, Report, silent
+from hilctl.pipeline.recording import Question, never
 from hilctl.rewards.fit import FittedClassifier
 from hilctl.rewards.store import load_classifier
 from hilctl.task.fingerprint import data_fingerprint, data_identity
@@ -67,7 +68,11 @@ class Demonstrations:
 
     @classmethod
     def load(
-        cls, workspace: Workspace, encoder: Encoder, report: Report = silent
+        cls,
+        workspace: Workspace,
+        encoder: Encoder,
+        report: Report = silent,
+        stop: Question = never,
     ) -> Demonstrations:
         """Read and encode the demonstrations of a task folder.
 
@@ -75,6 +80,7 @@ class Demonstrations:
             workspace: the task folder.
             encoder: of the task.
             report: told of every episode.
+            stop: asked before every episode; True leaves the rest out.
 
         Raises:
             DataError: a file is unreadable or of another task.
@@ -87,6 +93,8 @@ class Demonstrations:
         )
         episodes, features = [], []
         for episode in dataset.episodes(lambda header: header.outcome is Outcome.SUCCESS):
+            if stop():
+                break
             episodes.append(episode)
             features.append(encode_episode(episode, spec.observation.images, encoder))
             done, total = len(episodes), len(dataset)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hilctl.rewards.frames import LabelledFrames
 
-SPARED_RECALL = 0.97  # share of held-out successes that a stricter threshold has to keep
+SPARED_RECALL = 0.97  # share of held-out successes that are not missed
 CURVE_POINTS = 100
 
 
@@ -49,12 +49,15 @@ def choose_threshold(
     """Return the probability from which on a frame counts as success.
 
     At least high enough for the false-positive rate asked for. Where the classes lie well apart,
-    higher: as far up as `SPARED_RECALL` of the successes allow, because the frames that a policy
-    will find in the gap are not successes.
+    higher, because the frames that a policy will find in the gap are not successes: half way, in
+    log-odds, to where successes would begin to be missed. All the way up there, the successes of a
+    policy, which differ a little from the labelled ones, were missed in 40 episodes on end.
     """
     lowest = lowest_threshold(probability, labels, max_false_positive_rate)
     spared = np.quantile(probability[labels], 1 - SPARED_RECALL, method="lower")
-    return float(max(lowest, spared))
+    ends = np.clip([lowest, max(lowest, spared)], 0.5, 1 - 1e-9)
+    log_odds = np.mean(np.log(ends) - np.log1p(-ends))
+    return float(max(lowest, 1 / (1 + np.exp(-log_odds))))
 
 
 def lowest_threshold(

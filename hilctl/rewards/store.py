@@ -133,7 +133,7 @@ def _packed(fitted: FittedClassifier) -> bytes:
     arrays = {f"head.{key}": value for key, value in fitted.model.heads.arrays().items()}
     arrays |= {f"memory.{key}": value for key, value in fitted.memory.arrays().items()}
     for camera, projection in fitted.model.projections.items():
-        arrays |= {f"{camera}.{key}": value for key, value in projection.arrays().items()}
+        arrays |= {f"camera.{camera}.{key}": value for key, value in projection.arrays().items()}
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
@@ -148,7 +148,8 @@ def _unpacked(about: Mapping[str, Any], content: bytes) -> FittedClassifier:
         arrays = dict(archive)
     memory = Memory(**_under("memory", arrays))
     projections = {
-        camera: Projection.from_arrays(_under(camera, arrays)) for camera in about["cameras"]
+        camera: Projection.from_arrays(_under(f"camera.{camera}", arrays))
+        for camera in about["cameras"]
     }
     heads = Heads(**_under("head", arrays))
     model = SuccessModel(projections, heads, memory.successes(), about["reach"], about["threshold"])

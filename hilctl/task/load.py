@@ -61,6 +61,8 @@ class _Checker:
             yield from explain(error.errors(include_url=False), TaskSpec)
         yield from sanity.check_geometry(self.data)
         yield from sanity.check_one_encoder(self.options)
+        yield from sanity.check_update_groups(self.options, self.data.get("training"))
+        yield from sanity.check_reserved_names(cameras)
         observation = self.data.get("observation")
         images = observation.get("images") if isinstance(observation, dict) else None
         yield from sanity.check_camera_names(("observation", "images"), images, cameras)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -12,12 +12,14 @@ from hilctl.registry import did_you_mean
 from hilctl.task.document import Loc
 from hilctl.task.explain import Flaw
 from hilctl.task.plugins import Block
-from hilctl.task.spec import Bounds, CameraSpec, ResetSpec, Vec6
+from hilctl.task.spec import Bounds, CameraSpec, ResetSpec, StateKey, TrainingSpec, Vec6
 
 M = TypeVar("M", bound=BaseModel)
 
 _FAR_M = 5.0  # no arm of this kind reaches that far
 _TURN_RAD = 2 * math.pi
+_RESERVED = {*get_args(StateKey), "state"}
+_RENAME = "call this camera something else"
 _AXES = ("x", "y", "z", "rx", "ry", "rz")
 
 
@@ -66,6 +68,24 @@ def check_one_encoder(options: Mapping[str, Any]) -> Iterator[Flaw]:
         if str(ours) != str(theirs):
             message = f"the reward has {theirs}, the agent {ours}"
             yield Flaw(("agent", key), message, "frames are encoded once: write the same in both")
+
+
+def check_update_groups(options: Mapping[str, Any], training: Any) -> Iterator[Flaw]:
+    """Yield whether the updates of an environment step cannot be dealt to the actor's."""
+    key = "critic_updates_per_actor"
+    section = _section(TrainingSpec, training if training is not None else {})
+    group = getattr(options.get("agent"), key, 1)
+    if section is not None and section.updates_per_step % group:
+        message = f"{section.updates_per_step} updates_per_step are no multiple of {group}"
+        hint = "every so many critic updates there is one of the actor: training.updates_per_step"
+        yield Flaw(("agent", key), message, hint)
+
+
+def check_reserved_names(cameras: Any) -> Iterator[Flaw]:
+    """Yield every camera that is called like something else that is observed."""
+    for name in cameras if isinstance(cameras, dict) else ():
+        if name in _RESERVED:
+            yield Flaw(("cameras", name), f"{name!r} is a measurement's name", _RENAME, at_key=True)
 
 
 def check_camera_names(loc: Loc, named: Any, cameras: Any) -> Iterator[Flaw]:

@@ -104,7 +104,7 @@ class ResetSpec(Section):
     random_yaw_rad: float = Field(
         default=0.1, ge=0, le=3.15, description="half width in rad of the random start in yaw"
     )
-    by: Literal["script", "human"] = Field(
+    by: Literal["script"] = Field(
         default="script", description="who puts the objects of the scene back"
     )
 
@@ -116,7 +116,7 @@ class ObservationSpec(Section):
     state: list[StateKey] = Field(min_length=1, description="names of measurements, at least one")
     relative: bool = Field(
         default=True,
-        description="poses relative to the first of the episode, actions in the tcp frame",
+        description="poses relative to the first of the episode",
     )
 
 

@@ -127,10 +127,12 @@ class Workspace:
         return next(name for name in (stem, *taken) if not self.run(name).exists())
 
     def latest_run(self) -> Path | None:
-        """Return the newest run's folder, or None."""
+        """Return the folder of the newest run with a policy, else of the newest, or None."""
         if not self.runs.is_dir():
             return None
-        return max((run for run in self.runs.iterdir() if run.is_dir()), default=None)
+        runs = sorted(run for run in self.runs.iterdir() if run.is_dir())
+        trained = [run for run in runs if any((run / "checkpoints").glob("*.json"))]
+        return max(trained or runs, default=None)
 
     @contextlib.contextmanager
     def lock(self, command: str) -> Iterator[None]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from hilctl.agents import AGENTS
 from hilctl.agents.base import Agent
 from hilctl.errors import DataError, MissingStageError
-from hilctl.networks.perception import STATE, Perception
+from hilctl.networks.perception import Perception
 from hilctl.task.fingerprint import explain_difference, fingerprint, policy_identity
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import write_bytes_atomic, write_json_atomic
@@ -101,6 +101,10 @@ def load_checkpoint(folder: Path, spec: TaskSpec, *, encoder_fingerprint: str) -
         with np.load(content, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         _check(about, spec, encoder_fingerprint, files[-1])
+        if about["updates"] == 0:
+            raise MissingStageError(
+                "the policy has learnt nothing yet", where=str(files[-1]), hint=TRAIN_AGAIN
+            )
         return _rebuild(spec, arrays, {**about, "file": str(files[-1])})
     except (ValueError, LookupError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(
@@ -132,20 +136,10 @@ def _rebuild(
         keys=spec.observation.state,
         relative=spec.observation.relative,
     )
-    example = example_observation(perception, about["feature_grid"])
+    example = perception.example(tuple(about["feature_grid"]))
     agent_class = AGENTS.get(spec.agent.type)
     blank = agent_class.create(jax.random.key(0), example, about["action_dim"], spec.agent.options)
     return Checkpoint(fill(blank, _under("agent/", arrays)), perception, about)
-
-
-def example_observation(perception: Perception, grid: tuple[int, int]) -> dict[str, Any]:
-    """Return zeros of the shapes the networks take, for feature maps of `grid` rows, columns."""
-    example: dict[str, Any] = {
-        camera: np.zeros((*grid, projection.channels), np.float16)
-        for camera, projection in perception.projections.items()
-    }
-    example[STATE] = np.zeros(perception.state_size, np.float32)
-    return example
 
 
 def leaves(agent: Agent) -> dict[str, NDArray[Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,7 @@ class LockstepTrainer:
     clock_s: Callable[[], float]
     on_episode: Callable[[EpisodeSummary], None]
     max_steps: int | None = None
+    _quit: bool = field(default=False, init=False)
 
     def run(self) -> bool:
         """Train until the target holds (True), or time, steps or patience end (False)."""
@@ -104,6 +105,7 @@ class LockstepTrainer:
         steps = self.buffer.steps
         self.progress.robot_s = self.clock_s()
         self.progress.count(summary)
+        self._quit |= summary.quit_requested
         if not summary.discarded:
             self._correct_classifier(summary, steps)
             self.learner.add_rollout(trajectory_of(steps, self.perception))
@@ -126,7 +128,7 @@ class LockstepTrainer:
         self.classifier.refit()
 
     def _is_over(self) -> bool:
-        stopped = self.loop.stop()
+        stopped = self._quit or self.loop.stop()
         no_steps = self.max_steps is not None and self.progress.robot_steps >= self.max_steps
         return stopped or no_steps or self.clock_s() >= self.max_robot_s
 

@@ -34,6 +34,16 @@ class AgentPolicy:
         self._steps = 0
         self.greedy = greedy
 
+    def warm_up(self, grid: tuple[int, int]) -> None:
+        """Compile what `act` runs, both ways, so that no robot waits for it.
+
+        Args:
+            grid: rows and columns of the encoder's features.
+        """
+        example = self._perception.example(grid)
+        for greedy in (False, True):
+            jax.block_until_ready(self._agent().act(example, self._key, greedy=greedy))
+
     def begin_episode(self, first: Observation) -> None:
         """Take the first state as the origin of relative poses."""
         self._first = first.state

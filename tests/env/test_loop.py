@@ -59,6 +59,31 @@ def test_steps_chain_and_only_the_last_one_ends(run: Run) -> None:
     assert diary.summaries[0].duration_s == pytest.approx(0.4)
 
 
+def test_the_robot_stands_still_while_the_operator_makes_up_their_mind(
+    run: Run, stand: Stand
+) -> None:
+    class Slow(Hand):
+        def review(self, *, claimed: bool) -> bool:
+            assert stand.robot.calls[-1] == "stop"
+            return super().review(claimed=claimed)
+
+    _, hand = run(fires_at=4, hand=Slow())
+    assert hand.reviews == [True]
+
+
+def test_a_discarded_episode_is_no_success(run: Run) -> None:
+    both = TeleopInput(events=(Event.SUCCESS, Event.DISCARD))
+    diary, _ = run(hand=Hand([TeleopInput(), both]))
+    assert diary.summaries[0].outcome is Outcome.ABORTED
+    assert diary.summaries[0].discarded
+
+
+def test_a_wish_to_quit_is_remembered_to_the_end_of_the_episode(run: Run) -> None:
+    diary, _ = run(hand=Hand([TeleopInput(events=(Event.QUIT,))]))
+    assert len(diary.steps) == 20
+    assert diary.summaries[0].quit_requested
+
+
 def test_running_out_of_time_is_a_failure_whose_value_goes_on(run: Run) -> None:
     diary, hand = run()
     assert ends(diary) == [GOES_ON] * 19 + [CUT]

@@ -16,8 +16,8 @@ from hilctl.env.make import open_station
 from hilctl.env.robot_env import RobotEnv, crop_and_resize
 from hilctl.env.safety import reset_pose
 from hilctl.env.wrappers import JudgeReward
-from hilctl.errors import DeviceError
-from hilctl.robots.base import Robot
+from hilctl.errors import DeviceError, SafetyStopError
+from hilctl.robots.base import Command, Robot
 from hilctl.robots.sim import SimRobot
 from hilctl.task.spec import CameraSpec, PluginSpec, TaskSpec
 from hilctl.teleop.base import Event, TeleopInput
@@ -67,6 +67,39 @@ def test_steps_take_one_control_period_on_the_robots_clock(stand: Stand) -> None
         assert set(info["frame_stamps_ns"].values()) == {info["stamp_ns"]}
         stamps.append(info["stamp_ns"])
     assert set(np.diff(stamps)) == {100_000_000}
+
+
+def test_a_missed_period_is_left_out_and_not_made_up_for(stand: Stand) -> None:
+    stand.env.reset()
+    clock = stand.env.clock
+    clock.sleep_until(clock.now_ns() + 1_050_000_000)  # a hiccup of ten periods and a half
+    *_, info = stand.env.step(np.zeros(6))
+    assert info["late_s"] == pytest.approx(1.05)
+    stamps = [info["stamp_ns"]]
+    for _ in range(3):
+        *_, info = stand.env.step(np.zeros(6))
+        assert info["late_s"] == 0
+        stamps.append(info["stamp_ns"])
+    assert set(np.diff(stamps)) == {100_000_000}
+
+
+def test_what_the_robot_cuts_off_counts_as_not_executed(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand.env.reset()
+    still = stand.robot.state().tcp_pose
+    really = stand.robot.servo
+    monkeypatch.setattr(stand.robot, "servo", lambda command: really(Command(still)))
+    *_, info = stand.env.step(np.full(6, 0.5))
+    np.testing.assert_allclose(info["executed_action"], 0, atol=1e-9)
+
+
+def test_the_arm_never_gets_what_is_not_a_number(stand: Stand) -> None:
+    stand.env.reset()
+    sent = len(stand.robot.sent)
+    with pytest.raises(SafetyStopError, match="not a number"):
+        stand.env.step(np.array([0, np.nan, 0, 0, 0, 0]))
+    assert len(stand.robot.sent) == sent
 
 
 def test_an_episode_is_truncated_when_its_time_is_up_and_never_terminated(stand: Stand) -> None:

@@ -98,9 +98,16 @@ def test_nothing_to_encode(lite: EfficientNetLite0) -> None:
     assert lite.encode_many(pictures(0)).shape == (0, *lite.feature_shape)
 
 
-def test_other_sizes_and_types_are_refused(lite: EfficientNetLite0) -> None:
-    with pytest.raises(ValueError, match="128, 128, 3"):
-        lite(np.zeros((1, 64, 64, 3), np.uint8))
+def test_pictures_of_other_sizes_are_resized(lite: EfficientNetLite0) -> None:
+    whole = pictures(1)
+    larger = whole.repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_array_equal(lite(larger), lite(whole))
+    assert lite(whole[:, ::2, ::3]).shape == (1, *lite.feature_shape)
+
+
+def test_what_is_no_picture_is_refused(lite: EfficientNetLite0) -> None:
+    with pytest.raises(ValueError, match="H, W, 3"):
+        lite(np.zeros((1, 128, 128), np.uint8))
     with pytest.raises(ValueError, match="float"):
         lite(np.zeros((1, 128, 128, 3), np.float32))  # type: ignore[arg-type]
 

@@ -78,7 +78,7 @@ ONE_FLAW = {
     "section missing": (("instruction:", "# instruction:"), "missing key 'instruction'", None),
     "choice": (
         ("by: script ", "by: scrip "),
-        "reset.by: expected 'script' or 'human', got 'scrip'",
+        "reset.by: expected 'script', got 'scrip'",
         "did you mean 'script'?",
     ),
     "encoder": (
@@ -176,6 +176,16 @@ ONE_FLAW = {
         ("  cameras: [wrist, side]", "  cameras: [wrst, side]"),
         "reward.cameras[0]: there is no camera 'wrst'",
         "did you mean 'wrist'?",
+    ),
+    "camera with the name of a measurement": (
+        ("  wrist: {type: sim", "  tcp_pose: {type: sim, view: side}\n  wrist: {type: sim"),
+        "cameras.tcp_pose: 'tcp_pose' is a measurement's name",
+        "call this camera something else",
+    ),
+    "critic updates that cannot be dealt out": (
+        ("encoder: efficientnet-lite0", "encoder: efficientnet-lite0, critic_updates_per_actor: 3"),
+        "agent.critic_updates_per_actor: 2 updates_per_step are no multiple of 3",
+        "every so many critic updates",
     ),
     "camera twice": (
         ("images: [wrist, side]", "images: [wrist, wrist]"),

@@ -19,7 +19,6 @@ from hilctl.task import scaffold
 from hilctl.task.load import load_task
 from hilctl.task.spec import PluginSpec, TaskSpec
 from hilctl.training.checkpoints import (
-    example_observation,
     fill,
     leaves,
     load_checkpoint,
@@ -50,7 +49,7 @@ def spec(tmp_path_factory: pytest.TempPathFactory) -> TaskSpec:
 @pytest.fixture(scope="module")
 def agent(spec: TaskSpec) -> Any:
     cls = AGENTS.get(spec.agent.type)
-    return cls.create(jax.random.key(1), example_observation(SEEN, GRID), 6, spec.agent.options)
+    return cls.create(jax.random.key(1), SEEN.example(GRID), 6, spec.agent.options)
 
 
 def act(agent: Any, seen: Perception) -> np.ndarray:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,7 +31,10 @@ class Encoder(ABC):
 
     @abstractmethod
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float16]:
-        """Encode (N, H, W, 3) uint8 RGB into (N, *feature_shape) float16; any N, jitted per N."""
+        """Encode (N, H, W, 3) uint8 RGB into (N, *feature_shape) float16; any N, jitted per N.
+
+        Pictures of another size than `image_size` are resized to it.
+        """
 
     def encode_many(self, images: NDArray[np.uint8], batch: int = 8) -> NDArray[np.float16]:
         """Encode a data set in equal batches, so that one shape is compiled.
@@ -51,15 +55,17 @@ class Encoder(ABC):
             features[start : start + len(part)] = self(filled)[: len(part)]
         return features
 
-    def check(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return `images` if they are what this encoder takes.
+    def fit(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return (N, H, W, 3) uint8 RGB pictures at the size this encoder takes.
 
         Raises:
-            ValueError: another size or number type.
+            ValueError: they are something else.
         """
-        width, height = self.image_size
-        if images.shape[1:] != (height, width, 3) or images.dtype != np.uint8:
-            raise ValueError(
-                f"want (N, {height}, {width}, 3) uint8, got {images.shape} {images.dtype}"
-            )
-        return images
+        if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
+            raise ValueError(f"want (N, H, W, 3) uint8, got {images.shape} {images.dtype}")
+        if images.shape[2:0:-1] == self.image_size:
+            return images
+        smaller = images.shape[2] > self.image_size[0]
+        how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+        resized = [cv2.resize(image, self.image_size, interpolation=how) for image in images]
+        return np.asarray(resized, np.uint8).reshape(-1, *self.image_size[::-1], 3)

@@ -60,7 +60,7 @@ class EfficientNetLite0(Encoder):
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float16]:
         """Encode (N, 128, 128, 3) uint8 RGB into (N, 8, 8, 80) float16."""
-        return np.asarray(_encode(self._params, self.check(images)))
+        return np.asarray(_encode(self._params, self.fit(images)))
 
 
 def packaged_weights() -> Path:

@@ -56,7 +56,7 @@ class ResNet10(Encoder):
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float16]:
         """Encode (N, 128, 128, 3) uint8 RGB into (N, 4, 4, 512) float16."""
-        return np.asarray(_encode(self._params, self.check(images)))
+        return np.asarray(_encode(self._params, self.fit(images)))
 
 
 def parameter_shapes() -> Tree:

@@ -1,0 +1,128 @@
+"""The folder of a training run, and everything that is written there."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from hilctl import __version__
+from hilctl.data.step import EpisodeSummary
+from hilctl.networks.encoders.base import Encoder
+from hilctl.networks.perception import Perception
+from hilctl.pipeline.manifest import RunManifest, write_manifest
+from hilctl.pipeline.progress import Event, Report
+from hilctl.task.fingerprint import data_fingerprint, policy_fingerprint, policy_identity
+from hilctl.task.workspace import Workspace
+from hilctl.training.checkpoints import save_checkpoint
+from hilctl.training.learner import Learner
+from hilctl.training.metrics import Progress
+
+SAVE_EVERY_EPISODES = 25
+ACTION_DIM = 6
+
+
+@dataclass
+class Run:
+    """A run's folder, what learns in it, and how far it is."""
+
+    workspace: Workspace
+    folder: Path
+    seed: int
+    perception: Perception
+    encoder: Encoder
+    learner: Learner
+    progress: Progress
+    started: float
+
+    @classmethod
+    def start(
+        cls,
+        workspace: Workspace,
+        seed: int,
+        perception: Perception,
+        encoder: Encoder,
+        learner: Learner,
+        started: float,
+    ) -> Run:
+        """Make the folder of a new run."""
+        folder = workspace.run(workspace.new_run_id(datetime.now()))
+        (folder / "checkpoints").mkdir(parents=True)
+        run = cls(workspace, folder, seed, perception, encoder, learner, Progress(), started)
+        run.write_manifest("running", None)
+        return run
+
+    @property
+    def limit_s(self) -> float:
+        """When to give up, on the robot's clock."""
+        return self.workspace.spec.training.max_robot_minutes * 60
+
+    def on_episode(self, summary: EpisodeSummary, report: Report) -> None:
+        """Log an episode, and save now and then."""
+        self.progress.wall_s = time.monotonic() - self.started
+        line = {
+            **self.progress.as_dict(),
+            "episode_steps": summary.steps,
+            "outcome": summary.outcome.value,
+            "judged_success": summary.judged_success,
+            "true_success": summary.true_success,
+            "episode_interventions": summary.intervention_steps,
+        }
+        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        if self.progress.episodes % SAVE_EVERY_EPISODES == 0:
+            self.save("running")
+        report(told(self.progress, self.limit_s))
+
+    def save(self, status: str) -> Path | None:
+        """Write manifest and, once something has been learnt, a checkpoint; return that."""
+        self.progress.wall_s = time.monotonic() - self.started
+        if not self.learner.updates:
+            self.write_manifest(status, None)
+            return None
+        spec = self.workspace.spec
+        about = {
+            "robot_steps": self.progress.robot_steps,
+            "updates": self.learner.updates,
+            "encoder_fingerprint": self.encoder.fingerprint,
+            "feature_grid": list(self.encoder.feature_shape[:2]),
+            "action_dim": ACTION_DIM,
+            "seed": self.seed,
+        }
+        checkpoint = save_checkpoint(
+            self.folder / "checkpoints", self.learner.agent, self.perception, spec, about
+        )
+        self.write_manifest(status, checkpoint)
+        return checkpoint
+
+    def write_manifest(self, status: str, checkpoint: Path | None) -> None:
+        """Write what this run is and how far it got."""
+        spec = self.workspace.spec
+        manifest = RunManifest.model_validate(
+            {
+                "status": status,
+                "policy_fingerprint": policy_fingerprint(spec),
+                "policy_identity": policy_identity(spec),
+                "data_fingerprint": data_fingerprint(spec),
+                "checkpoint": str(checkpoint.relative_to(self.folder)) if checkpoint else None,
+                "seed": self.seed,
+                "hilctl": __version__,
+                "spec": spec.model_dump(mode="json"),
+                "progress": self.progress.as_dict(),
+            }
+        )
+        write_manifest(self.folder / "manifest.json", manifest)
+
+
+def told(progress: Progress, limit_s: float) -> Event:
+    """Return what a person wants to hear after an episode."""
+    text = (
+        f"episode {progress.episodes}: untouched success "
+        f"{progress.autonomous_success_last20:.0%} of the last 20, "
+        f"interventions {progress.intervention_rate_last20:.0%}, "
+        f"vetoes {progress.vetoes}, {progress.robot_steps} steps, "
+        f"{progress.robot_s / 60:.1f} robot minutes ({progress.phase})"
+    )
+    return Event("episode", text, progress.robot_s, limit_s, progress.as_dict())

@@ -1,0 +1,162 @@
+"""From demonstrations to a measured policy: the stages in a row, on a small task."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from processes import FEW_LABELS, TINY_CAMERAS, make_task
+
+from hilctl.errors import DataError, MissingStageError
+from hilctl.pipeline.evaluate import evaluate
+from hilctl.pipeline.record_demos import record_demos
+from hilctl.pipeline.record_labels import record_labels
+from hilctl.pipeline.stages import State, survey
+from hilctl.pipeline.train import TrainResult, train
+from hilctl.pipeline.train_classifier import train_classifier
+from hilctl.task.workspace import Workspace
+
+SHORT = {
+    "max_robot_minutes: 20": "max_robot_minutes: 0.6",
+    "updates_per_step: 4": "updates_per_step: 1",
+}
+CHANGING = {"wall_s"}  # of a run's figures, all others are the same for the same seed
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A task with demonstrations and a classifier."""
+    folder = tmp_path_factory.mktemp("stages") / "task"
+    space = make_task(folder, "sim-reach", TINY_CAMERAS | FEW_LABELS | SHORT, demos="3")
+    record_demos(space)
+    record_labels(space)
+    train_classifier(space)
+    return space
+
+
+def copy(space: Workspace, target: Path) -> Workspace:
+    shutil.copytree(space.root, target)
+    return Workspace(target)
+
+
+@pytest.fixture(scope="module")
+def trained(ready: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The same with a policy."""
+    space = copy(ready, tmp_path_factory.mktemp("trained") / "task")
+    train(space, seed=3)
+    return space
+
+
+def figures(space: Workspace) -> Iterator[dict[str, object]]:
+    run = space.latest_run()
+    assert run is not None
+    for line in (run / "metrics.jsonl").read_text().splitlines():
+        yield {key: value for key, value in json.loads(line).items() if key not in CHANGING}
+
+
+def states(space: Workspace) -> dict[str, State]:
+    return {stage.name: stage.state for stage in survey(Workspace(space.root))}
+
+
+def test_training_leaves_a_policy_and_says_how_it_went(trained: Workspace) -> None:
+    lines = list(figures(trained))
+    last = lines[-1]
+    assert last["episodes"] == len(lines)
+    assert last["robot_steps"] == sum(int(str(line["episode_steps"])) for line in lines)
+    assert last["updates"] == pytest.approx(last["robot_steps"], abs=4)
+    assert states(trained)["policy"] is State.READY
+
+
+def test_the_same_seed_is_the_same_run_bit_by_bit(
+    ready: Workspace, trained: Workspace, tmp_path: Path
+) -> None:
+    again = copy(ready, tmp_path / "task")
+    train(again, seed=3)
+    assert list(figures(again)) == list(figures(trained))
+    weights = [
+        next((run / "checkpoints").glob("*.npz")).read_bytes()
+        for space in (again, trained)
+        if (run := space.latest_run())
+    ]
+    assert weights[0] == weights[1]
+
+
+def test_evaluation_is_hands_off_and_kept_with_the_run(trained: Workspace) -> None:
+    result = evaluate(trained, episodes=2, video=True).as_dict()
+    assert (result["episodes"], result["interventions"]) == (2, 0)
+    assert 0 <= result["ci95"][0] <= result["success_rate"] <= result["ci95"][1] <= 1
+    run = trained.latest_run()
+    assert run is not None
+    assert len(list((run / "videos").glob("*.mp4"))) == 2
+    assert json.loads((run / "eval.json").read_text())["episodes"] == 2
+    assert states(trained)["evaluation"] is State.READY
+
+
+def test_a_stop_before_the_first_update_hides_no_older_policy(
+    trained: Workspace, tmp_path: Path
+) -> None:
+    space = copy(trained, tmp_path / "task")
+    before = space.latest_run()
+    polls = iter([False] * 20)
+    result = train(space, stop=lambda: next(polls, True))
+    assert isinstance(result, TrainResult)
+    assert result.checkpoint is None
+    assert result.run != before
+    assert space.latest_run() == before
+
+
+def test_a_stop_while_demonstrations_are_read_leaves_no_run(
+    ready: Workspace, tmp_path: Path
+) -> None:
+    space = copy(ready, tmp_path / "task")
+    assert train(space, stop=lambda: True) is None
+    assert not space.runs.exists()
+
+
+def test_a_policy_that_has_learnt_nothing_is_not_measured(
+    trained: Workspace, tmp_path: Path
+) -> None:
+    space = copy(trained, tmp_path / "task")
+    run = space.latest_run()
+    assert run is not None
+    (file,) = (run / "checkpoints").glob("*.json")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"updates": 0}))
+    with pytest.raises(MissingStageError, match="learnt nothing"):
+        evaluate(space, episodes=1)
+
+
+def test_a_foreign_classifier_is_found_before_the_run_begins(
+    ready: Workspace, tmp_path: Path
+) -> None:
+    space = copy(ready, tmp_path / "task")
+    file = space.classifier / "classifier.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"encoder_fingerprint": "other"}))
+    with pytest.raises(DataError):
+        train(space)
+    assert not space.runs.exists()
+
+
+def test_behaviour_cloning_needs_no_robot(ready: Workspace, tmp_path: Path) -> None:
+    space = copy(ready, tmp_path / "task")
+    text = space.task_file.read_text()
+    start, end = text.index("agent:"), text.index("training:")
+    cloning = "agent: {type: bc, updates: 40, batch: 8}\n\n"
+    space.task_file.write_text(text[:start] + cloning + text[end:])
+    space = Workspace(space.root)
+    told: list[str] = []
+    result = train(space, report=lambda event: told.append(event.name))
+    assert result is not None
+    assert result.progress.robot_steps == 0
+    assert result.progress.updates >= 40
+    assert told.count("update") == 10  # chunks of four updates
+    assert evaluate(space, episodes=1).as_dict()["episodes"] == 1
+
+
+def test_measuring_waits_for_nobody(ready: Workspace) -> None:
+    with pytest.raises(MissingStageError, match="no policy"):
+        evaluate(ready, episodes=1)
+    assert os.path.isdir(ready.root)
