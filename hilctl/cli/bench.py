@@ -35,7 +35,7 @@ def bench(
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many, for methods.")] = 3,
     max_steps: Annotated[
         int, typer.Option("--max-steps", min=1, help="Robot steps each method may take.")
-    ] = 8000,
+    ] = 6000,
     episodes: Annotated[
         int, typer.Option("--episodes", min=1, help="Of each evaluation, for methods.")
     ] = 50,

@@ -191,7 +191,10 @@ def changed(spec: TaskSpec, method: Method) -> TaskSpec:
     if method.agent is not None:
         options_type = AGENTS.options_type(method.agent)
         shared = options_type.model_fields.keys() & type(spec.agent.options).model_fields
-        kept = {key: getattr(spec.agent.options, key) for key in ("encoder", "weights", "channels")}
+        kept = {
+            key: getattr(spec.agent.options, key)
+            for key in ("encoder", "weights", "channels", "shift_cells")
+        }
         options = options_type(**{k: v for k, v in kept.items() if k in shared})
         changes["agent"] = PluginSpec(type=method.agent, options=options)
     return spec.model_copy(update=changes)
