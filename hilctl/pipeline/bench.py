@@ -23,9 +23,8 @@ from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.perception import STATE, Perception
 from hilctl.pipeline.progress import Event, Report, silent
 from hilctl.pipeline.vision import open_encoder
-from hilctl.task.spec import TaskSpec
+from hilctl.task.spec import CHUNK_STEPS, TaskSpec
 from hilctl.task.workspace import Workspace
-from hilctl.training.learner import CHUNK_STEPS
 from hilctl.training.policy import AgentPolicy
 
 Arrays = dict[str, np.ndarray]

@@ -12,7 +12,15 @@ from hilctl.registry import did_you_mean
 from hilctl.task.document import Loc
 from hilctl.task.explain import Flaw
 from hilctl.task.plugins import Block
-from hilctl.task.spec import Bounds, CameraSpec, ResetSpec, StateKey, TrainingSpec, Vec6
+from hilctl.task.spec import (
+    CHUNK_STEPS,
+    Bounds,
+    CameraSpec,
+    ResetSpec,
+    StateKey,
+    TrainingSpec,
+    Vec6,
+)
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -71,13 +79,16 @@ def check_one_encoder(options: Mapping[str, Any]) -> Iterator[Flaw]:
 
 
 def check_update_groups(options: Mapping[str, Any], training: Any) -> Iterator[Flaw]:
-    """Yield whether the updates of an environment step cannot be dealt to the actor's."""
+    """Yield whether the critic updates of one compiled call cannot be dealt to the actor's."""
     key = "critic_updates_per_actor"
     section = _section(TrainingSpec, training if training is not None else {})
     group = getattr(options.get("agent"), key, 1)
-    if section is not None and section.updates_per_step % group:
-        message = f"{section.updates_per_step} updates_per_step are no multiple of {group}"
-        hint = "every so many critic updates there is one of the actor: training.updates_per_step"
+    if section is not None and CHUNK_STEPS * section.updates_per_step % group:
+        message = (
+            f"{CHUNK_STEPS} × updates_per_step = {CHUNK_STEPS * section.updates_per_step} "
+            f"is no multiple of {group}"
+        )
+        hint = f"{CHUNK_STEPS} steps of the robot are learnt from at once: choose a divisor"
         yield Flaw(("agent", key), message, hint)
 
 

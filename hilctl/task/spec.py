@@ -16,6 +16,7 @@ Size = Annotated[tuple[Side, Side], Field(strict=False)]
 Offset = Annotated[int, Field(ge=0)]
 Extent = Annotated[int, Field(ge=1)]
 Box = Annotated[tuple[Offset, Offset, Extent, Extent], Field(strict=False)]
+CHUNK_STEPS = 4  # robot steps whose updates are one compiled call; fixed, so one compilation
 StateKey = Literal["tcp_pose", "tcp_velocity", "tcp_wrench", "q", "gripper"]
 
 

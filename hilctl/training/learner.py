@@ -13,10 +13,9 @@ from hilctl.agents.base import Agent
 from hilctl.data.replay import MixedSampler, ReplayBuffer
 from hilctl.data.step import Step
 from hilctl.networks.perception import Perception
+from hilctl.task.spec import CHUNK_STEPS
 
 Array = NDArray[Any]
-
-CHUNK_STEPS = 4  # environment steps' worth of updates fused into one call; fixed, so one compile
 
 
 @dataclass(frozen=True)

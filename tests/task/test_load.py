@@ -184,8 +184,8 @@ ONE_FLAW = {
     ),
     "critic updates that cannot be dealt out": (
         ("encoder: efficientnet-lite0", "encoder: efficientnet-lite0, critic_updates_per_actor: 3"),
-        "agent.critic_updates_per_actor: 2 updates_per_step are no multiple of 3",
-        "every so many critic updates",
+        "agent.critic_updates_per_actor: 4 × updates_per_step = 8 is no multiple of 3",
+        "choose a divisor",
     ),
     "camera twice": (
         ("images: [wrist, side]", "images: [wrist, wrist]"),

@@ -10,7 +10,8 @@ from made_up_episodes import CAMERAS, GRID, CountingAgent, perception, steps_of
 
 from hilctl.data.replay import ReplayBuffer
 from hilctl.networks.perception import STATE
-from hilctl.training.learner import CHUNK_STEPS, Learner, trajectory_of
+from hilctl.task.spec import CHUNK_STEPS
+from hilctl.training.learner import Learner, trajectory_of
 
 
 def buffer() -> ReplayBuffer:
