@@ -17,6 +17,9 @@ def train(
     task: TaskOption = None,
     weights: WeightsOption = None,
     seed: SeedOption = 0,
+    new: Annotated[
+        bool, typer.Option("--new", help="Start another run; do not go on with an unfinished one.")
+    ] = False,
     lockstep: Annotated[
         bool,
         typer.Option("--lockstep", help="Actor and learner in turns: the same seed, the same run."),
@@ -27,7 +30,7 @@ def train(
     """Learn the task online: the policy acts, you help when it is stuck, it learns from both.
 
     Stops by itself when the last 20 untouched episodes and 20 greedy ones reach the target. Ctrl-C
-    stops the robot, saves and leaves.
+    stops the robot, saves and leaves; the same command then goes on where it was.
     """
     from hilctl.cli.dashboard import Dashboard
     from hilctl.cli.interrupt import interruptible
@@ -40,7 +43,7 @@ def train(
     confirm_motion(output, workspace.spec, allowed=allow_motion)
     dashboard = Dashboard(output, f"hilctl train {workspace.spec.name}")
     with workspace.lock("train"), interruptible() as stop, dashboard:
-        result = pipeline.train(workspace, seed=seed, report=dashboard.report, stop=stop)
+        result = pipeline.train(workspace, seed=seed, new=new, report=dashboard.report, stop=stop)
     if result is not None:
         say_how_it_went(output, result)
         if result.checkpoint:

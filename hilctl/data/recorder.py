@@ -16,8 +16,9 @@ _MIN_STEPS = 2
 class EpisodeRecorder:
     """Write every episode of a loop that is worth keeping, and keep the index up to date.
 
-    Discarded episodes and those of a single step leave nothing behind. Rollouts get no index:
-    they come by the hundred, and it is theirs to build who wants to read them from outside.
+    Discarded episodes leave nothing behind, nor do demonstrations and labels of a single step.
+    Rollouts get no index: they come by the hundred, and it is theirs to build who wants to read
+    them from outside.
 
     Args:
         directory: folder of the episodes; made if missing.
@@ -73,7 +74,7 @@ class EpisodeRecorder:
             HilctlError: the disk is full or gone.
         """
         writer = self._open_writer()
-        if summary.discarded or writer.steps < _MIN_STEPS:
+        if summary.discarded or (self._kind != "rollout" and writer.steps < _MIN_STEPS):
             self.close()
             return
         self.committed.append(writer.commit(summary))

@@ -40,7 +40,8 @@ class RunManifest(Manifest):
     """`runs/<id>/manifest.json`: one training run.
 
     Attributes:
-        status: "stopped" can be continued, "finished" met its target or its limit.
+        status: "stopped" and "running" are continued, "finished" met its target or its limit.
+        seed: of everything that is random in it.
         policy_fingerprint: of the task it learns; `policy_identity` spells it out.
         checkpoint: the one to evaluate, relative to the run.
     """
@@ -48,6 +49,7 @@ class RunManifest(Manifest):
     status: Literal["running", "stopped", "finished"]
     policy_fingerprint: str
     policy_identity: dict[str, Any] = {}
+    seed: int = 0
     checkpoint: str | None = None
 
 

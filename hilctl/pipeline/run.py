@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from hilctl import __version__
@@ -14,6 +13,8 @@ from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.perception import Perception
 from hilctl.pipeline.manifest import RunManifest, write_manifest
 from hilctl.pipeline.progress import Event, Report
+from hilctl.pipeline.recording import station_seed
+from hilctl.pipeline.resume import METRICS
 from hilctl.task.fingerprint import data_fingerprint, policy_fingerprint, policy_identity
 from hilctl.task.workspace import Workspace
 from hilctl.training.checkpoints import save_checkpoint
@@ -26,7 +27,11 @@ ACTION_DIM = 6
 
 @dataclass
 class Run:
-    """A run's folder, what learns in it, and how far it is."""
+    """A run's folder, what learns in it, and how far it is.
+
+    Attributes:
+        started: on the monotonic clock, before the time that earlier parts of the run took.
+    """
 
     workspace: Workspace
     folder: Path
@@ -37,27 +42,22 @@ class Run:
     progress: Progress
     started: float
 
-    @classmethod
-    def start(
-        cls,
-        workspace: Workspace,
-        seed: int,
-        perception: Perception,
-        encoder: Encoder,
-        learner: Learner,
-        started: float,
-    ) -> Run:
-        """Make the folder of a new run."""
-        folder = workspace.run(workspace.new_run_id(datetime.now()))
-        (folder / "checkpoints").mkdir(parents=True)
-        run = cls(workspace, folder, seed, perception, encoder, learner, Progress(), started)
-        run.write_manifest("running", None)
-        return run
+    def begin(self) -> None:
+        """Make the folder, where it is not there yet, and mark the run as running."""
+        (self.folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        newest = max((self.folder / "checkpoints").glob("*.json"), default=None)
+        self.write_manifest("running", newest)
 
     @property
     def limit_s(self) -> float:
         """When to give up, on the robot's clock."""
         return self.workspace.spec.training.max_robot_minutes * 60
+
+    @property
+    def station_seed(self) -> int:
+        """Seed of the devices; a continued run does not see the same starts again."""
+        done = self.progress.episodes
+        return station_seed(self.seed, "train", done) if done else self.seed
 
     def on_episode(self, summary: EpisodeSummary, report: Report) -> None:
         """Log an episode, and save now and then."""
@@ -70,7 +70,7 @@ class Run:
             "true_success": summary.true_success,
             "episode_interventions": summary.intervention_steps,
         }
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        with (self.folder / METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         if self.progress.episodes % SAVE_EVERY_EPISODES == 0:
             self.save("running")
@@ -90,6 +90,7 @@ class Run:
             "feature_grid": list(self.encoder.feature_shape[:2]),
             "action_dim": ACTION_DIM,
             "seed": self.seed,
+            "learner": self.learner.state(),
         }
         checkpoint = save_checkpoint(
             self.folder / "checkpoints", self.learner.agent, self.perception, spec, about

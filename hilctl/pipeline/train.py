@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,14 +16,17 @@ import numpy as np
 from hilctl.agents import AGENTS
 from hilctl.agents.base import Agent
 from hilctl.agents.options import AgentOptions
+from hilctl.data.recorder import EpisodeRecorder
 from hilctl.data.replay import ReplayBuffer
 from hilctl.env.loop import EpisodeLoop
 from hilctl.env.make import Station, open_station
 from hilctl.errors import MissingStageError
+from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.perception import Perception
 from hilctl.pipeline import stages
 from hilctl.pipeline.progress import Event, Report, silent
-from hilctl.pipeline.recording import Question, never
+from hilctl.pipeline.recording import Question, episode_attributes, never
+from hilctl.pipeline.resume import EPISODES, UnfinishedRun, find_unfinished
 from hilctl.pipeline.run import ACTION_DIM, Run
 from hilctl.pipeline.vision import Demonstrations, open_classifier, open_encoder
 from hilctl.rewards.classifier import ClassifierReward
@@ -74,15 +79,19 @@ def train(
     seed: int = 0,
     report: Report = silent,
     stop: Question = never,
+    new: bool = False,
     ablation: Ablation = FULL_METHOD,
 ) -> TrainResult | None:
     """Train a policy in a task folder; None when stopped before the run began.
+
+    An unfinished run is continued, with its own seed.
 
     Args:
         workspace: the task folder, locked by the caller.
         seed: of networks, batches, simulator and operator.
         report: told what is going on, and the counts after every episode.
         stop: asked every step; True ends the run and saves it.
+        new: start another run even if the last one is unfinished.
         ablation: what to leave out.
 
     Raises:
@@ -97,32 +106,65 @@ def train(
     enable_compilation_cache()
     encoder = open_encoder(workspace)
     fitted = open_classifier(workspace, encoder) if online else None
+    unfinished = find_unfinished(workspace, encoder) if online and not new else None
     demos = Demonstrations.load(workspace, encoder, report, stop)
     if stop():
         return None
     if not demos.episodes:
         raise MissingStageError("no demonstrations", hint=workspace.command("record-demos"))
-    perception = demos.perception(spec)
+    run = _prepare(workspace, demos, encoder, seed, unfinished, ablation)
+    if unfinished is not None:
+        unfinished.restore(
+            workspace, encoder, run.perception, run.learner, run.progress, report, stop
+        )
+    if stop():
+        return None
+    run.started = started - run.progress.wall_s
+    if fitted is None:
+        run.begin()
+        return _finish(run, lambda: _train_offline(run, report, stop), stop)
+    with ExitStack() as devices:  # whatever is wrong with them is found before the run begins
+        classifier, reward = _open_classifier(workspace, fitted, run.seed)
+        devices.callback(classifier.close)
+        station = devices.enter_context(
+            open_station(spec, seed=run.station_seed, encode=encoder, reward=reward)
+        )
+        run.begin()
+        return _finish(
+            run, lambda: _train_online(run, station, classifier, report, stop, ablation), stop
+        )
+
+
+def _prepare(
+    workspace: Workspace,
+    demos: Demonstrations,
+    encoder: Encoder,
+    seed: int,
+    unfinished: UnfinishedRun | None,
+    ablation: Ablation,
+) -> Run:
+    """Return a new run, or an unfinished one that still has to be restored."""
+    spec = workspace.spec
+    if unfinished is None:
+        folder = workspace.run(workspace.new_run_id(datetime.now()))
+        perception = demos.perception(spec)
+    else:
+        folder, seed, saved = unfinished.folder, unfinished.seed, unfinished.checkpoint
+        perception = saved.perception if saved else demos.perception(spec)
     learner = make_learner(spec, demos, perception, seed, with_demos=ablation.demonstrations)
-    with ExitStack() as devices:
-        if fitted is not None:  # whatever is wrong with devices is found before the run begins
-            online_classifier, reward = _open_classifier(workspace, fitted, seed)
-            devices.callback(online_classifier.close)
-            station = devices.enter_context(
-                open_station(spec, seed=seed, encode=encoder, reward=reward)
-            )
-        run = Run.start(workspace, seed, perception, encoder, learner, started)
-        try:
-            if fitted is None:
-                reached = _train_offline(run, report, stop)
-            else:
-                reached = _train_online(run, station, online_classifier, report, stop, ablation)
-        except KeyboardInterrupt:  # asked twice: an update may have been cut, leave what is saved
-            raise
-        except BaseException:
-            run.save("stopped")
-            raise
-        checkpoint = run.save("stopped")
+    return Run(workspace, folder, seed, perception, encoder, learner, Progress(), started=0.0)
+
+
+def _finish(run: Run, learn: Callable[[], bool], stop: Question) -> TrainResult:
+    """Run the training to its end, and save it however it ends."""
+    try:
+        reached = learn()
+    except KeyboardInterrupt:  # asked twice: an update may have been cut, leave what is saved
+        raise
+    except BaseException:
+        run.save("stopped")
+        raise
+    checkpoint = run.save("stopped")
     if not stop():
         run.write_manifest("finished", checkpoint)
     return TrainResult(reached, run.folder, checkpoint, run.progress)
@@ -183,15 +225,20 @@ def _train_online(
     ablation: Ablation,
 ) -> bool:
     spec, learner, clock = run.workspace.spec, run.learner, station.rig.clock
-    policy = AgentPolicy(
-        lambda: learner.agent, run.perception, jax.random.key(run.seed + 1), greedy=False
-    )
+    key = jax.random.key(run.seed + 1)
+    if run.progress.episodes:  # noise of its own for every part of a continued run
+        key = jax.random.fold_in(key, run.progress.episodes)
+    policy = AgentPolicy(lambda: learner.agent, run.perception, key, greedy=False)
     policy.warm_up(run.encoder.feature_shape[:2])
     report(Event("phase", f"learning; help and verdicts by the {station.teleop.operator}"))
     buffer = EpisodeBuffer()
-    start_ns = clock.now_ns()
+    attributes = episode_attributes(spec, station, run.seed)
+    recorder = EpisodeRecorder(run.folder / EPISODES, kind="rollout", attributes=attributes)
+    start_s = clock.now_ns() * 1e-9 - run.progress.robot_s
     trainer = LockstepTrainer(
-        loop=EpisodeLoop(station.env, policy, station.teleop, Role.SUPERVISE, [buffer], stop=stop),
+        loop=EpisodeLoop(
+            station.env, policy, station.teleop, Role.SUPERVISE, [buffer, recorder], stop=stop
+        ),
         buffer=buffer,
         policy=policy,
         perception=run.perception,
@@ -200,11 +247,12 @@ def _train_online(
         progress=run.progress,
         target=spec.training.target_success,
         max_robot_s=run.limit_s,
-        clock_s=lambda: (clock.now_ns() - start_ns) * 1e-9,
+        clock_s=lambda: clock.now_ns() * 1e-9 - start_s,
         on_episode=lambda summary: run.on_episode(summary, report),
         max_steps=ablation.max_steps,
     )
-    return trainer.run()
+    with closing(recorder):
+        return trainer.run()
 
 
 def _train_offline(run: Run, report: Report, stop: Question) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -116,15 +116,25 @@ class Demonstrations:
     def trajectories(self, perception: Perception) -> list[Trajectory]:
         """Return the episodes as the learner takes them."""
         return [
-            Trajectory(
-                perception(features, states_of(episode)),
-                episode.actions,
-                episode.rewards,
-                episode.terminated,
-                np.ones(len(episode), bool),
+            replace(
+                trajectory_from(episode, features, perception),
+                intervened=np.ones(len(episode), bool),
             )
             for episode, features in zip(self.episodes, self.features, strict=True)
         ]
+
+
+def trajectory_from(
+    episode: Episode, features: Mapping[str, NDArray[Any]], perception: Perception
+) -> Trajectory:
+    """Return a stored episode, whose features are given, as the learner takes it."""
+    return Trajectory(
+        perception(features, states_of(episode)),
+        episode.actions,
+        episode.rewards,
+        episode.terminated,
+        episode.intervened,
+    )
 
 
 def encode_episode(

@@ -126,11 +126,15 @@ class Workspace:
         taken = (f"{stem}-{i}" for i in range(2, 1000))
         return next(name for name in (stem, *taken) if not self.run(name).exists())
 
+    def all_runs(self) -> list[Path]:
+        """Return the folders of all training runs, oldest first."""
+        if not self.runs.is_dir():
+            return []
+        return sorted(run for run in self.runs.iterdir() if run.is_dir())
+
     def latest_run(self) -> Path | None:
         """Return the folder of the newest run with a policy, else of the newest, or None."""
-        if not self.runs.is_dir():
-            return None
-        runs = sorted(run for run in self.runs.iterdir() if run.is_dir())
+        runs = self.all_runs()
         trained = [run for run in runs if any((run / "checkpoints").glob("*.json"))]
         return max(trained or runs, default=None)
 

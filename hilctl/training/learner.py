@@ -76,6 +76,20 @@ class Learner:
         self.updates = 0
         self.metrics: dict[str, float] = {}
 
+    def state(self) -> dict[str, Any]:
+        """Return as plain JSON what, beside agent and buffers, decides how learning goes on."""
+        return {
+            "updates": self.updates,
+            "owed_steps": self._owed_steps,
+            "rng": self._rng.bit_generator.state,
+        }
+
+    def restore(self, agent: Agent, state: Mapping[str, Any]) -> None:
+        """Go on from a saved agent and what `state` returned then."""
+        self.agent = agent
+        self.updates, self._owed_steps = state["updates"], state["owed_steps"]
+        self._rng.bit_generator.state = state["rng"]
+
     def add_demonstration(self, episode: Trajectory) -> None:
         """Put an episode into the demonstration buffer."""
         self.demos.add_episode(**vars(episode))

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from processes import FEW_LABELS, TINY_CAMERAS, make_task
+from processes import FEW_LABELS, TINY_CAMERAS, Start, make_task
 
 from hilctl.errors import DataError, MissingStageError
 from hilctl.pipeline.evaluate import evaluate
+from hilctl.pipeline.progress import Event
 from hilctl.pipeline.record_demos import record_demos
 from hilctl.pipeline.record_labels import record_labels
 from hilctl.pipeline.stages import State, survey
@@ -83,6 +85,70 @@ def test_the_same_seed_is_the_same_run_bit_by_bit(
         if (run := space.latest_run())
     ]
     assert weights[0] == weights[1]
+
+
+def stops_after(polls: int) -> Callable[[], bool]:
+    answers = iter([False] * polls)
+    return lambda: next(answers, True)
+
+
+def test_a_stopped_run_goes_on_where_it_was(ready: Workspace, tmp_path: Path) -> None:
+    space = copy(ready, tmp_path / "task")
+    first = train(space, stop=stops_after(270))
+    assert first is not None
+    assert first.checkpoint is not None
+    assert states(space)["policy"] is State.PARTIAL
+    told: list[Event] = []
+    second = train(space, seed=5, report=told.append)
+    assert second is not None
+    assert second.run == first.run
+    (resumed,) = [event.figures for event in told if "going on" in event.text]
+    for name, value in first.progress.as_dict().items():
+        if name not in {"phase", "wall_s", *first.progress.learner}:
+            assert resumed[name] == pytest.approx(value), name
+    assert second.progress.robot_steps > first.progress.robot_steps
+    assert second.progress.updates > first.progress.updates
+    assert states(space)["policy"] is State.READY
+    lines = list(figures(space))
+    assert [line["episodes"] for line in lines] == [*range(1, len(lines) + 1)]
+    assert len(list((second.run / "episodes").glob("*.hdf5"))) == len(lines)
+
+
+def test_a_killed_run_loses_no_finished_episode(
+    ready: Workspace, tmp_path: Path, start: Start
+) -> None:
+    space = copy(ready, tmp_path / "task")
+    running = start(space, "train")
+    seen = 0
+    while seen < 4:
+        event = running.event()
+        seen = event["episodes"] if event["event"] == "episode" else seen
+    running.kill(signal.SIGKILL)
+    running.finish()
+    (run,) = space.all_runs()
+    kept = len(list((run / "episodes").glob("*.hdf5")))
+    assert kept >= seen
+    told: list[Event] = []
+    result = train(space, report=told.append)
+    assert result is not None
+    assert result.run == run
+    assert any(f"after {kept} episodes" in event.text for event in told)
+    assert not list((run / "episodes").glob("*.partial"))
+
+
+def test_an_unfinished_run_of_another_set_up_is_refused_with_the_difference(
+    ready: Workspace, tmp_path: Path
+) -> None:
+    space = copy(ready, tmp_path / "task")
+    assert train(space, stop=stops_after(30)) is not None
+    text = space.task_file.read_text()
+    space.task_file.write_text(text.replace("relative: true", "relative: false"))
+    space = Workspace(space.root)
+    with pytest.raises(DataError, match="false here, true there") as caught:
+        train(space)
+    assert "hilctl train --new" in str(caught.value.hint)
+    assert train(space, new=True, stop=stops_after(30)) is not None
+    assert len(space.all_runs()) == 2
 
 
 def test_evaluation_is_hands_off_and_kept_with_the_run(trained: Workspace) -> None:
