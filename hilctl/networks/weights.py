@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,9 @@ def parse_arrays(content: bytes, *, where: str) -> Tree:
 def _guarded(parse: Callable[[bytes], Tree], content: bytes, where: str) -> Tree:
     """Turn every way in which a hostile or broken file can fail into one error."""
     try:
-        return parse(content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of odd escapes in broken text
+            return parse(content)
     except RefusedError as error:
         message = f"the weights file is not plain arrays: it contains {error}"
     except _BROKEN:

@@ -103,7 +103,7 @@ def test_shapes_are_what_the_networks_take(perception: Perception) -> None:
     seen = perception(features(6), states(0))
     assert seen["wrist"].shape == (6, 3, 3, 4)
     assert seen["wrist"].dtype == np.float16
-    assert seen[STATE].shape == (6, perception.state_size) == (6, 21)
+    assert seen[STATE].shape == (6, len(perception.mean)) == (6, 21)
 
 
 def test_one_instant_is_seen_as_in_the_whole_episode(perception: Perception) -> None:

@@ -17,7 +17,7 @@ from hilctl.training.learner import Learner, trajectory_of
 def buffer() -> ReplayBuffer:
     seen = perception()
     shapes: dict[str, Any] = dict.fromkeys(CAMERAS, ((*GRID, 3), np.float16))
-    return ReplayBuffer(200, shapes | {STATE: ((seen.state_size,), np.float32)}, 6)
+    return ReplayBuffer(200, shapes | {STATE: ((len(seen.mean),), np.float32)}, 6)
 
 
 @pytest.fixture
