@@ -11,7 +11,7 @@ from hilctl.cli.render import Output
 if TYPE_CHECKING:
     from hilctl.pipeline.progress import Event
 
-LASTING = ("stage", "phase", "method", "outcome")  # events that stay on the screen
+LASTING = ("stage", "phase", "method", "outcome", "diagnosis")  # events that stay on the screen
 LINE_EVERY = 10  # episodes, where there is no live view
 
 
@@ -71,6 +71,8 @@ class Dashboard:
         grid = Table.grid(padding=(0, 3))
         for name, value in rows(figures, time.monotonic() - self._started, done, total):
             grid.add_row(name, value)
+        for trouble in figures.get("diagnoses", ()):
+            grid.add_row(f"[bold yellow]{trouble['name']}[/]", trouble["remedy"])
         subtitle = f"{figures['phase']} · Ctrl-C stops and saves"
         return Panel(grid, title=self._title, subtitle=subtitle, expand=False)
 

@@ -59,6 +59,7 @@ class Step:
         truncated: the episode was cut here (time limit, human, fault); its value goes on.
         probability: the reward model's confidence, or NaN.
         events: what the operator said during the step.
+        late_s: by how much the control period ended too late.
     """
 
     observation: Observation
@@ -72,6 +73,7 @@ class Step:
     truncated: bool
     probability: float = float("nan")
     events: tuple[Event, ...] = ()
+    late_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,7 @@ class EpisodeLoop:
             truncated=truncated,
             probability=info.get("probability", float("nan")),
             events=events,
+            late_s=info["late_s"],
         )
         return step, info
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from hilctl import __version__
@@ -18,6 +19,7 @@ from hilctl.pipeline.resume import METRICS
 from hilctl.task.fingerprint import data_fingerprint, policy_fingerprint, policy_identity
 from hilctl.task.workspace import Workspace
 from hilctl.training.checkpoints import save_checkpoint
+from hilctl.training.diagnoses import Diagnosis
 from hilctl.training.learner import Learner
 from hilctl.training.metrics import Progress
 
@@ -41,6 +43,7 @@ class Run:
     learner: Learner
     progress: Progress
     started: float
+    _known_troubles: set[str] = field(default_factory=set, init=False)
 
     def begin(self) -> None:
         """Make the folder, where it is not there yet, and mark the run as running."""
@@ -59,8 +62,10 @@ class Run:
         done = self.progress.episodes
         return station_seed(self.seed, "train", done) if done else self.seed
 
-    def on_episode(self, summary: EpisodeSummary, report: Report) -> None:
-        """Log an episode, and save now and then."""
+    def on_episode(
+        self, summary: EpisodeSummary, diagnoses: Sequence[Diagnosis], report: Report
+    ) -> None:
+        """Log an episode and what goes wrong, and save now and then."""
         self.progress.wall_s = time.monotonic() - self.started
         line = {
             **self.progress.as_dict(),
@@ -69,12 +74,18 @@ class Run:
             "judged_success": summary.judged_success,
             "true_success": summary.true_success,
             "episode_interventions": summary.intervention_steps,
+            "diagnoses": [found.name for found in diagnoses],
         }
         with (self.folder / METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         if self.progress.episodes % SAVE_EVERY_EPISODES == 0:
             self.save("running")
-        report(told(self.progress, self.limit_s))
+        for found in diagnoses:
+            if found.name not in self._known_troubles:
+                text = f"{found.name}: {found.what}; {found.remedy}"
+                report(Event("diagnosis", text, figures=asdict(found)))
+        self._known_troubles = {found.name for found in diagnoses}
+        report(told(self.progress, diagnoses, self.limit_s))
 
     def save(self, status: str) -> Path | None:
         """Write manifest and, once something has been learnt, a checkpoint; return that."""
@@ -117,7 +128,7 @@ class Run:
         write_manifest(self.folder / "manifest.json", manifest)
 
 
-def told(progress: Progress, limit_s: float) -> Event:
+def told(progress: Progress, diagnoses: Sequence[Diagnosis], limit_s: float) -> Event:
     """Return what a person wants to hear after an episode."""
     text = (
         f"episode {progress.episodes}: untouched success "
@@ -126,4 +137,5 @@ def told(progress: Progress, limit_s: float) -> Event:
         f"vetoes {progress.vetoes}, {progress.robot_steps} steps, "
         f"{progress.robot_s / 60:.1f} robot minutes ({progress.phase})"
     )
-    return Event("episode", text, progress.robot_s, limit_s, progress.as_dict())
+    figures = progress.as_dict() | {"diagnoses": [asdict(found) for found in diagnoses]}
+    return Event("episode", text, progress.robot_s, limit_s, figures)

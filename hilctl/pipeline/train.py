@@ -36,6 +36,7 @@ from hilctl.rewards.store import save_classifier
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 from hilctl.teleop.base import Role
+from hilctl.training.coach import Coach
 from hilctl.training.compilation import enable_compilation_cache
 from hilctl.training.learner import Learner
 from hilctl.training.lockstep import EpisodeBuffer, LockstepTrainer
@@ -233,11 +234,17 @@ def _train_online(
     report(Event("phase", f"learning; help and verdicts by the {station.teleop.operator}"))
     buffer = EpisodeBuffer()
     attributes = episode_attributes(spec, station, run.seed)
+    coach = Coach(spec.control.rate_hz, round(spec.control.max_episode_s * spec.control.rate_hz))
     recorder = EpisodeRecorder(run.folder / EPISODES, kind="rollout", attributes=attributes)
     start_s = clock.now_ns() * 1e-9 - run.progress.robot_s
     trainer = LockstepTrainer(
         loop=EpisodeLoop(
-            station.env, policy, station.teleop, Role.SUPERVISE, [buffer, recorder], stop=stop
+            station.env,
+            policy,
+            station.teleop,
+            Role.SUPERVISE,
+            [buffer, recorder, coach],
+            stop=stop,
         ),
         buffer=buffer,
         policy=policy,
@@ -248,7 +255,9 @@ def _train_online(
         target=spec.training.target_success,
         max_robot_s=run.limit_s,
         clock_s=lambda: clock.now_ns() * 1e-9 - start_s,
-        on_episode=lambda summary: run.on_episode(summary, report),
+        on_episode=lambda summary: run.on_episode(
+            summary, coach.diagnoses(learner.metrics.get("q"), learner.owed_steps), report
+        ),
         max_steps=ablation.max_steps,
     )
     with closing(recorder):

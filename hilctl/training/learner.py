@@ -76,6 +76,11 @@ class Learner:
         self.updates = 0
         self.metrics: dict[str, float] = {}
 
+    @property
+    def owed_steps(self) -> int:
+        """Robot steps whose updates have not been made yet."""
+        return self._owed_steps
+
     def state(self) -> dict[str, Any]:
         """Return as plain JSON what, beside agent and buffers, decides how learning goes on."""
         return {

@@ -1,0 +1,86 @@
+"""Follow a training run, episode by episode, and say what goes wrong while it can be mended."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from hilctl.data.step import EpisodeSummary, Outcome, Step
+from hilctl.training.diagnoses import (
+    FEW,
+    RULES,
+    Diagnosis,
+    EpisodeFacts,
+    Situation,
+    mean_of,
+    success_alone,
+)
+from hilctl.training.metrics import WINDOW, share
+
+SATURATED = 0.99  # of the largest action
+LATE_S = 0.002
+
+
+class Coach:
+    """Follow a loop's episodes and say what goes wrong.
+
+    Args:
+        rate_hz: control rate.
+        max_steps: after which an attempt is cut.
+    """
+
+    def __init__(self, rate_hz: float, max_steps: int) -> None:
+        self._rate_hz, self._max_steps = rate_hz, max_steps
+        self._recent: deque[EpisodeFacts] = deque(maxlen=WINDOW)
+        self._best: tuple[EpisodeFacts, ...] = ()
+        self._steps: list[tuple[bool, bool, bool]] = []
+        self._brightness: list[dict[str, float]] = []
+
+    def on_episode_start(self) -> None:
+        """Forget the steps of the last episode."""
+        self._steps, self._brightness = [], []
+
+    def on_step(self, step: Step) -> None:
+        """Note what matters of a step."""
+        proposal = step.policy_action
+        saturated = proposal is not None and bool(np.max(np.abs(proposal)) >= SATURATED)
+        self._steps.append((step.intervened, saturated, step.late_s > LATE_S))
+        images = step.observation.images
+        self._brightness.append({name: float(image.mean()) for name, image in images.items()})
+
+    def on_episode_end(self, summary: EpisodeSummary) -> None:
+        """Keep the episode's facts, unless it was aborted."""
+        if summary.outcome is Outcome.ABORTED or not self._steps:
+            return
+        intervened, saturated, late = zip(*self._steps, strict=True)
+        self._recent.append(
+            EpisodeFacts(
+                summary=summary,
+                takeovers=stretches(intervened),
+                saturated=share([*saturated]),
+                late=share([*late]),
+                brightness=mean_of(self._brightness),
+            )
+        )
+        if len(self._recent) >= FEW and success_alone(self._recent) >= success_alone(self._best):
+            self._best = tuple(self._recent)
+
+    def diagnoses(self, q: float | None, lag_steps: int = 0) -> list[Diagnosis]:
+        """Return what goes wrong right now, the most basic trouble first.
+
+        Args:
+            q: mean value of the learner's last batches, or None.
+            lag_steps: robot steps whose updates have not been made yet.
+        """
+        situation = Situation(
+            tuple(self._recent), self._best, q, lag_steps, self._rate_hz, self._max_steps
+        )
+        return [found for rule in RULES if (found := rule(situation)) is not None]
+
+
+def stretches(flags: Sequence[bool]) -> tuple[tuple[int, int], ...]:
+    """Return start and length of every run of true values."""
+    edges = np.flatnonzero(np.diff([False, *flags, False]))
+    return tuple((int(a), int(b - a)) for a, b in edges.reshape(-1, 2))
