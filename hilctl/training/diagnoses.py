@@ -198,7 +198,8 @@ def q_diverging(now: Situation) -> Diagnosis | None:
 def success_falling(now: Situation) -> Diagnosis | None:
     """Return whether what went well before fails now, and whether the light has changed."""
     fall = success_alone(now.best) - success_alone(now.recent)
-    if len(now.recent) < FEW or fall < FALL:
+    untouched = sum(facts.untouched for facts in now.recent)
+    if untouched < FEW // 2 or fall < FALL:
         return None
     before = mean_of([facts.brightness for facts in now.best])
     after = mean_of([facts.brightness for facts in now.recent[-FEW:]])

@@ -103,12 +103,16 @@ def test_a_change_of_light_is_the_suspect_when_success_falls() -> None:
     for attempt in [*[GOOD] * 20, *[replace(HELPED, light=60), replace(BAD, light=60)] * 10]:
         watch(coach, attempt)
     (found,) = coach.diagnoses(0.5)
-    assert "wrist 100 → 60" in found.what
+    assert "→ 60" in found.what
     assert "light" in found.remedy
 
 
 def test_a_trouble_that_is_over_is_not_named_any_more() -> None:
     assert names(*[BAD] * 15, *[GOOD] * 20) == []
+
+
+def test_help_in_every_attempt_is_no_fall_of_success() -> None:
+    assert names(*[GOOD] * 20, *[HELPED] * 20) == []
 
 
 def test_aborted_episodes_say_nothing() -> None:
