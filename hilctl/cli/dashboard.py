@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from hilctl.cli.live import is_passing
 from hilctl.cli.render import Output
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Dashboard:
             self._episodes += 1
             if self._episodes % LINE_EVERY:
                 return
-        elif event.name == "encode" and event.done != event.total:
+        elif is_passing(event):
             return
         self._output.say(event.text)
 

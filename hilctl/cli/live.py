@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from hilctl.pipeline.progress import Event
 
 
+def is_passing(event: Event) -> bool:
+    """Return whether an event is of no interest once the next one of its kind is there."""
+    return event.name == "encode" and event.done != event.total
+
+
 class LiveProgress:
     """Show what a verb reports.
 
@@ -41,7 +46,8 @@ class LiveProgress:
         """Show one event; with `--json`, write it as a line."""
         self._output.event(event.as_dict())
         if self._bar is None:
-            self._output.say(event.text)
+            if not is_passing(event):
+                self._output.say(event.text)
         elif event.total is None:
             self._bar.console.print(event.text)
         else:

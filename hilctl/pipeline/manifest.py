@@ -42,6 +42,7 @@ class RunManifest(Manifest):
     Attributes:
         status: "stopped" and "running" are continued, "finished" met its target or its limit.
         seed: of everything that is random in it.
+        parts: where it comes from, see `provenance`; one entry for every time it was started.
         policy_fingerprint: of the task it learns; `policy_identity` spells it out.
         checkpoint: the one to evaluate, relative to the run.
     """
@@ -50,6 +51,7 @@ class RunManifest(Manifest):
     policy_fingerprint: str
     policy_identity: dict[str, Any] = {}
     seed: int = 0
+    parts: list[dict[str, Any]] = []
     checkpoint: str | None = None
 
 

@@ -7,13 +7,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from hilctl import __version__
 from hilctl.data.step import EpisodeSummary
 from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.perception import Perception
-from hilctl.pipeline.manifest import RunManifest, write_manifest
+from hilctl.pipeline.manifest import RunManifest, read_manifest, write_manifest
 from hilctl.pipeline.progress import Event, Report
+from hilctl.pipeline.provenance import provenance
 from hilctl.pipeline.recording import station_seed
 from hilctl.pipeline.resume import METRICS
 from hilctl.task.fingerprint import data_fingerprint, policy_fingerprint, policy_identity
@@ -23,6 +24,7 @@ from hilctl.training.diagnoses import Diagnosis
 from hilctl.training.learner import Learner
 from hilctl.training.metrics import Progress
 
+MANIFEST = "manifest.json"
 SAVE_EVERY_EPISODES = 25
 ACTION_DIM = 6
 
@@ -43,11 +45,14 @@ class Run:
     learner: Learner
     progress: Progress
     started: float
+    _parts: list[dict[str, Any]] = field(default_factory=list, init=False)
     _known_troubles: set[str] = field(default_factory=set, init=False)
 
     def begin(self) -> None:
         """Make the folder, where it is not there yet, and mark the run as running."""
         (self.folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        earlier = read_manifest(RunManifest, self.folder / MANIFEST)
+        self._parts = [*(earlier.parts if earlier else []), provenance(self.workspace)]
         newest = max((self.folder / "checkpoints").glob("*.json"), default=None)
         self.write_manifest("running", newest)
 
@@ -120,12 +125,12 @@ class Run:
                 "data_fingerprint": data_fingerprint(spec),
                 "checkpoint": str(checkpoint.relative_to(self.folder)) if checkpoint else None,
                 "seed": self.seed,
-                "hilctl": __version__,
+                "parts": self._parts,
                 "spec": spec.model_dump(mode="json"),
                 "progress": self.progress.as_dict(),
             }
         )
-        write_manifest(self.folder / "manifest.json", manifest)
+        write_manifest(self.folder / MANIFEST, manifest)
 
 
 def told(progress: Progress, diagnoses: Sequence[Diagnosis], limit_s: float) -> Event:

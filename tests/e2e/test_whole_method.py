@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jax
 import pytest
 from processes import FEW_LABELS, TINY_CAMERAS, Start, make_task
 
@@ -111,6 +112,10 @@ def test_a_stopped_run_goes_on_where_it_was(ready: Workspace, tmp_path: Path) ->
     assert states(space)["policy"] is State.READY
     lines = list(figures(space))
     assert [line["episodes"] for line in lines] == [*range(1, len(lines) + 1)]
+    parts = json.loads((second.run / "manifest.json").read_text())["parts"]
+    assert [len(part["demos"]) for part in parts] == [3, 3]
+    assert parts[0]["demos"] == parts[1]["demos"]
+    assert parts[0]["versions"]["jax"] == jax.__version__
     assert len(list((second.run / "episodes").glob("*.hdf5"))) == len(lines)
 
 
