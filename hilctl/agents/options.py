@@ -30,6 +30,8 @@ class RLPDOptions(AgentOptions):
     critic_updates_per_actor: int = Field(default=2, ge=1, le=32)
     # weight of imitating the human's actions beside the critic's advice; 0 is HIL-SERL
     imitation: float = Field(default=0.0, ge=0, le=10)
+    # after so many updates of the actor that weight is halved, and again and again; None = never
+    imitation_half_life: int | None = Field(default=None, ge=1)
 
 
 class BCOptions(AgentOptions):

@@ -141,7 +141,7 @@ class RLPD(flax.struct.PyTreeNode, Agent):
             actions, log_prob = sample_with_log_prob(action_key, mean, log_std)
             q = self._q(self.critic, embedding, actions).mean(axis=0)
             value = (temperature * log_prob - q).mean()
-            value += self.options.imitation * self._imitation_loss(mean, batch)
+            value += self._imitation_weight() * self._imitation_loss(mean, batch)
             entropy = -log_prob.mean()
             return value, (entropy, {"actor_loss": value, "entropy": entropy})
 
@@ -162,6 +162,13 @@ class RLPD(flax.struct.PyTreeNode, Agent):
             temperature_optimiser=temperature_optimiser,
         )
         return agent, metrics | {"temperature": temperature}
+
+    def _imitation_weight(self) -> Any:
+        half_life = self.options.imitation_half_life
+        if half_life is None:
+            return self.options.imitation
+        updates = optax.tree.get(self.actor_optimiser, "count")
+        return self.options.imitation * 0.5 ** (updates / half_life)
 
     def _imitation_loss(self, mean: jax.Array, batch: Batch) -> jax.Array:
         """Return the mean squared distance of our mode to what humans did, 0 for other steps."""

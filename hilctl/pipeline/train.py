@@ -230,6 +230,8 @@ def _train_online(
     if run.progress.episodes:  # noise of its own for every part of a continued run
         key = jax.random.fold_in(key, run.progress.episodes)
     policy = AgentPolicy(lambda: learner.agent, run.perception, key, greedy=False)
+    while learner.updates < spec.training.updates_before and learner.has_demonstrations:
+        learner.learn_chunk()
     policy.warm_up(run.encoder.feature_shape[:2])
     report(Event("phase", f"learning; help and verdicts by the {station.teleop.operator}"))
     buffer = EpisodeBuffer()

@@ -128,6 +128,12 @@ class TrainingSpec(Section):
     updates_per_step: int = Field(
         default=2, ge=1, le=64, description="learner updates for every step of the robot"
     )
+    updates_before: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="learner updates on the demonstrations before the robot moves",
+    )
     max_robot_minutes: float = Field(
         default=60.0, gt=0, le=100_000, description="robot minutes after which training gives up"
     )

@@ -77,6 +77,11 @@ class Learner:
         self.metrics: dict[str, float] = {}
 
     @property
+    def has_demonstrations(self) -> bool:
+        """Whether there is anything to learn from before the first episode."""
+        return len(self.demos) > 0
+
+    @property
     def owed_steps(self) -> int:
         """Robot steps whose updates have not been made yet."""
         return self._owed_steps

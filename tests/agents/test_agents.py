@@ -108,6 +108,18 @@ def test_the_heads_learn_from_the_critic_alone() -> None:
     assert "head" not in after.actor
 
 
+def test_imitation_fades_by_halves() -> None:
+    agent: Any = create("rlpd", imitation=0.8, imitation_half_life=4)
+    weights = [float(agent._imitation_weight())]
+    for _ in range(4):
+        agent, _ = agent.update(batches(k=4))  # two updates of the actor
+        weights.append(float(agent._imitation_weight()))
+    assert weights[::2] == pytest.approx([0.8, 0.4, 0.2])
+    assert weights == sorted(weights, reverse=True)
+    steady: Any = create("rlpd", imitation=0.8)
+    assert steady.update(batches())[0]._imitation_weight() == 0.8
+
+
 def test_what_follows_a_terminal_transition_does_not_matter() -> None:
     _, one, told = updated(next_seed=1, mask=0.0)
     _, other, told_other = updated(next_seed=2, mask=0.0)
