@@ -26,6 +26,7 @@ from hilctl.task.workspace import Workspace
 SHORT = {
     "max_robot_minutes: 20": "max_robot_minutes: 0.6",
     "updates_per_step: 4": "updates_per_step: 1",
+    "updates_before: 2000": "updates_before: 0",
 }
 CHANGING = {"wall_s"}  # of a run's figures, all others are the same for the same seed
 
@@ -178,6 +179,16 @@ def test_a_stop_before_the_first_update_hides_no_older_policy(
     assert result.checkpoint is None
     assert result.run != before
     assert space.latest_run() == before
+
+
+def test_there_can_be_updates_before_the_robot_moves(ready: Workspace, tmp_path: Path) -> None:
+    space = copy(ready, tmp_path / "task")
+    text = space.task_file.read_text()
+    space.task_file.write_text(text.replace("updates_before: 0", "updates_before: 38"))
+    result = train(Workspace(space.root), stop=stops_after(10))
+    assert result is not None
+    assert result.progress.updates == 40  # in calls of four
+    assert result.checkpoint is not None
 
 
 def test_a_stop_while_demonstrations_are_read_leaves_no_run(
