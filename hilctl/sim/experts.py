@@ -88,8 +88,9 @@ class InsertExpert(Expert):
         if kind == "in":
             return Spot(self.target, self.world.solved)
         if kind == "part":
-            depth_m = rng.uniform(0.003, scene.SOLVED_DEPTH_M - 0.002)
-            return self._partial_spot(depth_m)
+            # the deeper, the more often: what is nearly done is the hardest to tell from done
+            depth_m = 0.003 + (scene.SOLVED_DEPTH_M - 0.004) * np.sqrt(rng.random())
+            return self._partial_spot(depth_m, rng.uniform(-0.05, 0.05, 3))
         offset = rng.uniform(-1, 1, 2) * (0.03 if kind == "rim" else 0.01)
         height_m = -0.003 if kind == "rim" else rng.uniform(0.002, 0.03)
         tip_position = [*(np.array(scene.SOCKET_XY_M) + offset), scene.SOCKET_TOP_M + height_m]
@@ -111,11 +112,14 @@ class InsertExpert(Expert):
         up[2] += 0.02
         return up
 
-    def _partial_spot(self, depth_m: float) -> Spot:
+    def _partial_spot(self, depth_m: float, tilt_rad: Array) -> Spot:
+        """Return a spot in the hole, where the peg is held askew as a jammed one would be."""
+        tilt = geometry.pose([0, 0, 0], geometry.quat_from_rotvec(tilt_rad))
+
         def target() -> Array:
             if self._scene.depth_m(self.world.data) < depth_m:
                 return self.target()
-            return self.world.tcp_pose()
+            return geometry.compose(self.world.tcp_pose(), tilt)
 
         return Spot(target, lambda: self._scene.depth_m(self.world.data) >= depth_m - 0.001)
 
