@@ -89,7 +89,7 @@ class InsertExpert(Expert):
             return Spot(self.target, self.world.solved)
         if kind == "part":
             # the deeper, the more often: what is nearly done is the hardest to tell from done
-            depth_m = 0.003 + (scene.SOLVED_DEPTH_M - 0.004) * np.sqrt(rng.random())
+            depth_m = 0.003 + (scene.SOLVED_DEPTH_M - 0.005) * np.sqrt(rng.random())
             return self._partial_spot(depth_m, rng.uniform(-0.05, 0.05, 3))
         offset = rng.uniform(-1, 1, 2) * (0.03 if kind == "rim" else 0.01)
         height_m = -0.003 if kind == "rim" else rng.uniform(0.002, 0.03)
