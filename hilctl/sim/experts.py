@@ -83,7 +83,7 @@ class InsertExpert(Expert):
 
     def label_spot(self, rng: np.random.Generator) -> Spot:
         """Draw: fully in, part of the way in, on the rim, or hanging over the hole."""
-        kind = rng.choice(["in", "part", "rim", "over"], p=[0.4, 0.25, 0.2, 0.15])
+        kind = rng.choice(["in", "part", "rim", "over"], p=[0.25, 0.45, 0.15, 0.15])
         data, scene = self.world.data, self._scene
         if kind == "in":
             return Spot(self.target, self.world.solved)
