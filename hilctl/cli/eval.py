@@ -60,7 +60,8 @@ def say_evaluation(output: Output, result: EvaluationResult) -> None:
     low, high = figures["ci95"]
     output.say(
         f"{figures['successes']}/{figures['episodes']} successes by the classifier "
-        f"(95 % interval {low:.0%} to {high:.0%}), no interventions"
+        f"(95 % interval {low:.0%} to {high:.0%}), "
+        f"{figures['interventions'] or 'no'} interventions"
     )
     if figures["true_successes"] is not None:
         output.say(

@@ -46,7 +46,7 @@ class ActionLimiter:
         if not np.isfinite(action).all():
             raise SafetyStopError(
                 "the robot was asked for an action that is not a number",
-                hint="a policy that does so is broken: go back to an earlier checkpoint",
+                hint="the policy is broken; what was saved before is kept: hilctl status",
             )
         step = np.clip(action, -1.0, 1.0) * self._scale
         wanted = geometry.compose(

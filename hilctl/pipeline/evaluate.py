@@ -58,7 +58,7 @@ class EvaluationResult:
             ),
             "median_time_s": statistics.median(times_s) if times_s else None,
             "mean_time_s": statistics.fmean(times_s) if times_s else None,
-            "interventions": 0,
+            "interventions": sum(s.intervention_steps for s in episodes),
             "checkpoint": str(self.checkpoint),
             "task_fingerprint": self.task_fingerprint,
             "operator": self.operator,
@@ -96,7 +96,7 @@ def evaluate(
     """Run a policy's greedy episodes and judge them.
 
     The classifier decides, as it would on a robot; where the robot knows the truth, that is
-    reported beside it. The operator only watches: nothing it does reaches the robot or the score.
+    reported beside it. The operator is asked to watch; claims and vetoes do not reach the score.
 
     Args:
         workspace: the task folder.

@@ -20,7 +20,7 @@ from hilctl.data.recorder import EpisodeRecorder
 from hilctl.data.replay import ReplayBuffer
 from hilctl.env.loop import EpisodeLoop
 from hilctl.env.make import Station, open_station
-from hilctl.errors import MissingStageError
+from hilctl.errors import MissingStageError, SafetyStopError
 from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.perception import Perception
 from hilctl.pipeline import stages
@@ -160,7 +160,8 @@ def _finish(run: Run, learn: Callable[[], bool], stop: Question) -> TrainResult:
     """Run the training to its end, and save it however it ends."""
     try:
         reached = learn()
-    except KeyboardInterrupt:  # asked twice: an update may have been cut, leave what is saved
+    except (KeyboardInterrupt, SafetyStopError):
+        # an update may have been cut, or the policy is broken: leave what was saved before
         raise
     except BaseException:
         run.save("stopped")
