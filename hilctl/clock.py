@@ -18,6 +18,31 @@ class Clock(Protocol):
         ...
 
 
+class PacedClock:
+    """Simulated time that does not run ahead of real time.
+
+    The simulated world moves only while somebody sleeps; between two sleeps it waits, whatever
+    real time passes.
+
+    Args:
+        simulated: its `sleep_until` makes the world move.
+        real: kept in step with.
+    """
+
+    def __init__(self, simulated: Clock, real: Clock) -> None:
+        self._simulated, self._real = simulated, real
+        self._ahead_ns = simulated.now_ns() - real.now_ns()
+
+    def now_ns(self) -> int:
+        """Return the time that has really passed, or the simulated one where that is later."""
+        return max(self._simulated.now_ns(), self._real.now_ns() + self._ahead_ns)
+
+    def sleep_until(self, stamp_ns: int) -> None:
+        """Move the world up to `stamp_ns`, then wait until that moment has really come."""
+        self._simulated.sleep_until(stamp_ns)
+        self._real.sleep_until(stamp_ns - self._ahead_ns)
+
+
 class SystemClock:
     """Monotonic wall-clock time."""
 

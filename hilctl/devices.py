@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from hilctl.clock import Clock, SystemClock
+from hilctl.clock import Clock, PacedClock, SystemClock
 
 if TYPE_CHECKING:
     from hilctl.sim.world import SimWorld
@@ -37,10 +37,12 @@ class Rig:
 
     Args:
         seed: root of every random number drawn by simulated devices.
+        real_time: a simulated world does not run ahead of the wall clock.
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, *, real_time: bool = False) -> None:
         self.seed = seed
+        self._real_time = real_time
         self.clock: Clock = SystemClock()
         self._world: SimWorld | None = None
 
@@ -56,7 +58,8 @@ class Rig:
     def attach_world(self, world: SimWorld) -> None:
         """Make `world` the one that simulated devices share, and its clock the rig's clock."""
         self._world = world
-        self.clock = world.clock
+        real = SystemClock()
+        self.clock = PacedClock(world.clock, real) if self._real_time else world.clock
 
 
 class Device(ABC):

@@ -19,7 +19,6 @@ class Agent(ABC):
     """All that is learnt, as one immutable PyTree; methods are pure and jitted."""
 
     OptionsType: ClassVar[type[AgentOptions]] = AgentOptions
-    needs_robot: ClassVar[bool] = True  # False: learns from demonstrations alone
 
     @classmethod
     @abstractmethod
@@ -34,6 +33,14 @@ class Agent(ABC):
             action_dim: A.
             options: an instance of `OptionsType`.
         """
+
+    @abstractmethod
+    def acting(self) -> Any:
+        """Return the PyTree of arrays that `act` needs, for whoever acts elsewhere."""
+
+    @abstractmethod
+    def with_acting(self, arrays: Any) -> Self:
+        """Return a copy that acts as the agent did whose `acting()` this is."""
 
     @abstractmethod
     def act(self, observation: Observation, key: jax.Array, *, greedy: bool) -> jax.Array:

@@ -23,7 +23,6 @@ class BC(flax.struct.PyTreeNode, Agent):
     """A policy fitted to the demonstrations by maximum likelihood."""
 
     OptionsType: ClassVar[type[AgentOptions]] = BCOptions
-    needs_robot: ClassVar[bool] = False
 
     key: jax.Array
     params: Any  # {"head": ..., "actor": ...}
@@ -46,6 +45,14 @@ class BC(flax.struct.PyTreeNode, Agent):
         params = {"head": head_params, "actor": actor}
         optimiser = optax.adam(options.learning_rate).init(params)
         return cls(key, params, optimiser, options, cameras, action_dim)
+
+    def acting(self) -> Any:
+        """Return all parameters."""
+        return self.params
+
+    def with_acting(self, arrays: Any) -> Self:
+        """Return a copy with other parameters."""
+        return self.replace(params=arrays)
 
     @partial(jax.jit, static_argnames="greedy")
     def act(self, observation: Observation, key: jax.Array, *, greedy: bool) -> jax.Array:

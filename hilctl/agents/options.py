@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from hilctl.devices import Options
@@ -9,6 +11,8 @@ from hilctl.devices import Options
 
 class AgentOptions(Options):
     """What every agent needs: how pictures become numbers, and how much is learnt at once."""
+
+    needs_robot: ClassVar[bool] = True  # False: learns from demonstrations alone
 
     encoder: str = "efficientnet-lite0"
     weights: str | None = None  # file with the encoder's weights; None = from the package index
@@ -36,6 +40,8 @@ class RLPDOptions(AgentOptions):
 
 class BCOptions(AgentOptions):
     """Settings of behaviour cloning."""
+
+    needs_robot: ClassVar[bool] = False
 
     updates: int = Field(default=3000, ge=1)
     initial_log_std: float = Field(default=-1.5, ge=-10, le=1)

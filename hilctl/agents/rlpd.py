@@ -73,6 +73,14 @@ class RLPD(flax.struct.PyTreeNode, Agent):
             action_dim=action_dim,
         )
 
+    def acting(self) -> Any:
+        """Return the actor and the observation heads it shares with the critic."""
+        return {"actor": self.actor, "head": self.critic["head"]}
+
+    def with_acting(self, arrays: Any) -> Self:
+        """Return a copy with another actor and other heads."""
+        return self.replace(actor=arrays["actor"], critic={**self.critic, "head": arrays["head"]})
+
     @partial(jax.jit, static_argnames="greedy")
     def act(self, observation: Observation, key: jax.Array, *, greedy: bool) -> jax.Array:
         """Return the (A,) action for one observation: the mode, or a sample."""

@@ -28,6 +28,7 @@ COMMANDS = {
     "train-classifier": ("train_classifier:train_classifier", "learn to tell success"),
     "train": ("train:train", "learn the task online, with a human in the loop"),
     "eval": ("eval:evaluate", "measure a policy, hands off"),
+    "report": ("report:report", "a training run on one page"),
     "status": ("status:status", "what is there, what is missing, what comes next"),
     "doctor": ("doctor:doctor", "check this computer and the devices of a task"),
     "bench": ("bench:bench", "measure the speed of simulator, learner and policy"),

@@ -39,6 +39,15 @@ def bench(
     episodes: Annotated[
         int, typer.Option("--episodes", min=1, help="Of each evaluation, for methods.")
     ] = 50,
+    cadence_s: Annotated[
+        float | None,
+        typer.Option(
+            "--cadence-s",
+            min=1,
+            metavar="SECONDS",
+            help="Also train in real time at 10 and 20 Hz for so long each, for speed.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the speed of simulator, learner and policy on this machine, or compare methods.
@@ -48,12 +57,12 @@ def bench(
     """
     output = Output(as_json=as_json)
     if subject is Subject.SPEED:
-        _speed(output, task)
+        _speed(output, task, cadence_s)
     else:
         _methods(output, folder, template, seeds, max_steps, episodes)
 
 
-def _speed(output: Output, task: Path | None) -> None:
+def _speed(output: Output, task: Path | None, cadence_s: float | None) -> None:
     import tempfile
 
     from hilctl.cli.live import LiveProgress
@@ -72,6 +81,10 @@ def _speed(output: Output, task: Path | None) -> None:
         else:
             workspace = Workspace.find(task)
         figures = pipeline.bench(workspace, live.report)
+        if cadence_s is not None:
+            from hilctl.pipeline.bench_cadence import bench_cadence
+
+            figures |= bench_cadence(cadence_s, live.report)
     for name, value in figures.items():
         output.say(f"{name:28} {value:.4g}")
     output.result(figures)

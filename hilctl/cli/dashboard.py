@@ -12,7 +12,14 @@ from hilctl.cli.render import Output
 if TYPE_CHECKING:
     from hilctl.pipeline.progress import Event
 
-LASTING = ("stage", "phase", "method", "outcome", "diagnosis")  # events that stay on the screen
+LASTING = (
+    "stage",
+    "phase",
+    "method",
+    "outcome",
+    "diagnosis",
+    "death",
+)  # events that stay on the screen
 LINE_EVERY = 10  # episodes, where there is no live view
 
 
@@ -22,17 +29,19 @@ class Dashboard:
     Args:
         output: of the command.
         title: of the live view.
+        plain: write lines even where a live view were possible.
     """
 
-    def __init__(self, output: Output, title: str) -> None:
+    def __init__(self, output: Output, title: str, *, plain: bool = False) -> None:
         self._output = output
+        self._is_live = output.interactive and not plain
         self._title = title
         self._started = time.monotonic()
         self._episodes = 0
         self._live: Any = None
 
     def __enter__(self) -> Self:
-        if self._output.interactive:
+        if self._is_live:
             from rich.live import Live
 
             self._live = Live(refresh_per_second=4, transient=True)
@@ -90,7 +99,14 @@ def rows(
         ("vetoed / claimed", f"{figures['vetoes']} / {figures['claims']}"),
         ("last reward", f"{figures['reward']:.0f}"),
         ("episodes, robot steps", f"{figures['episodes']}, {figures['robot_steps']}"),
-        ("updates", f"{figures['updates']}"),
+        ("updates", f"{figures['updates']}, {figures['lag_steps']} steps behind"),
+        ("policy behind learner", f"{figures['policy_age']} updates"),
+        ("in buffers", f"{figures['online_steps']} rollout, {figures['demo_steps']} human steps"),
+        ("late periods, worst", late(figures)),
+        (
+            "died, started again",
+            f"actor {value('actor_deaths', 0)}, learner {value('learner_deaths', 0)}",
+        ),
         ("mean Q", number(value("q"))),
         ("critic / actor loss", f"{number(value('critic_loss'))} / {number(value('actor_loss'))}"),
         ("entropy, temperature", f"{number(value('entropy'))}, {number(value('temperature'))}"),
@@ -98,6 +114,12 @@ def rows(
         ("wall time", clock(wall_s)),
         ("at most until the limit", clock(remaining_s(wall_s, done, total))),
     ]
+
+
+def late(figures: Mapping[str, Any]) -> str:
+    """Return how well the control loop kept its rate."""
+    share = figures["late_periods"] / max(1, figures["robot_steps"])
+    return f"{figures['late_periods']} ({share:.1%}), {figures['worst_late_s'] * 1e3:.0f} ms"
 
 
 def bar(share: float, width: int = 20) -> str:

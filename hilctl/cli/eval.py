@@ -20,6 +20,9 @@ def evaluate(
     run: Annotated[
         str | None, typer.Option("--run", metavar="ID", help="Which run.  [default: the latest]")
     ] = None,
+    best: Annotated[
+        bool, typer.Option("--best", help="The run's best policy instead of its last.")
+    ] = False,
     weights: WeightsOption = None,
     video: Annotated[bool, typer.Option("--video", help="Write a video of every episode.")] = False,
     allow_motion: MotionOption = False,
@@ -45,8 +48,9 @@ def evaluate(
             seed=seed,
             report=live.report,
             stop=stop,
-            run=workspace.run(run) if run else None,
+            run=workspace.existing_run(run) if run else None,
             video=video,
+            best=best,
         )
     stop.leave_if_interrupted()
     say_evaluation(output, result)

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 def is_passing(event: Event) -> bool:
     """Return whether an event is of no interest once the next one of its kind is there."""
-    return event.name == "encode" and event.done != event.total
+    return event.name in {"process", "moving"} or (
+        event.name == "encode" and event.done != event.total
+    )
 
 
 class LiveProgress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
     from hilctl.pipeline.train import TrainResult
 
 
+class Rollback(enum.StrEnum):
+    """What can be gone back to."""
+
+    BEST = "best"
+
+
 def train(
     task: TaskOption = None,
     weights: WeightsOption = None,
@@ -20,10 +27,15 @@ def train(
     new: Annotated[
         bool, typer.Option("--new", help="Start another run; do not go on with an unfinished one.")
     ] = False,
+    rollback: Annotated[
+        Rollback | None,
+        typer.Option("--rollback", help="Go on with the last run from its best policy."),
+    ] = None,
     lockstep: Annotated[
         bool,
-        typer.Option("--lockstep", help="Actor and learner in turns: the same seed, the same run."),
-    ] = True,
+        typer.Option("--lockstep", help="Act and learn in turns: the same seed, the same run."),
+    ] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a live view.")] = False,
     allow_motion: MotionOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -41,9 +53,17 @@ def train(
     output = Output(as_json=as_json)
     workspace = Workspace.find(task).with_weights(weights)
     confirm_motion(output, workspace.spec, allowed=allow_motion)
-    dashboard = Dashboard(output, f"hilctl train {workspace.spec.name}")
+    dashboard = Dashboard(output, f"hilctl train {workspace.spec.name}", plain=plain)
     with workspace.lock("train"), interruptible() as stop, dashboard:
-        result = pipeline.train(workspace, seed=seed, new=new, report=dashboard.report, stop=stop)
+        result = pipeline.train(
+            workspace,
+            seed=seed,
+            new=new,
+            rollback=rollback is not None,
+            lockstep=lockstep,
+            report=dashboard.report,
+            stop=stop,
+        )
     if result is not None:
         say_how_it_went(output, result)
         if result.checkpoint:
@@ -63,3 +83,5 @@ def say_how_it_went(output: Output, result: TrainResult) -> None:
         f"{progress.claims} claims, {progress.updates} updates in {progress.wall_s:.0f} s"
     )
     output.say(f"policy: {result.checkpoint or 'none, nothing has been learnt yet'}")
+    if result.report:
+        output.say(f"report: {result.report}")

@@ -59,6 +59,13 @@ class ReplayBuffer(Sampler):
         self._starts: NDArray[np.int64] = np.empty(0, np.int64)
         self._next_slot = 0
 
+    @property
+    def nbytes(self) -> int:
+        """Memory in bytes when full."""
+        columns = (self._actions, self._rewards, self._masks, self._intervened, self._is_start)
+        arrays = [*self._observations.values(), *columns]
+        return sum(array.nbytes for array in arrays) + 8 * self.capacity
+
     def __len__(self) -> int:
         """Return the number of transitions that can be sampled."""
         return len(self._starts)

@@ -37,6 +37,7 @@ def open_station(
     seed: int = 0,
     encode: EncodeImages | None = None,
     reward: Reward | None = None,
+    real_time: bool = False,
 ) -> Iterator[Station]:
     """Open robot, cameras and teleop of a task, and close them whatever happens.
 
@@ -44,11 +45,12 @@ def open_station(
         seed: root of every random number the simulated devices and resets draw.
         encode: adds features to observations.
         reward: ends episodes; needs `encode`.
+        real_time: a simulated robot does not run ahead of the wall clock.
 
     Raises:
         DeviceError: a device cannot be opened.
     """
-    rig = Rig(seed)
+    rig = Rig(seed, real_time=real_time)
     with ExitStack() as stack:
         robot = ROBOTS.get(spec.robot.type)(spec.robot.options, rig)
         stack.enter_context(robot)

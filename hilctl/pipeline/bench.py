@@ -6,7 +6,6 @@ Every speed-up is a ratio of two things measured in the same run.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,27 +13,20 @@ import numpy as np
 
 from hilctl.agents.options import RLPDOptions
 from hilctl.agents.rlpd import RLPD
-from hilctl.data.batch import Batch
-from hilctl.data.replay import ReplayBuffer
 from hilctl.data.step import Observation
 from hilctl.env.loop import to_observation
 from hilctl.env.make import open_station
 from hilctl.networks.encoders.base import Encoder
-from hilctl.networks.perception import STATE, Perception
+from hilctl.networks.perception import Perception
+from hilctl.pipeline.bench_learner import bench_learner, timed_ms
 from hilctl.pipeline.progress import Event, Report, silent
 from hilctl.pipeline.vision import open_encoder
-from hilctl.task.spec import CHUNK_STEPS, TaskSpec
+from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 from hilctl.training.policy import AgentPolicy
 
-Arrays = dict[str, np.ndarray]
-
-BATCH = 256
-STATE_SIZE = 21
 SIM_STEPS = 300
 POLICY_STEPS = 200
-LEARNER_CALLS = 5
-FRAMES = 256
 
 
 def bench(workspace: Workspace, report: Report = silent) -> dict[str, Any]:
@@ -57,9 +49,7 @@ def bench(workspace: Workspace, report: Report = silent) -> dict[str, Any]:
         observation = to_observation(obs, info)
     report(Event("bench", "policy: encode two pictures and choose an action"))
     figures |= policy_inference_ms(observation, encoder, spec)
-    report(Event("bench", "learner step on cached features, and encoding its batch again"))
-    figures |= learner_ms(spec, encoder)
-    return figures
+    return figures | bench_learner(spec.observation.images, encoder, report)
 
 
 def sim_steps_per_s(env: Any) -> float:
@@ -92,7 +82,7 @@ def policy_inference_ms(
         for name, array in perception({n: f[None] for n, f in features.items()}, states).items()
     }
     agent = RLPD.create(jax.random.key(0), example, 6, RLPDOptions())
-    policy = AgentPolicy(lambda: agent, perception, jax.random.key(1), greedy=True)
+    policy = AgentPolicy(agent, perception, jax.random.key(1), greedy=True)
     policy.begin_episode(observation)
 
     def infer() -> None:
@@ -112,72 +102,3 @@ def policy_inference_ms(
         "policy_inference_p50_ms": float(np.percentile(times_ms, 50)),
         "policy_inference_p99_ms": float(np.percentile(times_ms, 99)),
     }
-
-
-def learner_ms(spec: TaskSpec, encoder: Encoder) -> dict[str, float]:
-    """Return the time of one learner step (two critic updates, one of the actor), both ways.
-
-    Cached: sampling features and the compiled update. Re-encoded: the same, after the frozen
-    encoder has seen the pictures of the batch, as implementations that replay pictures do.
-    """
-    rng = np.random.default_rng(0)
-    cameras = spec.observation.images
-    agent, buffer = _learner(cameras, encoder, rng)
-    updates = CHUNK_STEPS * spec.training.updates_per_step
-    holder: list[Any] = [agent]
-
-    def cached() -> None:
-        batches: Batch = buffer.sample_many(rng, updates, BATCH)
-        holder[0], metrics = holder[0].update(batches)
-        jax.block_until_ready(metrics)
-
-    cached_ms = float(np.median(timed_ms(cached, LEARNER_CALLS))) / CHUNK_STEPS
-    width, height = encoder.image_size
-    images = rng.integers(0, 255, (FRAMES, height, width, 3), np.uint8)
-    encode_ms = float(np.median(timed_ms(lambda: encoder.encode_many(images), 1))) / FRAMES
-    # observation and next observation of every critic update, from every camera
-    frames = 2 * len(cameras) * BATCH * spec.training.updates_per_step
-    reencode_ms = cached_ms + encode_ms * frames
-    return {
-        "learner_step_cached_ms": cached_ms,
-        "learner_step_reencode_ms": reencode_ms,
-        "learner_speedup": reencode_ms / cached_ms,
-        "encode_ms_per_image": encode_ms,
-        "batch": BATCH,
-        "updates_per_step": spec.training.updates_per_step,
-    }
-
-
-def _learner(
-    cameras: list[str], encoder: Encoder, rng: np.random.Generator
-) -> tuple[RLPD, ReplayBuffer]:
-    grid = encoder.feature_shape[:2]
-    example: Arrays = {name: np.zeros((*grid, 8), np.float16) for name in cameras}
-    example[STATE] = np.zeros(STATE_SIZE, np.float32)
-    shapes = {name: (array.shape, array.dtype) for name, array in example.items()}
-    buffer = ReplayBuffer(5000, shapes, 6)
-    steps = 100
-    for _ in range(40):
-        observations = {
-            name: rng.standard_normal((steps + 1, *shape)).astype(dtype)
-            for name, (shape, dtype) in shapes.items()
-        }
-        buffer.add_episode(
-            observations,
-            rng.uniform(-1, 1, (steps, 6)),
-            np.zeros(steps),
-            np.zeros(steps, bool),
-            np.zeros(steps, bool),
-        )
-    return RLPD.create(jax.random.key(0), example, 6, RLPDOptions(batch=BATCH)), buffer
-
-
-def timed_ms(call: Callable[[], Any], repeats: int) -> list[float]:
-    """Return the milliseconds of each repeat, after one call that compiles."""
-    call()
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        call()
-        times.append((time.perf_counter() - started) * 1e3)
-    return times

@@ -13,9 +13,11 @@ from hilctl.data.step import EpisodeSummary, Outcome
 from hilctl.env.loop import EpisodeLoop, Subscriber
 from hilctl.env.make import open_station
 from hilctl.errors import MissingStageError
+from hilctl.pipeline.best import BEST
 from hilctl.pipeline.manifest import Evaluation, write_manifest
 from hilctl.pipeline.progress import Event, Report, silent
 from hilctl.pipeline.recording import Question, never
+from hilctl.pipeline.run import CHECKPOINTS
 from hilctl.pipeline.statistics import wilson_interval
 from hilctl.pipeline.video import VideoRecorder
 from hilctl.pipeline.vision import open_classifier, open_encoder
@@ -92,6 +94,7 @@ def evaluate(
     stop: Question = never,
     run: Path | None = None,
     video: bool = False,
+    best: bool = False,
 ) -> EvaluationResult:
     """Run a policy's greedy episodes and judge them.
 
@@ -106,6 +109,7 @@ def evaluate(
         stop: asked every step; True ends the evaluation early, without a result on disk.
         run: whose policy; None = the latest run.
         video: write one video an episode, into `videos/` of the run.
+        best: measure the run's best policy, not its last; the result is not kept with the run.
 
     Raises:
         MissingStageError: nothing was trained.
@@ -117,12 +121,11 @@ def evaluate(
         raise MissingStageError("no policy has been trained", hint=workspace.command("train"))
     enable_compilation_cache()
     encoder = open_encoder(workspace)
-    checkpoint = load_checkpoint(run / "checkpoints", spec, encoder_fingerprint=encoder.fingerprint)
+    folder = run / CHECKPOINTS / BEST if best else run / CHECKPOINTS
+    checkpoint = load_checkpoint(folder, spec, encoder_fingerprint=encoder.fingerprint)
     fitted = open_classifier(workspace, encoder)
     reward = ClassifierReward(fitted.model, fitted.consecutive)
-    policy = AgentPolicy(
-        lambda: checkpoint.agent, checkpoint.perception, jax.random.key(seed), greedy=True
-    )
+    policy = AgentPolicy(checkpoint.agent, checkpoint.perception, jax.random.key(seed), greedy=True)
     subscribers: list[Subscriber] = []
     if video:
         subscribers.append(VideoRecorder(run / "videos", spec.control.rate_hz))
@@ -144,6 +147,6 @@ def evaluate(
     result = EvaluationResult(
         summaries, Path(checkpoint.about["file"]), data_fingerprint(spec), operator
     )
-    if not stop():
+    if not stop() and not best:
         write_manifest(run / "eval.json", Evaluation.model_validate(result.as_dict()))
     return result

@@ -12,7 +12,8 @@ from hilctl.pipeline.progress import Event, Report, silent
 from hilctl.pipeline.record_demos import record_demos
 from hilctl.pipeline.record_labels import record_labels
 from hilctl.pipeline.recording import Question, never
-from hilctl.pipeline.report import draw_learning, read_metrics, write_report
+from hilctl.pipeline.report import draw_learning, write_report
+from hilctl.pipeline.run_summary import read_metrics
 from hilctl.pipeline.train import TrainResult, train
 from hilctl.pipeline.train_classifier import ClassifierResult, train_classifier
 from hilctl.task import scaffold

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,17 +63,6 @@ def write_report(
     write_text_atomic(path, page)
 
 
-def read_metrics(run: Path) -> list[dict[str, Any]]:
-    """Return one record an episode; a last line cut by a kill is left out."""
-    records = []
-    for line in (run / "metrics.jsonl").read_text("utf-8").splitlines():
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            break
-    return records
-
-
 def draw_learning(records: Sequence[Mapping[str, Any]]) -> bytes:
     """Return a PNG of success, help, episode time and value over robot steps."""
     steps = np.array([r["robot_steps"] for r in records])
@@ -94,7 +82,25 @@ def draw_learning(records: Sequence[Mapping[str, Any]]) -> bytes:
     valued = [r for r in records if "q" in r]
     axes[1, 1].plot([r["robot_steps"] for r in valued], [r["q"] for r in valued], color="tab:red")
     axes[1, 1].set(ylabel="mean Q of a batch", xlabel="robot steps")
-    for axis in axes.flat:
+    return _png(figure)
+
+
+def draw_cadence(records: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return a PNG of late control periods, and of how far learner and policy are behind."""
+    steps = [r["robot_steps"] for r in records]
+    figure = Figure(figsize=(10, 3), layout="constrained")
+    left, right = figure.subplots(1, 2, sharex=True)
+    left.plot(steps, [r["late_periods"] for r in records], color="tab:red")
+    left.set(ylabel="control periods > 2 ms late, in all", xlabel="robot steps", ylim=(0, None))
+    right.plot(steps, [r["lag_steps"] for r in records], label="learner, robot steps")
+    right.plot(steps, [r["policy_age"] for r in records], label="policy, updates")
+    right.set(ylabel="behind by", xlabel="robot steps", ylim=(0, None))
+    right.legend(loc="upper left")
+    return _png(figure)
+
+
+def _png(figure: Figure) -> bytes:
+    for axis in figure.axes:
         axis.grid(alpha=0.3)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)

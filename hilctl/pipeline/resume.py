@@ -7,6 +7,7 @@ optimisers and random state come from the last checkpoint. What lies between is 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,82 +17,41 @@ from hilctl.errors import DataError, MissingStageError
 from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.perception import Perception
 from hilctl.pipeline.manifest import RunManifest, read_manifest
-from hilctl.pipeline.progress import Event, Report
-from hilctl.pipeline.recording import Question, open_dataset, put_away_partials
+from hilctl.pipeline.recording import open_dataset
 from hilctl.pipeline.vision import encode_episode, trajectory_from
 from hilctl.task.fingerprint import explain_difference, policy_fingerprint, policy_identity
+from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 from hilctl.training.checkpoints import Checkpoint, load_checkpoint
-from hilctl.training.learner import Learner
+from hilctl.training.link import FinishedEpisode
 from hilctl.training.metrics import Progress
 
 EPISODES = "episodes"
 METRICS = "metrics.jsonl"
+LOGGED = ("robot_s", "wall_s", "late_periods", "worst_late_s", "safety_stops")
 
 
 @dataclass(frozen=True)
 class UnfinishedRun:
-    """What an unfinished run left behind: its folder, its seed and, if any, its checkpoint."""
+    """What can be gone on with."""
 
     folder: Path
     seed: int
-    checkpoint: Checkpoint | None
-
-    def restore(
-        self,
-        workspace: Workspace,
-        encoder: Encoder,
-        perception: Perception,
-        learner: Learner,
-        progress: Progress,
-        report: Report,
-        stop: Question,
-    ) -> None:
-        """Fill learner and counts with the run so far; incomplete when stopped.
-
-        Raises:
-            DataError: an episode is unreadable or of another task.
-            HilctlError: the folder cannot be written.
-        """
-        put_away_partials(self.folder / EPISODES, report)
-        dataset = open_dataset(self.folder / EPISODES, workspace.spec)
-        for episode in dataset.episodes():
-            if stop():
-                return
-            features = encode_episode(episode, workspace.spec.observation.images, encoder)
-            learner.add_rollout(trajectory_from(episode, features, perception))
-            progress.count(summary_of(episode))
-            done, total = progress.episodes, len(dataset)
-            report(Event("encode", f"reading the run so far: {done}/{total} episodes", done, total))
-        self._restore_times(progress)
-        if self.checkpoint is not None:
-            learner.restore(self.checkpoint.agent, self.checkpoint.about["learner"])
-            learner.learn(max(0, progress.robot_steps - self.checkpoint.about["robot_steps"]))
-        progress.updates = learner.updates
-        text = f"going on with run {self.folder.name} after {progress.episodes} episodes"
-        report(Event("phase", text, figures={"run": str(self.folder), **progress.as_dict()}))
-
-    def _restore_times(self, progress: Progress) -> None:
-        file = self.folder / METRICS
-        lines = file.read_text("utf-8").splitlines() if file.exists() else []
-        for line in reversed(lines):
-            try:
-                figures = json.loads(line)
-            except ValueError:  # cut off in the middle
-                continue
-            progress.robot_s, progress.wall_s = figures["robot_s"], figures["wall_s"]
-            return
 
 
-def find_unfinished(workspace: Workspace, encoder: Encoder) -> UnfinishedRun | None:
+def find_unfinished(workspace: Workspace, *, or_finished: bool = False) -> UnfinishedRun | None:
     """Return the newest run if it was stopped or cut off, else None.
+
+    Args:
+        workspace: the task folder.
+        or_finished: return it even if it came to its end.
 
     Raises:
         DataError: it was for another set-up, or its files are damaged.
     """
     runs = workspace.all_runs()
     manifest = read_manifest(RunManifest, runs[-1] / "manifest.json") if runs else None
-    if manifest is None or manifest.status == "finished":
+    if manifest is None or (manifest.status == "finished" and not or_finished):
         return None
     spec, folder = workspace.spec, runs[-1]
     if manifest.policy_fingerprint != policy_fingerprint(spec):
@@ -101,16 +61,66 @@ def find_unfinished(workspace: Workspace, encoder: Encoder) -> UnfinishedRun | N
             where=str(folder),
             hint="put task.yaml back as it was, or start another run: hilctl train --new",
         )
-    return UnfinishedRun(folder, manifest.seed, _checkpoint(workspace, folder, encoder))
+    return UnfinishedRun(folder, manifest.seed)
 
 
-def _checkpoint(workspace: Workspace, folder: Path, encoder: Encoder) -> Checkpoint | None:
+def last_checkpoint(folder: Path, spec: TaskSpec, encoder: Encoder) -> Checkpoint | None:
+    """Return the newest checkpoint of a run; None when it ended before there was one.
+
+    Raises:
+        DataError: damaged, or of another encoder.
+    """
     try:
         return load_checkpoint(
-            folder / "checkpoints", workspace.spec, encoder_fingerprint=encoder.fingerprint
+            folder / "checkpoints", spec, encoder_fingerprint=encoder.fingerprint
         )
     except MissingStageError:
-        return None  # it ended before there was anything to save
+        return None
+
+
+def stored_episodes(
+    folder: Path, spec: TaskSpec, encoder: Encoder, perception: Perception, *, after: int = 0
+) -> Iterator[FinishedEpisode]:
+    """Yield the episodes of a run as the learner takes them.
+
+    Args:
+        folder: of the run.
+        spec: of the task.
+        encoder, perception: see the pictures again.
+        after: number of the last episode that is not wanted.
+
+    Raises:
+        DataError: an episode is unreadable or of another task.
+    """
+    dataset = open_dataset(folder / EPISODES, spec)
+    for number, episode in enumerate(dataset.episodes(), start=1):
+        if number > after:
+            features = encode_episode(episode, spec.observation.images, encoder)
+            trajectory = trajectory_from(episode, features, perception)
+            yield FinishedEpisode(number, trajectory, summary_of(episode))
+
+
+def progress_so_far(folder: Path, spec: TaskSpec) -> Progress:
+    """Return the counts of a run from its episodes, and its times from its log.
+
+    Raises:
+        DataError: an episode is unreadable or of another task.
+    """
+    progress = Progress()
+    if (folder / EPISODES).is_dir():
+        for episode in open_dataset(folder / EPISODES, spec).episodes():
+            progress.count(summary_of(episode))
+    file = folder / METRICS
+    lines = file.read_text("utf-8").splitlines() if file.exists() else []
+    for line in reversed(lines):
+        try:
+            figures = json.loads(line)
+        except ValueError:  # cut off in the middle
+            continue
+        for name in LOGGED:
+            setattr(progress, name, figures[name])
+        break
+    return progress
 
 
 def summary_of(episode: Episode) -> EpisodeSummary:

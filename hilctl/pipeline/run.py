@@ -10,28 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from hilctl.data.step import EpisodeSummary
-from hilctl.networks.encoders.base import Encoder
-from hilctl.networks.perception import Perception
 from hilctl.pipeline.manifest import RunManifest, read_manifest, write_manifest
 from hilctl.pipeline.progress import Event, Report
 from hilctl.pipeline.provenance import provenance
 from hilctl.pipeline.recording import station_seed
 from hilctl.pipeline.resume import METRICS
+from hilctl.pipeline.scalars import Scalars
 from hilctl.task.fingerprint import data_fingerprint, policy_fingerprint, policy_identity
 from hilctl.task.workspace import Workspace
-from hilctl.training.checkpoints import save_checkpoint
 from hilctl.training.diagnoses import Diagnosis
-from hilctl.training.learner import Learner
 from hilctl.training.metrics import Progress
 
 MANIFEST = "manifest.json"
-SAVE_EVERY_EPISODES = 25
+CHECKPOINTS = "checkpoints"
 ACTION_DIM = 6
 
 
 @dataclass
 class Run:
-    """A run's folder, what learns in it, and how far it is.
+    """A run's folder, and how far it is.
 
     Attributes:
         started: on the monotonic clock, before the time that earlier parts of the run took.
@@ -40,21 +37,20 @@ class Run:
     workspace: Workspace
     folder: Path
     seed: int
-    perception: Perception
-    encoder: Encoder
-    learner: Learner
-    progress: Progress
-    started: float
+    progress: Progress = field(default_factory=Progress)
+    started: float = field(default_factory=time.monotonic)
     _parts: list[dict[str, Any]] = field(default_factory=list, init=False)
     _known_troubles: set[str] = field(default_factory=set, init=False)
 
+    def __post_init__(self) -> None:
+        self._scalars = Scalars(self.folder)
+
     def begin(self) -> None:
         """Make the folder, where it is not there yet, and mark the run as running."""
-        (self.folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        (self.folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
         earlier = read_manifest(RunManifest, self.folder / MANIFEST)
         self._parts = [*(earlier.parts if earlier else []), provenance(self.workspace)]
-        newest = max((self.folder / "checkpoints").glob("*.json"), default=None)
-        self.write_manifest("running", newest)
+        self.write_manifest("running")
 
     @property
     def limit_s(self) -> float:
@@ -67,10 +63,15 @@ class Run:
         done = self.progress.episodes
         return station_seed(self.seed, "train", done) if done else self.seed
 
+    @property
+    def checkpoint(self) -> Path | None:
+        """The newest checkpoint, if there is one."""
+        return max((self.folder / CHECKPOINTS).glob("*.json"), default=None)
+
     def on_episode(
         self, summary: EpisodeSummary, diagnoses: Sequence[Diagnosis], report: Report
     ) -> None:
-        """Log an episode and what goes wrong, and save now and then."""
+        """Log an episode and what goes wrong."""
         self.progress.wall_s = time.monotonic() - self.started
         line = {
             **self.progress.as_dict(),
@@ -83,8 +84,7 @@ class Run:
         }
         with (self.folder / METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        if self.progress.episodes % SAVE_EVERY_EPISODES == 0:
-            self.save("running")
+        self._scalars.write(self.progress.robot_steps, line)
         for found in diagnoses:
             if found.name not in self._known_troubles:
                 text = f"{found.name}: {found.what}; {found.remedy}"
@@ -92,31 +92,14 @@ class Run:
         self._known_troubles = {found.name for found in diagnoses}
         report(told(self.progress, diagnoses, self.limit_s))
 
-    def save(self, status: str) -> Path | None:
-        """Write manifest and, once something has been learnt, a checkpoint; return that."""
-        self.progress.wall_s = time.monotonic() - self.started
-        if not self.learner.updates:
-            self.write_manifest(status, None)
-            return None
-        spec = self.workspace.spec
-        about = {
-            "robot_steps": self.progress.robot_steps,
-            "updates": self.learner.updates,
-            "encoder_fingerprint": self.encoder.fingerprint,
-            "feature_grid": list(self.encoder.feature_shape[:2]),
-            "action_dim": ACTION_DIM,
-            "seed": self.seed,
-            "learner": self.learner.state(),
-        }
-        checkpoint = save_checkpoint(
-            self.folder / "checkpoints", self.learner.agent, self.perception, spec, about
-        )
-        self.write_manifest(status, checkpoint)
-        return checkpoint
+    def close(self) -> None:
+        """Close what is written episode by episode."""
+        self._scalars.close()
 
-    def write_manifest(self, status: str, checkpoint: Path | None) -> None:
+    def write_manifest(self, status: str) -> None:
         """Write what this run is and how far it got."""
-        spec = self.workspace.spec
+        spec, checkpoint = self.workspace.spec, self.checkpoint
+        self.progress.wall_s = time.monotonic() - self.started
         manifest = RunManifest.model_validate(
             {
                 "status": status,

@@ -23,7 +23,7 @@ from hilctl.rewards.store import load_classifier
 from hilctl.task.fingerprint import data_fingerprint, data_identity
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
-from hilctl.training.learner import Trajectory
+from hilctl.training.trajectory import Trajectory
 
 
 def open_encoder(workspace: Workspace) -> Encoder:

@@ -16,7 +16,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from hilctl.errors import DataError, FolderBusyError, HilctlError, TaskFileError, UsageError
+from hilctl.errors import (
+    DataError,
+    FolderBusyError,
+    HilctlError,
+    MissingStageError,
+    TaskFileError,
+    UsageError,
+)
 from hilctl.task.load import TASK_FILE, load_task
 from hilctl.task.spec import TaskSpec
 
@@ -137,6 +144,22 @@ class Workspace:
         runs = self.all_runs()
         trained = [run for run in runs if any((run / "checkpoints").glob("*.json"))]
         return max(trained or runs, default=None)
+
+    def existing_run(self, run_id: str | None) -> Path:
+        """Return the folder of a run that a person names; None = the latest.
+
+        Raises:
+            MissingStageError: there is none, or none of that name.
+        """
+        run = self.run(run_id) if run_id else self.latest_run()
+        if run is not None and run.is_dir():
+            return run
+        known = ", ".join(path.name for path in self.all_runs())
+        raise MissingStageError(
+            f"there is no run {run_id}" if run_id else "there is no training run",
+            where=str(self.runs),
+            hint=f"runs: {known}" if known else self.command("train"),
+        )
 
     @contextlib.contextmanager
     def lock(self, command: str) -> Iterator[None]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hilctl.data.step import EpisodeSummary, Outcome, Step
+from hilctl.training.cadence import LATE_S
 from hilctl.training.diagnoses import (
     FEW,
     RULES,
@@ -20,7 +21,6 @@ from hilctl.training.diagnoses import (
 from hilctl.training.metrics import WINDOW, share
 
 SATURATED = 0.99  # of the largest action
-LATE_S = 0.002
 
 
 class Coach:

@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hilctl.agents.base import Agent
 from hilctl.data.replay import MixedSampler, ReplayBuffer
-from hilctl.data.step import Step
-from hilctl.networks.perception import Perception
 from hilctl.task.spec import CHUNK_STEPS
-
-Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Trajectory:
-    """One episode as the replay buffers take it: T steps, T + 1 observations."""
-
-    observations: Mapping[str, Array]
-    actions: Array
-    rewards: Array
-    terminated: Array
-    intervened: Array
-
-    def __len__(self) -> int:
-        return len(self.actions)
-
-
-def trajectory_of(steps: Sequence[Step], perception: Perception) -> Trajectory:
-    """Return an episode that was just run, as the learner sees it."""
-    frames = [*(step.observation for step in steps), steps[-1].next_observation]
-    features = {n: np.stack([f.features[n] for f in frames]) for n in frames[0].features}
-    states = {n: np.stack([f.state[n] for f in frames]) for n in frames[0].state}
-    return Trajectory(
-        perception(features, states),
-        np.stack([step.executed_action for step in steps]),
-        np.array([step.reward for step in steps]),
-        np.array([step.terminated for step in steps]),
-        np.array([step.intervened for step in steps]),
-    )
+from hilctl.training.last_good import LastGood
+from hilctl.training.trajectory import Trajectory
 
 
 class Learner:
@@ -54,6 +24,7 @@ class Learner:
         online, demos: the RL buffer and the demonstration buffer.
         rng: draws the batches.
         updates_per_step: critic updates per environment step.
+        faults: folder for batches whose losses were not numbers; None = they are not kept.
     """
 
     def __init__(
@@ -65,8 +36,10 @@ class Learner:
         *,
         updates_per_step: int,
         batch: int,
+        faults: Path | None = None,
     ) -> None:
         self.agent = agent
+        self._last_good = LastGood(agent, faults)
         self.online, self.demos = online, demos
         self._sampler = MixedSampler(online, demos)
         self._rng = rng
@@ -86,6 +59,11 @@ class Learner:
         """Robot steps whose updates have not been made yet."""
         return self._owed_steps
 
+    @property
+    def faults(self) -> int:
+        """How often updates were undone because their losses were not numbers."""
+        return self._last_good.faults
+
     def state(self) -> dict[str, Any]:
         """Return as plain JSON what, beside agent and buffers, decides how learning goes on."""
         return {
@@ -97,6 +75,7 @@ class Learner:
     def restore(self, agent: Agent, state: Mapping[str, Any]) -> None:
         """Go on from a saved agent and what `state` returned then."""
         self.agent = agent
+        self._last_good.start_from(agent)
         self.updates, self._owed_steps = state["updates"], state["owed_steps"]
         self._rng.bit_generator.state = state["rng"]
 
@@ -110,17 +89,40 @@ class Learner:
         if episode.intervened.any():
             self.demos.add_interventions(**vars(episode))
 
-    def learn(self, steps: int) -> None:
-        """Make the updates that `steps` environment steps entitle to; a remainder is kept."""
+    def owe(self, steps: int) -> None:
+        """Note that `steps` more environment steps entitle to updates."""
         self._owed_steps += steps
-        while self._owed_steps >= CHUNK_STEPS:
-            self._owed_steps -= CHUNK_STEPS
-            self.learn_chunk()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a whole chunk of updates is owed."""
+        return self._owed_steps >= CHUNK_STEPS
+
+    def learn_owed(self) -> None:
+        """Make all whole chunks of updates that are owed; a remainder is kept."""
+        while self.is_behind:
+            self.learn_owed_chunk()
+
+    def learn_owed_chunk(self) -> None:
+        """Make one of the chunks that are owed."""
+        self._owed_steps -= CHUNK_STEPS
+        self.learn_chunk()
 
     def learn_chunk(self) -> None:
-        """Make one compiled call: `CHUNK_STEPS * updates_per_step` critic updates."""
+        """Make one compiled call: `CHUNK_STEPS * updates_per_step` critic updates.
+
+        Updates whose losses are not numbers are undone, and their batches kept for study.
+
+        Raises:
+            DataError: that happens again and again.
+        """
         updates = CHUNK_STEPS * self._updates_per_step
         batches = self._sampler.sample_many(self._rng, updates, self._batch)
-        self.agent, metrics = self.agent.update(batches)
+        agent, metrics = self.agent.update(batches)
+        values = {name: float(value) for name, value in metrics.items()}
+        if not all(map(math.isfinite, values.values())):
+            self.agent = self._last_good.give_back(batches)
+            return
+        self.agent, self.metrics = agent, values
         self.updates += updates
-        self.metrics = {name: float(value) for name, value in metrics.items()}
+        self._last_good.remember(agent)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hilctl.data.step import EpisodeSummary, Outcome
+
+if TYPE_CHECKING:
+    from hilctl.training.link import Health
 
 WINDOW = 20
 
@@ -21,6 +24,14 @@ class Progress:
         intervention_steps: steps with a human in charge.
         vetoes, claims: claimed successes rejected, missed ones claimed by the operator.
         true_disagreements: verdicts that differ from the simulator's truth, where it is known.
+        lag_steps: robot steps whose updates have not been made yet.
+        faults: updates that were undone because they were not numbers.
+        policy_age: critic updates that the acting policy is behind the learner.
+        online_steps, demo_steps: in the replay buffers.
+        late_periods, worst_late_s: control periods more than 2 ms late, and the latest.
+        camera_age_s: of the oldest picture in the last episode.
+        safety_stops: episodes given up because an action was not a number.
+        actor_deaths, learner_deaths: processes that died and were started again.
         learner: newest losses and values.
     """
 
@@ -35,6 +46,17 @@ class Progress:
     true_disagreements: int = 0
     reward: float = 0.0
     phase: str = "learning"
+    lag_steps: int = 0
+    faults: int = 0
+    policy_age: int = 0
+    online_steps: int = 0
+    demo_steps: int = 0
+    late_periods: int = 0
+    worst_late_s: float = 0.0
+    camera_age_s: float = 0.0
+    safety_stops: int = 0
+    actor_deaths: int = 0
+    learner_deaths: int = 0
     learner: dict[str, float] = field(default_factory=dict)
     _recent: deque[tuple[bool, int, int]] = field(default_factory=lambda: deque(maxlen=WINDOW))
     _untouched: deque[bool] = field(default_factory=lambda: deque(maxlen=WINDOW))
@@ -55,6 +77,12 @@ class Progress:
         if summary.intervention_steps == 0:
             # a success that only the operator saw does not count: nobody claims on its own
             self._untouched.append(summary.success and not summary.claimed)
+
+    def take(self, health: Health) -> None:
+        """Take what is known of the learner."""
+        self.updates, self.lag_steps = health.updates, health.owed_steps
+        self.faults, self.learner = health.faults, dict(health.metrics)
+        self.online_steps, self.demo_steps = health.online_steps, health.demo_steps
 
     @property
     def success_last20(self) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import jax
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +17,16 @@ class AgentPolicy:
     """Act as an agent would, seeing the world through its perception.
 
     Args:
-        agent: asked at each step, so that a learner can put a newer one in its place.
+        agent: acts; a newer one may be put in its place between episodes.
         perception: what the agent was trained to see.
         key: random key of the sampled actions.
         greedy: take the most likely action instead of a sample.
     """
 
     def __init__(
-        self, agent: Callable[[], Agent], perception: Perception, key: jax.Array, *, greedy: bool
+        self, agent: Agent, perception: Perception, key: jax.Array, *, greedy: bool
     ) -> None:
-        self._agent = agent
+        self.agent = agent
         self._perception = perception
         self._key = key
         self._steps = 0
@@ -42,7 +40,7 @@ class AgentPolicy:
         """
         example = self._perception.example(grid)
         for greedy in (False, True):
-            jax.block_until_ready(self._agent().act(example, self._key, greedy=greedy))
+            jax.block_until_ready(self.agent.act(example, self._key, greedy=greedy))
 
     def begin_episode(self, first: Observation) -> None:
         """Take the first state as the origin of relative poses."""
@@ -56,7 +54,7 @@ class AgentPolicy:
         seen = {name: array[0] for name, array in batch.items()}
         self._steps += 1
         key = jax.random.fold_in(self._key, self._steps)
-        action = self._agent().act(seen, key, greedy=self.greedy)
+        action = self.agent.act(seen, key, greedy=self.greedy)
         return np.asarray(action, dtype=float)
 
 

@@ -39,9 +39,9 @@ def test_usage(name: str, hilctl: Hilctl, snapshot: SnapshotAssertion) -> None:
 
 
 def test_too_many_arguments(hilctl: Hilctl) -> None:
-    answer = hilctl("status", "peg")
+    answer = hilctl("doctor", "peg")
     assert answer.code == 2
-    assert answer.err.endswith("hint: hilctl status --help\n")
+    assert answer.err.endswith("hint: hilctl doctor --help\n")
 
 
 def test_usage_as_json(hilctl: Hilctl) -> None:

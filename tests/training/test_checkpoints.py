@@ -53,7 +53,7 @@ def agent(spec: TaskSpec) -> Any:
 
 
 def act(agent: Any, seen: Perception) -> np.ndarray:
-    policy = AgentPolicy(lambda: agent, seen, jax.random.key(0), greedy=True)
+    policy = AgentPolicy(agent, seen, jax.random.key(0), greedy=True)
     policy.begin_episode(observation(1))
     return policy.act(observation(2))
 

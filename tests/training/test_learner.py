@@ -11,7 +11,8 @@ from made_up_episodes import CAMERAS, GRID, CountingAgent, perception, steps_of
 from hilctl.data.replay import ReplayBuffer
 from hilctl.networks.perception import STATE
 from hilctl.task.spec import CHUNK_STEPS
-from hilctl.training.learner import Learner, trajectory_of
+from hilctl.training.learner import Learner
+from hilctl.training.trajectory import trajectory_of
 
 
 def buffer() -> ReplayBuffer:
@@ -67,7 +68,8 @@ def test_updates_keep_a_fixed_ratio_to_steps_and_owe_the_rest(learner: Learner) 
     learner.add_demonstration(rollout([True] * 5))
     taken = 0
     for steps in (1, 2, 7, 3, 50, 1):
-        learner.learn(steps)
+        learner.owe(steps)
+        learner.learn_owed()
         taken += steps
         assert learner.updates == 3 * CHUNK_STEPS * (taken // CHUNK_STEPS)
     agent: Any = learner.agent

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import jax
 import jax.numpy as jnp
@@ -49,6 +49,14 @@ class ResNet10(Encoder):
         self._params = jax.device_put(select(tree, parameter_shapes(), where=str(weights)))
         self._fingerprint = hashlib.sha256(b"resnet10 " + content).hexdigest()[:16]
 
+    @classmethod
+    def untrained(cls, rng: np.random.Generator) -> Self:
+        """Return one with random weights: as fast as the real one, and good for nothing else."""
+        encoder = cls.__new__(cls)
+        encoder._params = jax.device_put(_drawn(parameter_shapes(), rng))
+        encoder._fingerprint = "untrained"
+        return encoder
+
     @property
     def fingerprint(self) -> str:
         """Short hash of architecture, layer and weights."""
@@ -80,6 +88,15 @@ def parameter_shapes() -> Tree:
 
 def _norm_shapes(width: int) -> Tree:
     return {"scale": (width,), "bias": (width,)}
+
+
+def _drawn(shapes: Tree, rng: np.random.Generator) -> Tree:
+    return {
+        name: _drawn(shape, rng)
+        if isinstance(shape, dict)
+        else 0.05 * rng.standard_normal(shape, np.float32)
+        for name, shape in shapes.items()
+    }
 
 
 def select(tree: Tree, shapes: Tree, *, where: str, path: str = "") -> Tree:

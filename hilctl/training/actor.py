@@ -1,24 +1,20 @@
-"""Actor and learner in turns, in one process: deterministic for a seed."""
+"""The acting side: run episodes, pass them on, take newer policies, until the policy is good."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from hilctl.agents.base import Agent
 from hilctl.data.step import EpisodeSummary, Step
 from hilctl.env.loop import EpisodeLoop
+from hilctl.errors import SafetyStopError
 from hilctl.networks.perception import Perception
-from hilctl.rewards.online import OnlineClassifier
-from hilctl.training.learner import Learner, trajectory_of
+from hilctl.rewards.classifier import ClassifierReward
+from hilctl.training.link import Link, finished_episode
 from hilctl.training.metrics import WINDOW, Progress
 from hilctl.training.policy import AgentPolicy
 
-WARM_UP_STEPS = 200
-CLAIMED_FRAMES = 3  # last frames of a judged episode that join the classifier's data
 PAUSE_AFTER_GREEDY = 10  # sampled episodes between two tries at greedy success
 
 
@@ -41,39 +37,47 @@ class EpisodeBuffer:
 
 
 @dataclass
-class LockstepTrainer:
-    """Run an episode, correct the classifier, learn from the episode, and so on until it is good.
+class Actor:
+    """Run an episode, pass it on, take what has been learnt meanwhile, until the policy is good.
 
     It is good when the last 20 untouched episodes reach the target and then 20 greedy ones exceed
-    it: noise frees stuck parts, so the sampling policy succeeds before the greedy one does.
+    it: noise frees stuck parts, so the sampling policy succeeds before the greedy one does. A
+    policy stays the same within an episode.
 
     Attributes:
         loop: supervised episodes; `buffer` is among its subscribers.
         policy: the loop's policy.
-        learner: learns from every finished episode.
-        classifier: corrected when the operator disagrees; None when the reward cannot learn.
+        reward: the loop's reward; None when it cannot learn.
+        link: to the learning side.
+        number: of the last episode of the run so far.
         target: share of successes to reach.
         max_robot_s: give up after this time on the robot's clock.
         clock_s: reads the robot's clock.
         on_episode: told after each episode; saving checkpoints and showing progress happen there.
+        max_steps: give up after so many robot steps.
+        falls_back: an older policy, if it is still whole, takes over from a broken one.
     """
 
     loop: EpisodeLoop
     buffer: EpisodeBuffer
     policy: AgentPolicy
+    reward: ClassifierReward | None
     perception: Perception
-    learner: Learner
-    classifier: OnlineClassifier | None
+    link: Link
     progress: Progress
+    number: int
     target: float
     max_robot_s: float
     clock_s: Callable[[], float]
     on_episode: Callable[[EpisodeSummary], None]
     max_steps: int | None = None
+    falls_back: bool = False
+    _acting_updates: int = field(default=0, init=False)
+    _trusted: Agent | None = field(default=None, init=False)
     _quit: bool = field(default=False, init=False)
 
     def run(self) -> bool:
-        """Train until the target holds (True), or time, steps or patience end (False)."""
+        """Act until the target holds (True), or time, steps or patience end (False)."""
         next_try = 0
         while not self._is_over():
             if self.progress.episodes >= next_try and self.progress.target_holds(self.target):
@@ -103,39 +107,43 @@ class LockstepTrainer:
             self.policy.greedy, self.progress.phase = False, "learning"
 
     def _episode(self) -> EpisodeSummary:
-        summary = self.loop.run_episode()
-        steps = self.buffer.steps
+        self._take_newer_policy()
+        summary = self._run_episode()
         self.progress.robot_s = self.clock_s()
         self.progress.count(summary)
         self._quit |= summary.quit_requested
         if not summary.discarded:
-            self._correct_classifier(summary, steps)
-            self.learner.add_rollout(trajectory_of(steps, self.perception))
-            if self.progress.robot_steps >= WARM_UP_STEPS:
-                self.learner.learn(summary.steps)
-        self.progress.updates = self.learner.updates
-        self.progress.learner = self.learner.metrics
+            self.number += 1
+            steps = self.buffer.steps
+            self.link.send(finished_episode(self.number, steps, summary, self.perception))
+        self.progress.take(self.link.health())
+        self.progress.policy_age = max(0, self.progress.updates - self._acting_updates)
         self.on_episode(summary)
         return summary
 
-    def _correct_classifier(self, summary: EpisodeSummary, steps: list[Step]) -> None:
-        if self.classifier is None or not (summary.vetoed or summary.claimed):
+    def _run_episode(self) -> EpisodeSummary:
+        """Run one that comes to an end; a policy whose actions are no numbers makes room."""
+        while True:
+            try:
+                summary = self.loop.run_episode()
+            except SafetyStopError:
+                if self._trusted is None or self.policy.agent is self._trusted:
+                    raise
+                self.policy.agent = self._trusted
+                self.progress.safety_stops += 1
+            else:
+                self._trusted = self.policy.agent if self.falls_back else None
+                return summary
+
+    def _take_newer_policy(self) -> None:
+        newer = self.link.latest_policy()
+        if newer is None:
             return
-        what = "claim" if summary.claimed else "veto"
-        self.classifier.add(
-            last_features(steps, CLAIMED_FRAMES),
-            success=summary.claimed,
-            reason=f"{what} in episode {self.progress.episodes}",
-        )
-        self.classifier.refit()
+        self.policy.agent, self._acting_updates = newer.agent, newer.updates
+        if self.reward is not None and newer.reward is not None:
+            self.reward.model = newer.reward
 
     def _is_over(self) -> bool:
         stopped = self._quit or self.loop.stop()
         no_steps = self.max_steps is not None and self.progress.robot_steps >= self.max_steps
         return stopped or no_steps or self.clock_s() >= self.max_robot_s
-
-
-def last_features(steps: list[Step], count: int) -> Mapping[str, NDArray[Any]]:
-    """Return camera → (n, rows, columns, channels) features of an episode's last frames."""
-    frames = [step.next_observation.features for step in steps[-count:]]
-    return {camera: np.stack([frame[camera] for frame in frames]) for camera in frames[0]}

@@ -1,0 +1,31 @@
+"""`hilctl report`: one training run on one page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hilctl.cli.options import JsonOption, TaskOption
+from hilctl.cli.render import Output
+
+
+def report(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="Which run.  [default: the latest]")
+    ] = None,
+    task: TaskOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a run's page: success, help, values and cadence over time, and what was found.
+
+    The page needs nothing beside it: send it to anybody.
+    """
+    from hilctl.pipeline.run_report import write_run_report
+    from hilctl.task.workspace import Workspace
+
+    output = Output(as_json=as_json)
+    workspace = Workspace.find(task)
+    page = write_run_report(workspace.existing_run(run))
+    output.say(f"report: {page}")
+    output.result({"report": str(page)})

@@ -1,0 +1,108 @@
+"""Everything that acts in a run: the loop on an open station, and who is told of its episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+import jax
+
+from hilctl.agents.base import Agent
+from hilctl.data.recorder import EpisodeRecorder
+from hilctl.data.step import EpisodeSummary
+from hilctl.env.loop import EpisodeLoop
+from hilctl.env.make import Station
+from hilctl.networks.perception import Perception
+from hilctl.pipeline.progress import Event, Report
+from hilctl.pipeline.recording import Question, episode_attributes
+from hilctl.pipeline.resume import EPISODES
+from hilctl.pipeline.run import Run
+from hilctl.rewards.classifier import ClassifierReward
+from hilctl.teleop.base import Role
+from hilctl.training.actor import Actor, EpisodeBuffer
+from hilctl.training.cadence import Cadence
+from hilctl.training.coach import Coach
+from hilctl.training.link import Link
+from hilctl.training.policy import AgentPolicy
+
+MOVING = Event("moving", "the robot moves")
+
+
+def nothing_more() -> None:
+    """Do nothing after an episode."""
+
+
+@contextmanager
+def acting(
+    run: Run,
+    station: Station,
+    agent: Agent,
+    perception: Perception,
+    reward: ClassifierReward,
+    link: Link,
+    report: Report,
+    stop: Question,
+    *,
+    feature_grid: tuple[int, int],
+    after_episode: Callable[[], None] = nothing_more,
+    max_steps: int | None = None,
+    falls_back: bool = False,
+) -> Iterator[Actor]:
+    """Return what acts, ready to move; its files are closed on leaving.
+
+    Args:
+        run: whose folder takes episodes and log.
+        station: open devices.
+        agent: the first policy.
+        perception: how it sees.
+        reward: the station's.
+        link: to the learning side.
+        report: told the counts after every episode.
+        stop: asked every step.
+        feature_grid: rows and columns of the encoder's features.
+        after_episode: called when an episode has been logged.
+        max_steps: robot steps after which it gives up.
+        falls_back: an older policy takes over from one whose actions are no numbers.
+    """
+    spec, progress, clock = run.workspace.spec, run.progress, station.rig.clock
+    key = jax.random.key(run.seed + 1)
+    if progress.episodes:  # noise of its own for every part of a continued run
+        key = jax.random.fold_in(key, progress.episodes)
+    policy = AgentPolicy(agent, perception, key, greedy=False)
+    policy.warm_up(feature_grid)
+    buffer = EpisodeBuffer()
+    coach = Coach(spec.control.rate_hz, round(spec.control.max_episode_s * spec.control.rate_hz))
+    attributes = episode_attributes(spec, station, run.seed)
+    recorder = EpisodeRecorder(run.folder / EPISODES, kind="rollout", attributes=attributes)
+    loop = EpisodeLoop(
+        station.env,
+        policy,
+        station.teleop,
+        Role.SUPERVISE,
+        [buffer, recorder, coach, Cadence(progress, lambda: report(MOVING))],
+        stop=stop,
+    )
+    start_s = clock.now_ns() * 1e-9 - progress.robot_s
+
+    def on_episode(summary: EpisodeSummary) -> None:
+        troubles = coach.diagnoses(progress.learner.get("q"), progress.lag_steps)
+        run.on_episode(summary, troubles, report)
+        after_episode()
+
+    with closing(recorder), closing(run):
+        yield Actor(
+            loop=loop,
+            buffer=buffer,
+            policy=policy,
+            reward=reward,
+            perception=perception,
+            link=link,
+            progress=progress,
+            number=progress.episodes,
+            target=spec.training.target_success,
+            max_robot_s=run.limit_s,
+            clock_s=lambda: clock.now_ns() * 1e-9 - start_s,
+            on_episode=on_episode,
+            max_steps=max_steps,
+            falls_back=falls_back,
+        )

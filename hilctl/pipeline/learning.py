@@ -1,0 +1,247 @@
+"""Everything that learns in a run: made anew, or as an unfinished run left it."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import jax
+import numpy as np
+
+from hilctl.agents import AGENTS
+from hilctl.agents.base import Agent
+from hilctl.agents.options import AgentOptions
+from hilctl.data.replay import ObservationSpec, ReplayBuffer, bytes_needed
+from hilctl.errors import MissingStageError, SafetyStopError
+from hilctl.networks.encoders.base import Encoder
+from hilctl.networks.perception import Perception
+from hilctl.pipeline.best import BEST, best_success
+from hilctl.pipeline.progress import Event, Report
+from hilctl.pipeline.recording import Question
+from hilctl.pipeline.resume import EPISODES, last_checkpoint, progress_so_far, stored_episodes
+from hilctl.pipeline.run import ACTION_DIM, CHECKPOINTS, Run
+from hilctl.pipeline.vision import Demonstrations, open_classifier
+from hilctl.rewards.online import OnlineClassifier
+from hilctl.rewards.store import save_classifier
+from hilctl.task.spec import CHUNK_STEPS, TaskSpec
+from hilctl.training.apprentice import WARM_UP_STEPS, Apprentice
+from hilctl.training.checkpoints import Checkpoint, save_checkpoint
+from hilctl.training.learner import Learner
+from hilctl.training.metrics import Progress
+
+FAULTS = "faults"
+FEW_CHUNKS = 5
+MEMORY_SHARE = 0.5
+LEAST_BEST = 0.5  # of untouched episodes; below, the best is not worth going back to
+
+
+@dataclass(frozen=True)
+class LearningSide:
+    """What learns in a run, ready to take episodes."""
+
+    run: Run
+    encoder: Encoder
+    perception: Perception
+    learner: Learner
+    apprentice: Apprentice
+
+    def save(self) -> Path | None:
+        """Write a checkpoint, once something has been learnt.
+
+        Raises:
+            HilctlError: the disk is full or the folder cannot be written.
+        """
+        return self._save_to(CHECKPOINTS)
+
+    def keep_if_best(self) -> None:
+        """Keep this policy beside the last one if none has succeeded more often untouched.
+
+        Raises:
+            HilctlError: the disk is full or the folder cannot be written.
+        """
+        progress = self.apprentice.progress
+        success = progress.autonomous_success_last20
+        if not progress.target_holds(max(success, LEAST_BEST)):
+            return  # fewer than 20 untouched episodes, or hardly a success
+        if success >= best_success(self.run.folder):
+            self._save_to(f"{CHECKPOINTS}/{BEST}")
+
+    def _save_to(self, folder: str) -> Path | None:
+        if not self.learner.updates:
+            return None
+        about = {
+            "autonomous_success_last20": self.apprentice.progress.autonomous_success_last20,
+            "robot_steps": self.apprentice.progress.robot_steps,
+            "updates": self.learner.updates,
+            "encoder_fingerprint": self.encoder.fingerprint,
+            "feature_grid": list(self.encoder.feature_shape[:2]),
+            "action_dim": ACTION_DIM,
+            "seed": self.run.seed,
+            "learner": self.learner.state(),
+        }
+        spec, agent = self.run.workspace.spec, self.learner.agent
+        return save_checkpoint(self.run.folder / folder, agent, self.perception, spec, about)
+
+    def learn_before(self, stop: Question) -> float | None:
+        """Make the updates on demonstrations that come before the robot moves.
+
+        Returns:
+            How many seconds the updates of one robot step take; None when too few were made.
+        """
+        updates = self.run.workspace.spec.training.updates_before
+        times_s = []
+        while self.learner.updates < updates and self.learner.has_demonstrations and not stop():
+            started = time.monotonic()
+            self.learner.learn_chunk()
+            times_s.append(time.monotonic() - started)
+        if len(times_s) < FEW_CHUNKS:  # the first one compiles
+            return None
+        return statistics.median(times_s) / CHUNK_STEPS
+
+
+def open_learning_side(
+    run: Run, encoder: Encoder, report: Report, stop: Question, *, with_demos: bool = True
+) -> LearningSide | None:
+    """Return a run's learner as it was left, or a new one; None when stopped meanwhile.
+
+    Args:
+        run: to go on with, or new.
+        encoder: of the task.
+        report: told of every episode read.
+        stop: asked before every episode.
+        with_demos: whether the learner gets the demonstrations.
+
+    Raises:
+        MissingStageError: demonstrations or classifier are missing.
+        DataError: they, or what the run left, are unreadable or belong to another set-up.
+    """
+    workspace, spec = run.workspace, run.workspace.spec
+    needs_robot = cast(AgentOptions, spec.agent.options).needs_robot
+    fitted = open_classifier(workspace, encoder) if needs_robot else None
+    demos = Demonstrations.load(workspace, encoder, report, stop)
+    if stop():
+        return None
+    if not demos.episodes:
+        raise MissingStageError("no demonstrations", hint=workspace.command("record-demos"))
+    saved = last_checkpoint(run.folder, spec, encoder)
+    perception = saved.perception if saved else demos.perception(spec)
+    learner = make_learner(
+        spec, demos, perception, run.seed, with_demos=with_demos, faults=run.folder / FAULTS
+    )
+    report(told_memory(learner))
+    progress = Progress()
+    if (run.folder / EPISODES).is_dir():
+        progress = progress_so_far(run.folder, spec)
+        _read_again(run, encoder, perception, learner, progress, report, stop)
+        if stop():
+            return None
+    _restore(learner, saved, progress)
+    classifier = None
+    if fitted is not None:
+        publish = partial(save_classifier, workspace.classifier)
+        classifier = OnlineClassifier(fitted, seed=run.seed, publish=publish)
+    apprentice = Apprentice(learner, classifier, progress)
+    return LearningSide(run, encoder, perception, learner, apprentice)
+
+
+def told_memory(learner: Learner) -> Event:
+    """Return what the replay buffers take when they are full."""
+    gigabytes = (learner.online.nbytes + learner.demos.nbytes) / 1e9
+    text = f"replay buffers: {gigabytes:.2f} GB of memory when full"
+    return Event("memory", text, figures={"replay_gb": gigabytes})
+
+
+def _read_again(
+    run: Run,
+    encoder: Encoder,
+    perception: Perception,
+    learner: Learner,
+    progress: Progress,
+    report: Report,
+    stop: Question,
+) -> None:
+    total = progress.episodes
+    for episode in stored_episodes(run.folder, run.workspace.spec, encoder, perception):
+        if stop():
+            return
+        learner.add_rollout(episode.trajectory)
+        text = f"reading the run so far: {episode.number}/{total} episodes"
+        report(Event("encode", text, episode.number, total))
+
+
+def _restore(learner: Learner, saved: Checkpoint | None, progress: Progress) -> None:
+    learnt_steps = 0
+    if saved is not None:
+        learner.restore(saved.agent, saved.about["learner"])
+        learnt_steps = saved.about["robot_steps"]
+    if progress.robot_steps >= WARM_UP_STEPS:
+        learner.owe(max(0, progress.robot_steps - learnt_steps))
+
+
+@contextmanager
+def saved_at_the_end(side: LearningSide, stop: Question) -> Iterator[None]:
+    """Save what was learnt in the block, however it ends."""
+    try:
+        yield
+    except (KeyboardInterrupt, SafetyStopError):
+        # an update may have been cut, or the policy is broken: leave what was saved before
+        raise
+    except BaseException:
+        side.save()
+        side.run.write_manifest("stopped")
+        raise
+    side.save()
+    side.run.write_manifest("stopped" if stop() else "finished")
+
+
+def make_learner(
+    spec: TaskSpec,
+    demos: Demonstrations,
+    perception: Perception,
+    seed: int,
+    *,
+    with_demos: bool,
+    faults: Path,
+) -> Learner:
+    """Return a learner with an untrained agent and the demonstrations in its buffer."""
+    trajectories = demos.trajectories(perception)
+    example = {name: array[0] for name, array in trajectories[0].observations.items()}
+    shapes = {name: (array.shape, array.dtype) for name, array in example.items()}
+    options = cast(AgentOptions, spec.agent.options)
+    agent: Agent = AGENTS.get(spec.agent.type).create(
+        jax.random.key(seed), example, ACTION_DIM, options
+    )
+    online, human = slots(spec, sum(len(t) + 1 for t in trajectories), shapes)
+    learner = Learner(
+        agent,
+        ReplayBuffer(online, shapes, ACTION_DIM),
+        ReplayBuffer(human, shapes, ACTION_DIM),
+        np.random.default_rng([seed, 1]),
+        updates_per_step=spec.training.updates_per_step,
+        batch=options.batch,
+        faults=faults,
+    )
+    if with_demos:
+        for trajectory in trajectories:
+            learner.add_demonstration(trajectory)
+    return learner
+
+
+def slots(spec: TaskSpec, demo_slots: int, shapes: ObservationSpec) -> tuple[int, int]:
+    """Return how many observations the buffers of rollouts and of human steps have room for.
+
+    Enough for all that can happen, unless that took more than half of the memory that is free.
+    """
+    seconds = max(spec.training.max_robot_minutes * 60, 2 * spec.control.max_episode_s)
+    wanted = 2 * round(seconds * spec.control.rate_hz)  # twice: a start for every step
+    free_bytes = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    affordable = int(MEMORY_SHARE * free_bytes / 2) // bytes_needed(1, shapes, ACTION_DIM)
+    online = max(2, min(wanted, affordable))
+    return online, 2 * demo_slots + online

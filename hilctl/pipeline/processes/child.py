@@ -1,0 +1,82 @@
+"""How a process of `train` begins and ends; nothing slow is imported before it has its share."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import FrameType
+
+from hilctl.errors import HilctlError
+from hilctl.pipeline.processes.outlet import Outlet
+from hilctl.pipeline.processes.presence import present
+from hilctl.pipeline.processes.signals import Signals
+from hilctl.task.spec import TaskSpec
+
+ROLES = {
+    "actor": "hilctl.pipeline.processes.actor_process",
+    "learner": "hilctl.pipeline.processes.learner_process",
+}
+LEARNER_NICENESS = 10
+EXIT_FAILED = 1
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """All that a process has to know; small, because it is copied to it.
+
+    Attributes:
+        root: the task folder.
+        spec: of the task, as it was when the run began.
+        folder: of the run.
+        seed: of the run.
+        address: where the learner listens.
+        supervisor: process id; without it nobody goes on.
+    """
+
+    root: Path
+    spec: TaskSpec
+    folder: Path
+    seed: int
+    address: Path
+    supervisor: int
+
+    @property
+    def is_orphan(self) -> bool:
+        """Whether the supervisor is gone."""
+        return os.getppid() != self.supervisor
+
+
+def run_child(role: str, assignment: Assignment, signals: Signals, pipe: Connection) -> None:
+    """Play a role until it ends; what goes wrong is told to the supervisor."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the supervisor decides
+    signal.signal(signal.SIGTERM, _leave)
+    if role == "learner":
+        leave_room_for_the_actor()
+    outlet = Outlet(pipe)
+    try:
+        with present(assignment.root):
+            importlib.import_module(ROLES[role]).main(assignment, signals, outlet)
+    except HilctlError as error:
+        outlet.fail(error)
+        raise SystemExit(EXIT_FAILED) from None
+    finally:
+        outlet.close()
+
+
+def leave_room_for_the_actor() -> None:
+    """Give the learner all processor cores but one, and of those what the actor does not want.
+
+    XLA makes as many threads as it finds cores when it starts, so this comes before JAX.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) > 1:
+        os.sched_setaffinity(0, cores[1:])
+    os.nice(LEARNER_NICENESS)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(EXIT_FAILED)

@@ -1,0 +1,79 @@
+"""What lies in a run's folder, in figures that a person can read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hilctl.errors import MissingStageError
+from hilctl.pipeline.manifest import RunManifest, read_manifest
+
+Record = dict[str, Any]
+
+
+def read_metrics(run: Path) -> list[Record]:
+    """Return one record an episode; a last line cut by a kill is left out."""
+    records = []
+    for line in (run / "metrics.jsonl").read_text("utf-8").splitlines():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            break
+    return records
+
+
+def read_run(run: Path) -> tuple[RunManifest, list[Record]]:
+    """Return the manifest of a run, and one record an episode, at least one.
+
+    Raises:
+        MissingStageError: there is no such run, or it has no episode yet.
+    """
+    manifest = read_manifest(RunManifest, run / "manifest.json")
+    records = read_metrics(run) if (run / "metrics.jsonl").exists() else []
+    if manifest is None or not records:
+        raise MissingStageError(
+            f"run {run.name} has no episode yet", where=str(run), hint="hilctl train"
+        )
+    return manifest, records
+
+
+def training_table(last: dict[str, Any]) -> dict[str, Any]:
+    """Return the counts of a run by name, from the last line of its log."""
+    late, steps = last["late_periods"], last["robot_steps"]
+    return {
+        "untouched success of the last 20 episodes": f"{last['autonomous_success_last20']:.0%}",
+        "robot time": f"{last['robot_s'] / 60:.1f} min",
+        "wall time": f"{last['wall_s'] / 60:.1f} min",
+        "robot steps": steps,
+        "steps with a human in charge": last["intervention_steps"],
+        "vetoed / claimed successes": f"{last['vetoes']} / {last['claims']}",
+        "updates": last["updates"],
+        "robot steps the learner is behind": last["lag_steps"],
+        "control periods more than 2 ms late": f"{late} ({late / max(1, steps):.2%})",
+        "latest control period": f"{last['worst_late_s'] * 1e3:.1f} ms",
+    }
+
+
+def troubles(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return named troubles and in how many episodes they were there."""
+    counts: dict[str, int] = {}
+    for record in records:
+        for name in record.get("diagnoses", ()):
+            counts[name] = counts.get(name, 0) + 1
+    return {name: f"in {count} of {len(records)} episodes" for name, count in counts.items()}
+
+
+def evaluation_table(figures: dict[str, Any]) -> dict[str, Any]:
+    """Return what an evaluation found by name."""
+    low, high = figures["ci95"]
+    rows = {
+        "judged successes": f"{figures['successes']}/{figures['episodes']}",
+        "95 % interval (Wilson)": f"{low:.0%} to {high:.0%}",
+    }
+    if figures.get("true_successes") is not None:
+        rows["true successes"] = f"{figures['true_successes']}/{figures['episodes']}"
+        rows["false positives"] = str(figures["false_positives"])
+    if figures.get("median_time_s") is not None:
+        rows["median time to success"] = f"{figures['median_time_s']:.1f} s"
+    return rows

@@ -1,0 +1,112 @@
+"""What flows between the side that acts and the side that learns, however it is carried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilctl.data.step import EpisodeSummary, Step
+from hilctl.training.trajectory import Trajectory, trajectory_of
+
+if TYPE_CHECKING:
+    from hilctl.agents.base import Agent
+    from hilctl.networks.perception import Perception
+    from hilctl.rewards.model import SuccessModel
+
+CORRECTING_FRAMES = 3  # last frames of an episode whose verdict the operator overruled
+
+
+@dataclass(frozen=True)
+class FinishedEpisode:
+    """An episode on its way to the learner.
+
+    Attributes:
+        number: 1, 2, 3 … within the run, as on disk: nothing is taken in twice, and a gap shows.
+        trajectory: what the networks learn from.
+        summary: how it went.
+        correction: camera → (n, rows, columns, channels) features of its last frames when the
+            operator overruled the reward, else None.
+    """
+
+    number: int
+    trajectory: Trajectory
+    summary: EpisodeSummary
+    correction: Mapping[str, NDArray[Any]] | None = None
+
+
+@dataclass(frozen=True)
+class PolicyUpdate:
+    """What the acting side needs of a newer version.
+
+    Attributes:
+        updates: critic updates behind it.
+        agent: acts.
+        reward: judges; None = as before.
+    """
+
+    updates: int
+    agent: Agent
+    reward: SuccessModel | None = None
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the learning side is, as far as the acting side knows.
+
+    Attributes:
+        connected: whether it can be reached.
+        updates: critic updates so far.
+        owed_steps: robot steps whose updates have not been made yet.
+        episodes: number of the last episode it took in.
+        online_steps, demo_steps: transitions in the replay buffers.
+        faults: updates undone because they were not numbers.
+        metrics: newest losses and values.
+    """
+
+    connected: bool = False
+    updates: int = 0
+    owed_steps: int = 0
+    episodes: int = 0
+    online_steps: int = 0
+    demo_steps: int = 0
+    faults: int = 0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+class Link(Protocol):
+    """The acting side's end; no call waits for the learner."""
+
+    def send(self, episode: FinishedEpisode) -> None:
+        """Pass an episode on; what cannot be delivered now is delivered later."""
+        ...
+
+    def latest_policy(self) -> PolicyUpdate | None:
+        """Return the newest version, or None when there is none since the last call."""
+        ...
+
+    def health(self) -> Health:
+        """Return the newest that is known."""
+        ...
+
+
+def finished_episode(
+    number: int, steps: Sequence[Step], summary: EpisodeSummary, perception: Perception
+) -> FinishedEpisode:
+    """Return an episode that was just run, for the learner."""
+    overruled = summary.vetoed or summary.claimed
+    return FinishedEpisode(
+        number,
+        trajectory_of(steps, perception),
+        summary,
+        last_features(steps, CORRECTING_FRAMES) if overruled else None,
+    )
+
+
+def last_features(steps: Sequence[Step], count: int) -> Mapping[str, NDArray[Any]]:
+    """Return camera → (n, rows, columns, channels) features of an episode's last frames."""
+    frames = [step.next_observation.features for step in steps[-count:]]
+    return {camera: np.stack([frame[camera] for frame in frames]) for camera in frames[0]}

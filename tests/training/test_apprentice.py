@@ -1,0 +1,108 @@
+"""What becomes of finished episodes."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from made_up_episodes import perception, steps_of, summary
+
+from hilctl.data.step import EpisodeSummary, Outcome
+from hilctl.training.apprentice import WARM_UP_STEPS, Apprentice, InTurns
+from hilctl.training.link import CORRECTING_FRAMES, FinishedEpisode, finished_episode
+from hilctl.training.metrics import Progress
+
+SEEN = perception()
+
+
+class Pupil:
+    """Stand in for learner and classifier, and note what they are told."""
+
+    def __init__(self) -> None:
+        self.owed: list[int] = []
+        self.trajectories = 0
+        self.chunks = 0
+        self.corrections: list[tuple[int, bool, str]] = []
+        self.fitted: Any = SimpleNamespace(version=1, model="first")
+        self.online, self.demos, self.faults = [0] * 30, [0] * 20, 0
+        self.updates, self.owed_steps, self.agent = 5, 2, "agent"
+        self.metrics: dict[str, float] = {"q": 0.5}
+
+    def add_rollout(self, trajectory: Any) -> None:
+        self.trajectories += 1
+
+    def owe(self, steps: int) -> None:
+        self.owed.append(steps)
+
+    def learn_owed(self) -> None:
+        self.chunks += 1
+
+    def add(self, features: Any, *, success: bool, reason: str) -> None:
+        self.corrections.append((len(features["wrist"]), success, reason))
+
+    def refit(self) -> None:
+        self.fitted = SimpleNamespace(version=self.fitted.version + 1, model="newer")
+
+
+def episode(number: int, ended: EpisodeSummary) -> FinishedEpisode:
+    return finished_episode(
+        number, steps_of(intervened=[False] * 4, success=ended.success), ended, SEEN
+    )
+
+
+def apprentice(pupil: Any, *, corrects: bool = True) -> Apprentice:
+    return Apprentice(pupil, pupil if corrects else None, Progress())
+
+
+def test_every_episode_is_learnt_from_after_a_warm_up() -> None:
+    pupil = Pupil()
+    taking = apprentice(pupil)
+    for number in range(1, 51):
+        taking.take(episode(number, summary(Outcome.FAILURE)))
+    assert pupil.trajectories == taking.taken == 50
+    warm_up = WARM_UP_STEPS // 10  # each has ten steps
+    assert pupil.owed == [10] * (50 - warm_up + 1)
+
+
+def test_vetoes_and_claims_correct_the_classifier_at_once() -> None:
+    pupil = Pupil()
+    taking = apprentice(pupil)
+    for number, ended in enumerate(
+        [summary(Outcome.FAILURE), summary(Outcome.FAILURE, vetoed=True), summary(claimed=True)], 1
+    ):
+        taking.take(episode(number, ended))
+    assert pupil.corrections == [
+        (CORRECTING_FRAMES, False, "veto in episode 2"),
+        (CORRECTING_FRAMES, True, "claim in episode 3"),
+    ]
+
+
+def test_a_corrected_reward_is_handed_out_once() -> None:
+    pupil = Pupil()
+    taking = apprentice(pupil)
+    assert taking.policy().reward is None
+    taking.take(episode(1, summary(claimed=True)))
+    first: Any = taking.policy().reward
+    assert first == "newer"
+    assert taking.policy().reward is None
+
+
+def test_a_reward_that_cannot_learn_is_left_alone() -> None:
+    pupil = Pupil()
+    taking = apprentice(pupil, corrects=False)
+    taking.take(episode(1, summary(claimed=True)))
+    assert pupil.corrections == []
+    assert taking.policy().reward is None
+
+
+def test_in_turns_all_is_learnt_before_the_next_episode() -> None:
+    pupil = Pupil()
+    link = InTurns(apprentice(pupil))
+    for number in (1, 2, 3):
+        link.send(episode(number, summary()))
+        assert pupil.chunks == number
+        assert link.health().episodes == number
+    assert link.health().connected
+    newest = link.latest_policy()
+    assert newest is not None
+    assert newest.updates == 5
