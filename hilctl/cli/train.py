@@ -27,6 +27,10 @@ def train(
     new: Annotated[
         bool, typer.Option("--new", help="Start another run; do not go on with an unfinished one.")
     ] = False,
+    like: Annotated[
+        str | None,
+        typer.Option("--like", metavar="RUN", help="Another run with a run's settings and seed."),
+    ] = None,
     rollback: Annotated[
         Rollback | None,
         typer.Option("--rollback", help="Go on with the last run from its best policy."),
@@ -48,17 +52,20 @@ def train(
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.prompts import confirm_motion
     from hilctl.pipeline import train as pipeline
+    from hilctl.pipeline.resume import settings_of
     from hilctl.task.workspace import Workspace
 
     output = Output(as_json=as_json)
     workspace = Workspace.find(task).with_weights(weights)
+    if like is not None:
+        workspace, seed = settings_of(workspace, like)
     confirm_motion(output, workspace.spec, allowed=allow_motion)
     dashboard = Dashboard(output, f"hilctl train {workspace.spec.name}", plain=plain)
     with workspace.lock("train"), interruptible() as stop, dashboard:
         result = pipeline.train(
             workspace,
             seed=seed,
-            new=new,
+            new=new or like is not None,
             rollback=rollback is not None,
             lockstep=lockstep,
             report=dashboard.report,

@@ -25,8 +25,9 @@ from hilctl.networks.perception import Perception
 from hilctl.pipeline.best import BEST, best_success
 from hilctl.pipeline.progress import Event, Report
 from hilctl.pipeline.recording import Question
-from hilctl.pipeline.resume import EPISODES, last_checkpoint, progress_so_far, stored_episodes
+from hilctl.pipeline.resume import EPISODES, progress_so_far
 from hilctl.pipeline.run import ACTION_DIM, CHECKPOINTS, Run
+from hilctl.pipeline.stored import last_checkpoint, stored_episodes
 from hilctl.pipeline.vision import Demonstrations, open_classifier
 from hilctl.rewards.online import OnlineClassifier
 from hilctl.rewards.store import save_classifier

@@ -1,29 +1,23 @@
 """Going on with a training run that was stopped or cut off.
 
-Counts and replay buffer are made again from the episodes, which are on disk one by one; agent,
-optimisers and random state come from the last checkpoint. What lies between is learnt first.
+Counts are made again from the episodes, which are on disk one by one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from hilctl.data.episode import Episode
 from hilctl.data.step import EpisodeSummary
 from hilctl.errors import DataError, MissingStageError
-from hilctl.networks.encoders.base import Encoder
-from hilctl.networks.perception import Perception
 from hilctl.pipeline.manifest import RunManifest, read_manifest
 from hilctl.pipeline.recording import open_dataset
-from hilctl.pipeline.vision import encode_episode, trajectory_from
 from hilctl.task.fingerprint import explain_difference, policy_fingerprint, policy_identity
+from hilctl.task.load import task_from_dump
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
-from hilctl.training.checkpoints import Checkpoint, load_checkpoint
-from hilctl.training.link import FinishedEpisode
 from hilctl.training.metrics import Progress
 
 EPISODES = "episodes"
@@ -64,40 +58,21 @@ def find_unfinished(workspace: Workspace, *, or_finished: bool = False) -> Unfin
     return UnfinishedRun(folder, manifest.seed)
 
 
-def last_checkpoint(folder: Path, spec: TaskSpec, encoder: Encoder) -> Checkpoint | None:
-    """Return the newest checkpoint of a run; None when it ended before there was one.
+def settings_of(workspace: Workspace, run_id: str) -> tuple[Workspace, int]:
+    """Return the task folder with the settings of an earlier run, and that run's seed.
 
     Raises:
-        DataError: damaged, or of another encoder.
+        MissingStageError: there is no such run.
+        DataError: its manifest is damaged, or of another version.
     """
-    try:
-        return load_checkpoint(
-            folder / "checkpoints", spec, encoder_fingerprint=encoder.fingerprint
-        )
-    except MissingStageError:
-        return None
-
-
-def stored_episodes(
-    folder: Path, spec: TaskSpec, encoder: Encoder, perception: Perception, *, after: int = 0
-) -> Iterator[FinishedEpisode]:
-    """Yield the episodes of a run as the learner takes them.
-
-    Args:
-        folder: of the run.
-        spec: of the task.
-        encoder, perception: see the pictures again.
-        after: number of the last episode that is not wanted.
-
-    Raises:
-        DataError: an episode is unreadable or of another task.
-    """
-    dataset = open_dataset(folder / EPISODES, spec)
-    for number, episode in enumerate(dataset.episodes(), start=1):
-        if number > after:
-            features = encode_episode(episode, spec.observation.images, encoder)
-            trajectory = trajectory_from(episode, features, perception)
-            yield FinishedEpisode(number, trajectory, summary_of(episode))
+    run = workspace.existing_run(run_id)
+    manifest = read_manifest(RunManifest, run / "manifest.json")
+    if manifest is None:
+        raise MissingStageError(f"run {run_id} has no manifest.json", where=str(run))
+    dump = manifest.model_dump().get("spec")
+    if not isinstance(dump, dict):
+        raise DataError(f"run {run_id} does not say what it was made with", where=str(run))
+    return Workspace(workspace.root, spec=task_from_dump(dump)), manifest.seed
 
 
 def progress_so_far(folder: Path, spec: TaskSpec) -> Progress:

@@ -16,7 +16,6 @@ from hilctl.pipeline.progress import Report, silent
 from hilctl.pipeline.recording import Question, never, put_away_partials
 from hilctl.pipeline.resume import EPISODES, find_unfinished, progress_so_far
 from hilctl.pipeline.run import Run
-from hilctl.pipeline.run_report import write_run_report
 from hilctl.task.workspace import Workspace
 from hilctl.training.metrics import Progress
 
@@ -107,8 +106,15 @@ def train(
         reached = train_apart(run, report, stop)
     if reached is None:
         return None
-    report_page = write_run_report(run.folder) if run.progress.robot_steps else None
-    return TrainResult(reached, run.folder, run.checkpoint, run.progress, report_page)
+    return TrainResult(reached, run.folder, run.checkpoint, run.progress, _page(run))
+
+
+def _page(run: Run) -> Path | None:
+    if not run.progress.robot_steps:
+        return None
+    from hilctl.pipeline.run_report import write_run_report  # draws: a second to import
+
+    return write_run_report(run.folder)
 
 
 def _open_run(workspace: Workspace, seed: int, report: Report, *, new: bool, rollback: bool) -> Run:

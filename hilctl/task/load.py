@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from hilctl.devices import Options
+from hilctl.errors import DataError
 from hilctl.task import sanity
 from hilctl.task.document import Document
 from hilctl.task.explain import Flaw, explain
@@ -39,6 +40,28 @@ def load_task(path: Path) -> TaskSpec:
         hint = f"edit {document.file}, then run the command again"
         raise TaskProblemsError(_located(document, flaws), hint=hint)
     return TaskSpec.model_validate(checker.resolved)
+
+
+def task_from_dump(dump: Mapping[str, Any]) -> TaskSpec:
+    """Return the task that `TaskSpec.model_dump(mode="json")` described.
+
+    Raises:
+        DataError: this version knows no such task.
+    """
+    data = {key: _flat(value) for key, value in dump.items()}
+    data["cameras"] = {name: _flat(camera) for name, camera in dump["cameras"].items()}
+    checker = _Checker(data)
+    flaws = [f"{_dotted(flaw.loc)}: {flaw.message}" for flaw in checker.run()]
+    if flaws:
+        raise DataError("these settings do not fit this version: " + "; ".join(flaws))
+    return TaskSpec.model_validate(checker.resolved)
+
+
+def _flat(value: Any) -> Any:
+    """Return a plug-in's block as a task file has it: its options beside its type."""
+    if not isinstance(value, Mapping) or "options" not in value:
+        return value
+    return {key: item for key, item in value.items() if key != "options"} | value["options"]
 
 
 class _Checker:

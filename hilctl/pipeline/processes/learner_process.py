@@ -13,8 +13,8 @@ from hilctl.pipeline.processes.outlet import Outlet
 from hilctl.pipeline.processes.signals import Signals
 from hilctl.pipeline.progress import Event
 from hilctl.pipeline.recording import Question
-from hilctl.pipeline.resume import stored_episodes
 from hilctl.pipeline.run import Run
+from hilctl.pipeline.stored import stored_episodes
 from hilctl.pipeline.vision import open_encoder
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace

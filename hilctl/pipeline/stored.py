@@ -1,0 +1,56 @@
+"""What a run left for the learner: its episodes and its last checkpoint.
+
+The replay buffer is made again from the episodes; agent, optimisers and random state come from the
+checkpoint. What lies between is learnt first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from hilctl.errors import MissingStageError
+from hilctl.networks.encoders.base import Encoder
+from hilctl.networks.perception import Perception
+from hilctl.pipeline.recording import open_dataset
+from hilctl.pipeline.resume import EPISODES, summary_of
+from hilctl.pipeline.vision import encode_episode, trajectory_from
+from hilctl.task.spec import TaskSpec
+from hilctl.training.checkpoints import Checkpoint, load_checkpoint
+from hilctl.training.link import FinishedEpisode
+
+
+def last_checkpoint(folder: Path, spec: TaskSpec, encoder: Encoder) -> Checkpoint | None:
+    """Return the newest checkpoint of a run; None when it ended before there was one.
+
+    Raises:
+        DataError: damaged, or of another encoder.
+    """
+    try:
+        return load_checkpoint(
+            folder / "checkpoints", spec, encoder_fingerprint=encoder.fingerprint
+        )
+    except MissingStageError:
+        return None
+
+
+def stored_episodes(
+    folder: Path, spec: TaskSpec, encoder: Encoder, perception: Perception, *, after: int = 0
+) -> Iterator[FinishedEpisode]:
+    """Yield the episodes of a run as the learner takes them.
+
+    Args:
+        folder: of the run.
+        spec: of the task.
+        encoder, perception: see the pictures again.
+        after: number of the last episode that is not wanted.
+
+    Raises:
+        DataError: an episode is unreadable or of another task.
+    """
+    dataset = open_dataset(folder / EPISODES, spec)
+    for number, episode in enumerate(dataset.episodes(), start=1):
+        if number > after:
+            features = encode_episode(episode, spec.observation.images, encoder)
+            trajectory = trajectory_from(episode, features, perception)
+            yield FinishedEpisode(number, trajectory, summary_of(episode))
