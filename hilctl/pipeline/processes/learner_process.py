@@ -24,6 +24,7 @@ from hilctl.training.link import FinishedEpisode
 from hilctl.training.remote import Inlet
 
 IDLE_S = 0.1
+LAST_WORDS_S = 0.5
 PUBLISH_EVERY_S = 0.5
 SAVE_EVERY_S = 60.0
 
@@ -97,14 +98,11 @@ class Schooling:
         self._published_updates = -1
 
     def run(self, stop: Question) -> None:
-        """Learn until asked to stop."""
+        """Learn until asked to stop; what has been sent by then is taken in."""
         learner = self._side.learner
         self._publish()
         while not stop():
-            episode = self._inlet.receive(0 if learner.is_behind else IDLE_S)
-            while episode is not None:
-                self._take(episode)
-                episode = self._inlet.receive(0)
+            self._take_all(0 if learner.is_behind else IDLE_S)
             if learner.is_behind:
                 learner.learn_owed_chunk()
             now = time.monotonic()
@@ -114,6 +112,13 @@ class Schooling:
             if now - self._saved >= SAVE_EVERY_S:
                 self._saved = now
                 self._side.save()
+        self._take_all(LAST_WORDS_S)
+
+    def _take_all(self, timeout_s: float) -> None:
+        episode = self._inlet.receive(timeout_s)
+        while episode is not None:
+            self._take(episode)
+            episode = self._inlet.receive(0)
 
     def _take(self, episode: FinishedEpisode) -> None:
         apprentice = self._side.apprentice
