@@ -21,16 +21,24 @@ def random_shift(key: jax.Array, maps: Any, reach_cells: float) -> jax.Array:
     """
     maps = maps.astype(jnp.float32)  # half precision is emulated, and slow, on CPUs
     shifts = jax.random.uniform(key, (2, maps.shape[0], 1, 1, 1), minval=-1, maxval=1) * reach_cells
-    return _shift_axis(_shift_axis(maps, shifts[0], 1), shifts[1], 2)
+    rows = _mixing(shifts[0].reshape(-1), maps.shape[1])
+    columns = _mixing(shifts[1].reshape(-1), maps.shape[2])
+    return jnp.einsum("nij,nkl,njlc->nikc", rows, columns, maps)
 
 
-def _shift_axis(maps: jax.Array, shift: jax.Array, axis: int) -> jax.Array:
-    size = maps.shape[axis]
-    before = jnp.concatenate([_cut(maps, axis, 0, 1), _cut(maps, axis, 0, size - 1)], axis)
-    after = jnp.concatenate([_cut(maps, axis, 1, size), _cut(maps, axis, size - 1, size)], axis)
-    weight = jnp.abs(shift).astype(maps.dtype)
-    return maps * (1 - weight) + jnp.where(shift > 0, after, before) * weight
+def _mixing(shifts: jax.Array, size: int) -> jax.Array:
+    """Return (N, size, size) matrices that shift an axis by fractions of a cell.
 
-
-def _cut(maps: jax.Array, axis: int, start: int, stop: int) -> jax.Array:
-    return jax.lax.slice_in_dim(maps, start, stop, axis=axis)
+    Small products of matrices: slices and `where` took twice the time of the update they are for.
+    """
+    stay = jnp.eye(size)
+    before = (
+        jnp.eye(size, k=-1).at[0, 0].set(1.0)
+    )  # each cell takes its predecessor, the first itself
+    after = jnp.eye(size, k=1).at[-1, -1].set(1.0)
+    forth, back = jnp.maximum(shifts, 0), jnp.maximum(-shifts, 0)
+    return (
+        jnp.einsum("n,ij->nij", 1 - forth - back, stay)
+        + jnp.einsum("n,ij->nij", forth, after)
+        + jnp.einsum("n,ij->nij", back, before)
+    )
