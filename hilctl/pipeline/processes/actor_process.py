@@ -15,8 +15,8 @@ from hilctl.pipeline.processes.child import Assignment
 from hilctl.pipeline.processes.outlet import Outlet
 from hilctl.pipeline.processes.signals import Signals
 from hilctl.pipeline.progress import Event
-from hilctl.pipeline.recording import Question
-from hilctl.pipeline.resume import progress_so_far
+from hilctl.pipeline.recording import Question, put_away_partials
+from hilctl.pipeline.resume import EPISODES, progress_so_far
 from hilctl.pipeline.run import ACTION_DIM, Run
 from hilctl.pipeline.vision import open_classifier, open_encoder
 from hilctl.rewards.classifier import ClassifierReward
@@ -41,6 +41,7 @@ def main(assignment: Assignment, signals: Signals, outlet: Outlet) -> None:
     enable_compilation_cache()
     workspace = Workspace(assignment.root, spec=assignment.spec)
     run = Run(workspace, assignment.folder, assignment.seed)
+    put_away_partials(run.folder / EPISODES, outlet.report)  # of an actor that was killed
     run.progress = progress_so_far(run.folder, workspace.spec)
     run.started = time.monotonic() - run.progress.wall_s
     encoder = open_encoder(workspace)
