@@ -33,16 +33,9 @@ def bench_cadence(seconds: float, report: Report) -> dict[str, Any]:
     figures: dict[str, Any] = {"cadence_s": seconds}
     worst_s = 0.0
     with tempfile.TemporaryDirectory() as scratch:
-        root = Path(scratch) / "cadence"
-        template = scaffold.find_template("sim-insert")
-        scaffold.create(template, root, template.answers({}))
-        workspace = Workspace(root)
-        record_demos(workspace, report=report)
-        record_labels(workspace, report=report)
-        train_classifier(workspace, report=report)
         for rate_hz in RATES_HZ:
+            busy = prepared(Path(scratch) / f"at_{rate_hz}_hz", rate_hz, report)
             report(Event("bench", f"control at {rate_hz} Hz beside a learner at full load"))
-            busy = Workspace(root, spec=without_end(workspace.spec, rate_hz))
             watch = Stopwatch(seconds, report)
             result = train(busy, new=True, lockstep=False, report=watch.report, stop=watch.is_over)
             if result is None or not result.progress.robot_steps:
@@ -56,6 +49,17 @@ def bench_cadence(seconds: float, report: Report) -> dict[str, Any]:
             # the second start finds everything compiled
             figures["start_to_first_step_s"] = watch.first_step_s
     return figures | {"worst_period_ms": worst_s * 1e3}
+
+
+def prepared(root: Path, rate_hz: float, report: Report) -> Workspace:
+    """Return a task with data recorded at a control rate, ready to be trained without end."""
+    template = scaffold.find_template("sim-insert")
+    scaffold.create(template, root, template.answers({}))
+    workspace = Workspace(root, spec=without_end(Workspace(root).spec, rate_hz))
+    record_demos(workspace, report=report)
+    record_labels(workspace, report=report)
+    train_classifier(workspace, report=report)
+    return workspace
 
 
 def without_end(spec: TaskSpec, rate_hz: float) -> TaskSpec:
