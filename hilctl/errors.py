@@ -92,6 +92,10 @@ class DataError(HilctlError):
     exit_code = 7
 
 
+class DamagedDataError(DataError):
+    """A file is cut off or altered: it cannot be used whatever the task says."""
+
+
 class FolderBusyError(HilctlError):
     """Another command is writing to the same task folder."""
 

@@ -21,9 +21,7 @@ WeightsOption = Annotated[
     Path | None,
     typer.Option("--weights", metavar="FILE", help="The encoder's weights, e.g. ResNet-10's."),
 ]
-SeedOption = Annotated[
-    int, typer.Option("--seed", min=0, help="Of everything that is random.  [default: 0]")
-]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of everything that is random.")]
 MotionOption = Annotated[
     bool, typer.Option("--allow-motion", help="Let a real robot move without asking.")
 ]

@@ -131,7 +131,7 @@ def open_learning_side(
         return None
     if not demos.episodes:
         raise MissingStageError("no demonstrations", hint=workspace.command("record-demos"))
-    saved = last_checkpoint(run.folder, spec, encoder)
+    saved = last_checkpoint(run.folder, spec, encoder, report)
     perception = saved.perception if saved else demos.perception(spec)
     learner = make_learner(
         spec, demos, perception, run.seed, with_demos=with_demos, faults=run.folder / FAULTS

@@ -144,7 +144,10 @@ def write_quickstart_report(result: QuickstartResult) -> None:
             ),
             (
                 "Reward classifier, on held-out episodes",
-                {name: f"{value:.4f}" for name, value in figures["classifier"].items()},
+                {
+                    name.replace("_", " "): f"{value:.1%}"
+                    for name, value in figures["classifier"].items()
+                },
             ),
         ],
         pictures=[

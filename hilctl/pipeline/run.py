@@ -66,7 +66,7 @@ class Run:
     @property
     def checkpoint(self) -> Path | None:
         """The newest checkpoint, if there is one."""
-        return max((self.folder / CHECKPOINTS).glob("*.json"), default=None)
+        return max((self.folder / CHECKPOINTS).glob("step_*.json"), default=None)
 
     def on_episode(
         self, summary: EpisodeSummary, diagnoses: Sequence[Diagnosis], report: Report

@@ -77,7 +77,10 @@ def next_command(workspace: Workspace, stages: list[Stage]) -> str:
             return stage.command
     result = _latest_evaluation(workspace)
     if result is None or result.success_rate < workspace.spec.training.target_success:
-        return workspace.command("train")
+        run = workspace.latest_run()
+        has_best = run is not None and (run / "checkpoints" / "best").is_dir()
+        # a plain `train` after a finished run would start from nothing
+        return workspace.command("train --rollback best" if has_best else "train")
     return workspace.command("eval --episodes 50")
 
 

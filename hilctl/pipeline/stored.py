@@ -9,29 +9,47 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from hilctl.errors import MissingStageError
+from hilctl.errors import DamagedDataError, MissingStageError
 from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.perception import Perception
+from hilctl.pipeline.best import BEST
+from hilctl.pipeline.progress import Event, Report, silent
 from hilctl.pipeline.recording import open_dataset
 from hilctl.pipeline.resume import EPISODES, summary_of
+from hilctl.pipeline.run import CHECKPOINTS
 from hilctl.pipeline.vision import encode_episode, trajectory_from
 from hilctl.task.spec import TaskSpec
-from hilctl.training.checkpoints import Checkpoint, load_checkpoint
+from hilctl.training.checkpoints import Checkpoint, load_checkpoint, put_aside
 from hilctl.training.link import FinishedEpisode
 
 
-def last_checkpoint(folder: Path, spec: TaskSpec, encoder: Encoder) -> Checkpoint | None:
-    """Return the newest checkpoint of a run; None when it ended before there was one.
+def last_checkpoint(
+    folder: Path, spec: TaskSpec, encoder: Encoder, report: Report = silent
+) -> Checkpoint | None:
+    """Return the newest whole checkpoint of a run, else its best one, else None.
+
+    A damaged one is put aside; what it had learnt is learnt again from the episodes.
+
+    Args:
+        folder: of the run.
+        spec: of the task.
+        encoder: of the task.
+        report: told what is damaged.
 
     Raises:
-        DataError: damaged, or of another encoder.
+        DataError: it is of another encoder or task.
+        HilctlError: the folder cannot be written.
     """
-    try:
-        return load_checkpoint(
-            folder / "checkpoints", spec, encoder_fingerprint=encoder.fingerprint
-        )
-    except MissingStageError:
-        return None
+    for place in (folder / CHECKPOINTS, folder / CHECKPOINTS / BEST):
+        try:
+            return load_checkpoint(place, spec, encoder_fingerprint=encoder.fingerprint)
+        except MissingStageError:
+            continue
+        except DamagedDataError as error:
+            moved = put_aside(place)
+            text = f"{error.message}; it is now {' and '.join(moved)}, and is made again"
+            report(Event("recovered", text, figures={"path": str(place), "files": moved}))
+    return None
 
 
 def stored_episodes(

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from hilctl.agents import AGENTS
 from hilctl.agents.base import Agent
-from hilctl.errors import DataError, MissingStageError
+from hilctl.errors import DamagedDataError, DataError, MissingStageError
 from hilctl.networks.perception import Perception
 from hilctl.task.fingerprint import explain_difference, fingerprint, policy_identity
 from hilctl.task.spec import TaskSpec
-from hilctl.task.workspace import write_bytes_atomic, write_json_atomic
+from hilctl.task.workspace import os_errors, write_bytes_atomic, write_json_atomic
 
 FORMAT = 1
 TRAIN_AGAIN = "hilctl train"
@@ -89,7 +89,8 @@ def load_checkpoint(folder: Path, spec: TaskSpec, *, encoder_fingerprint: str) -
 
     Raises:
         MissingStageError: nothing has been trained.
-        DataError: damaged, or trained for another task, encoder or agent; names what differs.
+        DamagedDataError: a file is cut off or altered.
+        DataError: trained for another task, encoder or agent; names what differs.
     """
     files = sorted(folder.glob("step_*.json"))
     if not files:
@@ -107,9 +108,23 @@ def load_checkpoint(folder: Path, spec: TaskSpec, *, encoder_fingerprint: str) -
             )
         return _rebuild(spec, arrays, {**about, "file": str(files[-1])})
     except (ValueError, LookupError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(
+        raise DamagedDataError(
             f"the checkpoint is damaged: {error}", where=str(files[-1]), hint=TRAIN_AGAIN
         ) from error
+
+
+def put_aside(folder: Path) -> list[str]:
+    """Rename the checkpoints of a folder so that nobody takes them for whole; return their names.
+
+    Raises:
+        HilctlError: the folder cannot be written.
+    """
+    moved = []
+    for file in sorted(folder.glob("step_*")):
+        with os_errors(file):
+            file.rename(file.with_name(f"damaged_{file.name}"))
+        moved.append(f"damaged_{file.name}")
+    return moved
 
 
 def _check(about: Mapping[str, Any], spec: TaskSpec, encoder: str, file: Path) -> None:

@@ -173,7 +173,7 @@ class Inlet:
                 continue
             try:
                 self._talk(channel)
-            except (*Broken, ValueError, KeyError, TypeError):
+            except (*Broken, ValueError):
                 pass  # the acting side is gone or talks nonsense; it may come back
             finally:
                 channel.close()

@@ -30,7 +30,10 @@ def unpack(data: bytes) -> dict[str, Any]:
     Raises:
         ValueError: not a message.
     """
-    message = serialization.msgpack_restore(data)
+    try:
+        message = serialization.msgpack_restore(data)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"this is not MessagePack: {error}") from error
     if not isinstance(message, dict) or "kind" not in message:
         raise ValueError("this is not a message of hilctl")
     return message
@@ -51,15 +54,22 @@ def pack_episode(episode: FinishedEpisode) -> bytes:
 
 
 def unpack_episode(message: Message) -> FinishedEpisode:
-    """Return the episode that was packed."""
-    summary = dict(message["summary"])
-    summary["outcome"] = Outcome(summary["outcome"])
-    return FinishedEpisode(
-        message["number"],
-        Trajectory(**message["trajectory"]),
-        EpisodeSummary(**summary),
-        message["correction"] or None,
-    )
+    """Return the episode that was packed.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    try:
+        summary = dict(message["summary"])
+        summary["outcome"] = Outcome(summary["outcome"])
+        return FinishedEpisode(
+            message["number"],
+            Trajectory(**message["trajectory"]),
+            EpisodeSummary(**summary),
+            message["correction"] or None,
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"this is no episode: {error}") from error
 
 
 def pack_policy(update: PolicyUpdate) -> bytes:

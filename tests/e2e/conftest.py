@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from processes import FEW_LABELS, TINY_CAMERAS, Running, Start, make_task
+from processes import FEW_LABELS, SHORT, TINY_CAMERAS, Running, Start, make_task
 
+from hilctl.pipeline.record_demos import record_demos
+from hilctl.pipeline.record_labels import record_labels
+from hilctl.pipeline.train_classifier import train_classifier
 from hilctl.task.workspace import Workspace
 
 
@@ -43,3 +47,22 @@ def start() -> Iterator[Start]:
 def space(tmp_path: Path) -> Workspace:
     """The small task: a tool to bring to a spot, tiny pictures, few labels."""
     return make_task(tmp_path / "task", "sim-reach", TINY_CAMERAS | FEW_LABELS)
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small task with demonstrations and a classifier, and half a minute to train."""
+    folder = tmp_path_factory.mktemp("stages") / "task"
+    space = make_task(
+        folder, "sim-reach", TINY_CAMERAS | FEW_LABELS | SHORT, demos="3", max_episode_s="2"
+    )
+    record_demos(space)
+    record_labels(space)
+    train_classifier(space)
+    return folder
+
+
+@pytest.fixture
+def ready(recorded: Path, tmp_path: Path) -> Workspace:
+    """A copy of it, ready for training."""
+    return Workspace(Path(shutil.copytree(recorded, tmp_path / "ready")))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +18,12 @@ TINY_CAMERAS = {
     f"view: {name}, size: [128, 128]": f"view: {name}, width_px: 32, height_px: 32, size: [32, 32]"
     for name in ("wrist", "side")
 }
+SHORT = {
+    "max_robot_minutes: 20": "max_robot_minutes: 0.5",
+    "updates_per_step: 4": "updates_per_step: 1",
+    "updates_before: 2000": "updates_before: 4",
+}
+PATIENCE_S = 60.0
 FEW_LABELS = {"consecutive: 2 ": "success_frames: 20\n  failure_frames: 100\n  consecutive: 2 "}
 
 
@@ -60,3 +68,43 @@ def make_task(folder: Path, template: str, changes: dict[str, str], **answers: s
         text = text.replace(old, new, 1)
     file.write_text(text, "utf-8")
     return Workspace(folder)
+
+
+def until(running: Running, wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+    """Return all events up to the one that is wanted."""
+    seen = [running.event()]
+    while not wanted(seen[-1]):
+        seen.append(running.event())
+    return seen
+
+
+def is_episode(number: int) -> Callable[[dict[str, Any]], bool]:
+    """Return whether an event is the end of that episode, or of a later one."""
+    return lambda event: event["event"] == "episode" and event["episodes"] >= number
+
+
+def processes(events: list[dict[str, Any]]) -> dict[str, int]:
+    """Return the process ids of both sides of a training."""
+    return {event["role"]: event["pid"] for event in events if event["event"] == "process"}
+
+
+def episodes(space: Workspace) -> list[Path]:
+    """Return the episodes of the only run."""
+    (run,) = space.all_runs()
+    return sorted((run / "episodes").glob("*.hdf5"))
+
+
+def is_gone(pid: int) -> bool:
+    """Return whether a process has ended."""
+    try:
+        return "Z" in Path(f"/proc/{pid}/stat").read_text().split(")")[1][:3]
+    except OSError:
+        return True
+
+
+def eventually(true: Callable[[], bool]) -> bool:
+    """Return whether something becomes true within a minute."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return true()

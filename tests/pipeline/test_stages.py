@@ -262,6 +262,17 @@ def test_poor_result_asks_for_more_training(space: Workspace) -> None:
     assert next_command(space, stages) == "hilctl train"
 
 
+def test_a_poor_result_with_a_best_policy_asks_to_go_on_from_it(space: Workspace) -> None:
+    for _ in range(2):
+        record(space, space.demos)
+    record(space, space.labels, labels="+" * 10 + "-" * 10)
+    train_classifier(space)
+    run = train(space)
+    (run / "checkpoints" / "best").mkdir()
+    evaluate(run, successes=12)
+    assert next_command(space, survey(space)) == "hilctl train --rollback best"
+
+
 def test_require_names_what_is_missing(space: Workspace) -> None:
     require(space, "task")
     with pytest.raises(MissingStageError) as caught:

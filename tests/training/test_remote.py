@@ -85,10 +85,18 @@ def test_an_unchanged_reward_is_not_sent() -> None:
     assert wire.unpack_policy(wire.unpack(packed), agent(2), success_model(1)).reward is None
 
 
-@pytest.mark.parametrize("data", [b"", b"\x00\xff", b"\x93\x01\x02\x03", b"\x80"])
+@pytest.mark.parametrize("data", [b"", b"\x00\xff", b"\x93\x01\x02\x03", b"\x80", b"\x81\x80\x01"])
 def test_nonsense_is_no_message(data: bytes) -> None:
-    with pytest.raises((ValueError, KeyError, TypeError)):
+    with pytest.raises(ValueError, match=r"\w"):
         wire.unpack(data)
+
+
+@pytest.mark.parametrize("gone", ["number", "summary", "trajectory", "correction"])
+def test_half_an_episode_is_none(gone: str) -> None:
+    message = wire.unpack(wire.pack_episode(episode(1)))
+    del message[gone]
+    with pytest.raises(ValueError, match="no episode"):
+        wire.unpack_episode(message)
 
 
 class LearnerSide:

@@ -125,8 +125,11 @@ def train_apart(run: Run, report: Report, stop: Question) -> bool | None:
         supervisor = Supervisor(run, assignment, report, stop)
         try:
             return supervisor.run()
+        except KeyboardInterrupt:  # asked for twice: no time for a checkpoint
+            supervisor.end(KILL_S)
+            raise
         finally:
-            supervisor.end()
+            supervisor.end(LEAVE_S)
 
 
 @contextmanager
@@ -173,13 +176,17 @@ class Supervisor:
         self._close_books()
         return bool(self._reached)
 
-    def end(self) -> None:
-        """Leave no process behind, however the run ended; the robot stops first."""
+    def end(self, patience_s: float) -> None:
+        """Leave no process behind, however the run ended; the robot stops first.
+
+        Args:
+            patience_s: how long each may take to save.
+        """
         self._signals.stop_acting.value = self._signals.stop_learning.value = 1
         for role in ("actor", "learner"):
             child = self._children[role]
             if not child.finished:
-                child.end(LEAVE_S if self._begun else KILL_S)
+                child.end(patience_s if self._begun else KILL_S)
 
     def _listen(self, timeout_s: float) -> None:
         pipes = [child.pipe for child in self._children.values() if not child.finished]
