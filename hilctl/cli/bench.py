@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hilctl.cli.options import JsonOption, TaskOption
+from hilctl.cli.options import DEFAULT_TEMPLATE, JsonOption, TaskOption
 from hilctl.cli.render import Output
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def bench(
     folder: Annotated[
         Path, typer.Option("--dir", metavar="DIR", help="Folder to make, for methods.")
     ] = Path("methods"),
-    template: Annotated[str, typer.Option("--template", "-t", metavar="T")] = "sim-insert",
+    template: Annotated[str, typer.Option("--template", "-t", metavar="T")] = DEFAULT_TEMPLATE,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many, for methods.")] = 3,
     max_steps: Annotated[
         int, typer.Option("--max-steps", min=1, help="Robot steps each method may take.")
@@ -75,7 +75,7 @@ def _speed(output: Output, task: Path | None, cadence_s: float | None) -> None:
     with tempfile.TemporaryDirectory() as scratch, LiveProgress(output) as live:
         if task is None:
             root = Path(scratch) / "bench"
-            template = scaffold.find_template("sim-insert")
+            template = scaffold.find_template(DEFAULT_TEMPLATE)
             scaffold.create(template, root, template.answers({}))
             workspace = Workspace(root)
         else:

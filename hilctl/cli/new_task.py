@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hilctl.cli.options import JsonOption
+from hilctl.cli.options import DEFAULT_TEMPLATE, JsonOption
 from hilctl.cli.render import Output
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def new_task(
     ],
     template: Annotated[
         str, typer.Option("--template", "-t", metavar="T", help="sim-insert, sim-reach, ...")
-    ] = "sim-insert",
+    ] = DEFAULT_TEMPLATE,
     defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing.")] = False,
     settings: Annotated[
         list[str] | None,

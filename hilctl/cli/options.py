@@ -7,15 +7,14 @@ from typing import Annotated
 
 import typer
 
+DEFAULT_TEMPLATE = "sim-insert"
+
 TaskOption = Annotated[
     Path | None,
     typer.Option("--task", metavar="DIR", help="Task folder.  [default: the current folder]"),
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Write JSON to stdout and talk to stderr.")
-]
-YesOption = Annotated[
-    bool, typer.Option("--yes", "-y", help="Answer yes to every question; never implies motion.")
 ]
 WeightsOption = Annotated[
     Path | None,

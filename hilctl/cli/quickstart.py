@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hilctl.cli.options import JsonOption, SeedOption
+from hilctl.cli.options import DEFAULT_TEMPLATE, JsonOption, SeedOption
 from hilctl.cli.render import Output
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def quickstart(
     folder: Annotated[Path, typer.Option("--dir", metavar="DIR", help="Folder to make.")] = Path(
         "quickstart"
     ),
-    template: Annotated[str, typer.Option("--template", "-t", metavar="T")] = "sim-insert",
+    template: Annotated[str, typer.Option("--template", "-t", metavar="T")] = DEFAULT_TEMPLATE,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:

@@ -28,27 +28,17 @@ class ReplayBuffer(Sampler):
         capacity: observation slots; an episode of T steps takes T + 1 of them.
         observation_spec: key → (shape, dtype) of one observation.
         action_dim: A.
-        variants: key → V for observations stored in V alternative forms (augmentations); each
-            draw picks one of them, independently for observation and next observation.
 
     Raises:
         ValueError: if the capacity cannot hold one transition.
     """
 
-    def __init__(
-        self,
-        capacity: int,
-        observation_spec: ObservationSpec,
-        action_dim: int,
-        *,
-        variants: Mapping[str, int] | None = None,
-    ) -> None:
+    def __init__(self, capacity: int, observation_spec: ObservationSpec, action_dim: int) -> None:
         if capacity < 2:
             raise ValueError(f"capacity must be at least 2 observations, not {capacity}")
         self.capacity = capacity
-        self._variants = dict(variants or {})
         self._observations = {
-            key: np.zeros((capacity * self._variants.get(key, 1), *shape), dtype)
+            key: np.zeros((capacity, *shape), dtype)
             for key, (shape, dtype) in observation_spec.items()
         }
         self._actions = np.zeros((capacity, action_dim), np.float32)
@@ -81,7 +71,7 @@ class ReplayBuffer(Sampler):
         """Add a contiguous episode of T steps; the oldest observations make room.
 
         Args:
-            observations: key → (T + 1, *shape), or (T + 1, V, *shape) where there are variants.
+            observations: key → (T + 1, *shape).
             actions: (T, A) as executed.
             rewards: (T,).
             terminated: (T,) bool, the task ended with this step (not a mere time limit).
@@ -97,7 +87,7 @@ class ReplayBuffer(Sampler):
         slots = (self._next_slot + np.arange(steps + 1)) % self.capacity
         starts = slots[:-1]
         for key, store in self._observations.items():
-            self._slotted(key, store)[slots] = observations[key]
+            store[slots] = observations[key]
         self._actions[starts] = actions
         self._rewards[starts] = rewards
         self._masks[starts] = ~np.asarray(terminated, np.bool_)
@@ -152,27 +142,13 @@ class ReplayBuffer(Sampler):
         if not len(self):
             raise ValueError("cannot sample from an empty replay buffer")
         slots = self._starts[rng.integers(len(self._starts), size=len(batch.rewards))]
-        self._take_observations(rng, slots, batch.observations)
-        self._take_observations(rng, (slots + 1) % self.capacity, batch.next_observations)
+        for key, store in self._observations.items():
+            _take(store, slots, batch.observations[key])
+            _take(store, (slots + 1) % self.capacity, batch.next_observations[key])
         _take(self._actions, slots, batch.actions)
         _take(self._rewards, slots, batch.rewards)
         _take(self._masks, slots, batch.masks)
         _take(self._intervened, slots, batch.intervened)
-
-    def _take_observations(
-        self, rng: np.random.Generator, slots: NDArray[np.int64], out: dict[str, Array]
-    ) -> None:
-        for key, store in self._observations.items():
-            rows = slots
-            if variants := self._variants.get(key):
-                rows = slots * variants + rng.integers(variants, size=slots.shape)
-            _take(store, rows, out[key])
-
-    def _slotted(self, key: str, store: Array) -> Array:
-        """View a store with the slot as its first axis, as `add_episode` receives it."""
-        if variants := self._variants.get(key):
-            return store.reshape(self.capacity, variants, *store.shape[1:])
-        return store
 
     def _check(
         self,
@@ -188,8 +164,8 @@ class ReplayBuffer(Sampler):
                 f"observations {sorted(observations)} given, {sorted(self._observations)} expected"
             )
         for key, store in self._observations.items():
-            given, expected = observations[key], self._slotted(key, store)
-            _expect_shape(key, given, (steps + 1, *expected.shape[1:]))
+            given = observations[key]
+            _expect_shape(key, given, (steps + 1, *store.shape[1:]))
             if not np.can_cast(given.dtype, store.dtype, "same_kind"):
                 raise ValueError(f"{key} is {given.dtype}, expected {store.dtype}")
         _expect_shape("actions", actions, (steps, self._actions.shape[1]))
@@ -236,18 +212,9 @@ def human_segments(intervened: Array) -> list[slice]:
     return [slice(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
-def bytes_needed(
-    capacity: int,
-    observation_spec: ObservationSpec,
-    action_dim: int,
-    *,
-    variants: Mapping[str, int] | None = None,
-) -> int:
+def bytes_needed(capacity: int, observation_spec: ObservationSpec, action_dim: int) -> int:
     """Return the memory in bytes that a full `ReplayBuffer` of these arguments takes."""
-    slot = sum(
-        prod(shape) * np.dtype(dtype).itemsize * (variants or {}).get(key, 1)
-        for key, (shape, dtype) in observation_spec.items()
-    )
+    slot = sum(prod(shape) * np.dtype(dtype).itemsize for shape, dtype in observation_spec.values())
     step = 4 * action_dim + 4 + 4 + 1 + 1
     index = np.dtype(np.int64).itemsize
     return capacity * (slot + step + index)

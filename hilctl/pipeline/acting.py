@@ -90,6 +90,7 @@ def acting(
         after_episode()
 
     with closing(recorder), closing(run):
+        run.open_logs()
         yield Actor(
             loop=loop,
             buffer=buffer,

@@ -15,7 +15,8 @@ from hilctl.pipeline.progress import Event, Report
 from hilctl.pipeline.provenance import provenance
 from hilctl.pipeline.recording import station_seed
 from hilctl.pipeline.resume import METRICS
-from hilctl.pipeline.scalars import Scalars
+from hilctl.pipeline.scalars import Log, Scalars
+from hilctl.pipeline.weights_and_biases import WeightsAndBiases
 from hilctl.task.fingerprint import data_fingerprint, policy_fingerprint, policy_identity
 from hilctl.task.workspace import Workspace
 from hilctl.training.diagnoses import Diagnosis
@@ -39,11 +40,9 @@ class Run:
     seed: int
     progress: Progress = field(default_factory=Progress)
     started: float = field(default_factory=time.monotonic)
+    _logs: list[Log] = field(default_factory=list, init=False)
     _parts: list[dict[str, Any]] = field(default_factory=list, init=False)
     _known_troubles: set[str] = field(default_factory=set, init=False)
-
-    def __post_init__(self) -> None:
-        self._scalars = Scalars(self.folder)
 
     def begin(self) -> None:
         """Make the folder, where it is not there yet, and mark the run as running."""
@@ -51,6 +50,18 @@ class Run:
         earlier = read_manifest(RunManifest, self.folder / MANIFEST)
         self._parts = [*(earlier.parts if earlier else []), provenance(self.workspace)]
         self.write_manifest("running")
+
+    def open_logs(self) -> None:
+        """Open what figures are written to episode by episode, besides metrics.jsonl.
+
+        Raises:
+            HilctlError: Weights & Biases is asked for and cannot be reached.
+        """
+        self._logs = [Scalars(self.folder)]
+        spec = self.workspace.spec
+        if spec.training.wandb is not None:
+            config = spec.model_dump(mode="json")
+            self._logs.append(WeightsAndBiases(self.folder, spec.training.wandb, config))
 
     @property
     def limit_s(self) -> float:
@@ -84,7 +95,8 @@ class Run:
         }
         with (self.folder / METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        self._scalars.write(self.progress.robot_steps, line)
+        for log in self._logs:
+            log.write(self.progress.robot_steps, line)
         for found in diagnoses:
             if found.name not in self._known_troubles:
                 text = f"{found.name}: {found.what}; {found.remedy}"
@@ -94,7 +106,8 @@ class Run:
 
     def close(self) -> None:
         """Close what is written episode by episode."""
-        self._scalars.close()
+        for log in self._logs:
+            log.close()
 
     def write_manifest(self, status: str) -> None:
         """Write what this run is and how far it got."""

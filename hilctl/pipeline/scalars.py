@@ -5,9 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 FOLDER = "tensorboard"
+
+
+class Log(Protocol):
+    """Take a run's figures, one set an episode."""
+
+    def write(self, step: int, figures: Mapping[str, Any]) -> None:
+        """Take every number among `figures` at a robot step."""
+        ...
+
+    def close(self) -> None:
+        """Write what is left; idempotent."""
+        ...
 
 
 class Scalars:

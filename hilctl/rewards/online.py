@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -26,9 +24,7 @@ class OnlineClassifier:
     Args:
         fitted: the classifier to start from.
         seed: of the batches; each version draws its own.
-        background: re-fit in a thread; otherwise `refit` returns when it is done, and a seed
-            gives the same classifier every time.
-        publish: called with each new version, from the thread that made it.
+        publish: called with each new version.
     """
 
     def __init__(
@@ -36,15 +32,11 @@ class OnlineClassifier:
         fitted: FittedClassifier,
         *,
         seed: int = 0,
-        background: bool = False,
         publish: Callable[[FittedClassifier], None] = ignore,
     ) -> None:
         self._fitted = fitted
         self._seed = seed
         self._publish = publish
-        self._lock = threading.Lock()
-        self._worker = ThreadPoolExecutor(1, "classifier") if background else None
-        self._jobs: list[Future[None]] = []
         self._added = 0
         self._reason = ""
         # compile now rather than at the first veto
@@ -64,61 +56,24 @@ class OnlineClassifier:
             reason: "veto" or "claim", with what a person wants to know; kept in the history.
         """
         frames = self._fitted.model.reduce(features)
-        with self._lock:
-            memory = self._fitted.memory.joined(frames, np.full(len(frames), success))
-            self._fitted = replace(self._fitted, memory=memory)
-            self._added += len(frames)
-            self._reason = f"{self._reason}; {reason}" if self._reason else reason
+        memory = self._fitted.memory.joined(frames, np.full(len(frames), success))
+        self._fitted = replace(self._fitted, memory=memory)
+        self._added += len(frames)
+        self._reason = f"{self._reason}; {reason}" if self._reason else reason
 
     def refit(self) -> None:
-        """Learn from what was added since the last time; do nothing when nothing was.
-
-        Raises:
-            Exception: whatever went wrong in an earlier re-fit in the background.
-        """
-        if self._worker is None:
-            self._refit()
+        """Learn from what was added since the last time; do nothing when nothing was."""
+        if self._added == 0:
             return
-        self._collect(self._finished())
-        self._jobs.append(self._worker.submit(self._refit))
-
-    def wait(self) -> None:
-        """Return when no re-fit is under way.
-
-        Raises:
-            Exception: whatever went wrong in a re-fit in the background.
-        """
-        self._collect(self._jobs[:])
-
-    def close(self) -> None:
-        """Finish what is under way and stop the thread."""
-        if self._worker is not None:
-            self._worker.shutdown()
-        self.wait()
-
-    def _finished(self) -> list[Future[None]]:
-        return [job for job in self._jobs if job.done()]
-
-    def _collect(self, jobs: list[Future[None]]) -> None:
-        for job in jobs:
-            self._jobs.remove(job)
-            job.result()
-
-    def _refit(self) -> None:
         started = time.perf_counter()
-        with self._lock:
-            before, added, reason = self._fitted, self._added, self._reason
-            self._added, self._reason = 0, ""
-        if added == 0:
-            return
+        before = self._fitted
         new = refit(before, np.random.default_rng([self._seed, before.version]))
         entry = {
             "version": new.version,
-            "reason": reason,
-            "added": added,
+            "reason": self._reason,
+            "added": self._added,
             "ms": round((time.perf_counter() - started) * 1e3),
         }
-        with self._lock:  # frames may have been added meanwhile: they wait for the next re-fit
-            memory = self._fitted.memory
-            self._fitted = replace(new, memory=memory, history=(*before.history, entry))
+        self._added, self._reason = 0, ""
+        self._fitted = replace(new, history=(*before.history, entry))
         self._publish(self._fitted)

@@ -20,7 +20,6 @@ from hilctl.task.load import load_task
 from hilctl.task.problems import TaskProblemsError
 from hilctl.task.workspace import explain_os_error, os_errors
 
-DEFAULT_TEMPLATE = "sim-insert"
 _MANIFEST = "template.yaml"
 _SUFFIX = ".j2"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")

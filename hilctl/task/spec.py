@@ -140,6 +140,9 @@ class TrainingSpec(Section):
     target_success: float = Field(
         default=0.95, gt=0, le=1, description="share of successes at which training stops, 0 to 1"
     )
+    wandb: str | None = Field(
+        default=None, min_length=1, description="project on Weights & Biases that gets the figures"
+    )
 
 
 class TaskSpec(Section):

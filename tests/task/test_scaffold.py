@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hilctl.cli.options import DEFAULT_TEMPLATE
 from hilctl.errors import DataError, HilctlError, UsageError
 from hilctl.task import scaffold
 from hilctl.task.load import load_task
@@ -25,7 +26,7 @@ def make(folder: Path, name: str = "sim-insert", **settings: str) -> list[Path]:
 
 
 def test_default_template_is_there() -> None:
-    assert scaffold.DEFAULT_TEMPLATE in TEMPLATES
+    assert DEFAULT_TEMPLATE in TEMPLATES
 
 
 @pytest.mark.parametrize("name", TEMPLATES)

@@ -81,6 +81,15 @@ def test_it_stops_after_20_good_sampled_and_20_good_greedy_episodes() -> None:
     assert world.greedy is False
 
 
+def test_greedy_success_is_tried_when_sampled_success_comes_near_the_target() -> None:
+    three_fail = World(lambda index, greedy: FAILURE if index in (3, 8, 15) else SUCCESS)
+    assert three_fail.actor().run() is True
+    assert three_fail.was_greedy == [False] * 20 + [True] * 20
+    four_fail = World(lambda index, greedy: FAILURE if index in (3, 8, 12, 15) else SUCCESS)
+    assert four_fail.actor().run() is True
+    assert four_fail.was_greedy == [False] * 24 + [True] * 20
+
+
 def test_at_95_percent_no_greedy_failure_in_20_is_allowed() -> None:
     world = World(lambda index, greedy: FAILURE if index == 25 else SUCCESS)
     assert world.actor().run() is True
