@@ -2,7 +2,7 @@
 
 With HIL-SERL's choices (arXiv 2410.21845): LayerNorm critic ensemble, no entropy in the backup,
 adaptive temperature, the observation heads trained by the critic alone, bootstrapping through
-truncation. The actor follows the mean of the critics, the target takes their minimum.
+truncation. The actor follows the mean of the critics, the target takes the minimum of two.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from hilctl.networks.augment import random_shift
 from hilctl.networks.distributions import sample_with_log_prob
 from hilctl.networks.heads import Actor, ObservationHead, critic_ensemble, evaluate
 from hilctl.networks.perception import STATE
+
+CRITICS_IN_TARGET = 2  # drawn anew for every update (Chen et al. 2021, REDQ)
 
 Params = Any
 
@@ -127,12 +129,16 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         return agent, metrics
 
     def _target(self, key: jax.Array, next_observations: Observation, batch: Batch) -> jax.Array:
-        """Return r + γ · mask · min_i Q̄_i(s', a'), a' ~ π(s'), without an entropy term."""
+        """Return r + γ · mask · min of two Q̄_i(s', a'), a' ~ π(s'), without an entropy term."""
+        action_key, some_key = jax.random.split(key)
         embedding = self._embed(self.critic, next_observations)
         mean, log_std = self._gaussian(self.actor, embedding)
-        next_actions, _ = sample_with_log_prob(key, mean, log_std)
+        next_actions, _ = sample_with_log_prob(action_key, mean, log_std)
         target_embedding = self._embed(self.target_critic, next_observations)
-        next_q = self._q(self.target_critic, target_embedding, next_actions).min(axis=0)
+        every_q = self._q(self.target_critic, target_embedding, next_actions)
+        size = min(CRITICS_IN_TARGET, self.options.critics)
+        some = jax.random.choice(some_key, self.options.critics, (size,), replace=False)
+        next_q = every_q[some].min(axis=0)
         # a sparse reward of at most 1, once: no value lies outside [0, 1]
         next_q = jnp.clip(next_q, 0.0, 1.0)
         rewards, masks = jnp.asarray(batch.rewards), jnp.asarray(batch.masks)

@@ -38,7 +38,7 @@ from hilctl.training.learner import Learner
 from hilctl.training.metrics import Progress
 
 FAULTS = "faults"
-FEW_CHUNKS = 5
+REHEARSAL_S = 1.0
 MEMORY_SHARE = 0.5
 LEAST_BEST = 0.5  # of untouched episodes; below, the best is not worth going back to
 
@@ -90,20 +90,23 @@ class LearningSide:
         spec, agent = self.run.workspace.spec, self.learner.agent
         return save_checkpoint(self.run.folder / folder, agent, self.perception, spec, about)
 
-    def learn_before(self, stop: Question) -> float | None:
-        """Make the updates on demonstrations that come before the robot moves.
-
-        Returns:
-            How many seconds the updates of one robot step take; None when too few were made.
-        """
+    def learn_before(self, stop: Question) -> None:
+        """Make the updates on demonstrations that come before the robot moves."""
         updates = self.run.workspace.spec.training.updates_before
-        times_s = []
         while self.learner.updates < updates and self.learner.has_demonstrations and not stop():
-            started = time.monotonic()
             self.learner.learn_chunk()
+
+    def rehearse(self) -> float:
+        """Return how many seconds the updates of one robot step take; nothing is learnt.
+
+        What is compiled for it need not be compiled while the robot moves.
+        """
+        self.learner.rehearse()  # compiles
+        times_s: list[float] = []
+        while sum(times_s) < REHEARSAL_S:
+            started = time.monotonic()
+            self.learner.rehearse()
             times_s.append(time.monotonic() - started)
-        if len(times_s) < FEW_CHUNKS:  # the first one compiles
-            return None
         return statistics.median(times_s) / CHUNK_STEPS
 
 

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from hilctl.agents.base import Agent
 from hilctl.data.replay import MixedSampler, ReplayBuffer
 from hilctl.task.spec import CHUNK_STEPS
-from hilctl.training.last_good import LastGood
+from hilctl.training.last_good import LastGood, copied
 from hilctl.training.trajectory import Trajectory
 
 
@@ -107,6 +108,12 @@ class Learner:
         """Make one of the chunks that are owed."""
         self._owed_steps -= CHUNK_STEPS
         self.learn_chunk()
+
+    def rehearse(self) -> None:
+        """Make the updates of one call on a copy, and forget them."""
+        updates = CHUNK_STEPS * self._updates_per_step
+        batches = self._sampler.sample_many(np.random.default_rng(0), updates, self._batch)
+        jax.block_until_ready(copied(self.agent).update(batches))
 
     def learn_chunk(self) -> None:
         """Make one compiled call: `CHUNK_STEPS * updates_per_step` critic updates.

@@ -42,6 +42,7 @@ class RemoteLink:
         self._health = Health()
         self._greeting: wire.Message | None = None
         self._greeted = threading.Event()
+        self._has_policy = threading.Event()
         self._closing = threading.Event()
         self.decode: Decode | None = None
         self._thread = threading.Thread(target=self._serve, name="link", daemon=True)
@@ -51,6 +52,10 @@ class RemoteLink:
         """Return what the learning side said first, or None when it has not within `timeout_s`."""
         self._greeted.wait(timeout_s)
         return self._greeting
+
+    def has_policy(self, timeout_s: float) -> bool:
+        """Return whether a policy has ever come, at the latest after `timeout_s`."""
+        return self._has_policy.wait(timeout_s)
 
     def send(self, episode: FinishedEpisode) -> None:
         """Queue an episode for sending."""
@@ -113,6 +118,7 @@ class RemoteLink:
         if message["kind"] == "policy":
             with self._lock:
                 self._policy = message
+            self._has_policy.set()
             return -1
         if message["kind"] == "health":
             self._health = wire.unpack_health(message)

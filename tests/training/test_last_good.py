@@ -89,3 +89,14 @@ def test_data_that_are_no_numbers_end_the_training_with_the_file_to_look_at(
         learning.learn_chunk()
     assert str(tmp_path) in str(caught.value.where)
     assert len(list(tmp_path.glob("*.npz"))) == FAULTS_IN_A_ROW
+
+
+def test_a_rehearsal_changes_nothing(tmp_path: Path) -> None:
+    rehearsed, fresh = learner(tmp_path), learner(tmp_path)
+    rehearsed.rehearse()
+    for one in (rehearsed, fresh):
+        one.learn_chunk()
+    assert rehearsed.updates == fresh.updates
+    leaves = [jax.tree.leaves(one.agent.acting()) for one in (rehearsed, fresh)]
+    for mine, other in zip(*leaves, strict=True):
+        np.testing.assert_array_equal(mine, other)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 
 import jax
 
 from hilctl.agents import AGENTS
+from hilctl.agents.base import Agent
 from hilctl.env.make import open_station
 from hilctl.errors import HilctlError
 from hilctl.networks.perception import Perception
@@ -40,69 +42,89 @@ def main(assignment: Assignment, signals: Signals, outlet: Outlet) -> None:
     """
     enable_compilation_cache()
     workspace = Workspace(assignment.root, spec=assignment.spec)
-    run = Run(workspace, assignment.folder, assignment.seed)
-    put_away_partials(run.folder / EPISODES, outlet.report)  # of an actor that was killed
-    run.progress = progress_so_far(run.folder, workspace.spec)
-    run.started = time.monotonic() - run.progress.wall_s
+    run = _opened(workspace, assignment, outlet)
     encoder = open_encoder(workspace)
     fitted = open_classifier(workspace, encoder)
     reward = ClassifierReward(fitted.model, fitted.consecutive)
+    grid = encoder.feature_shape[:2]
 
     def stop() -> bool:
         return bool(signals.stop_acting.value) or assignment.is_orphan
 
-    link = RemoteLink(assignment.address)
-    try:
-        with open_station(
+    with (
+        closing(RemoteLink(assignment.address)) as link,
+        open_station(
             workspace.spec, seed=run.station_seed, encode=encoder, reward=reward, real_time=True
-        ) as station:
-            perception = _perception(link, workspace, stop)
-            if perception is None:
-                return
-            grid = encoder.feature_shape[:2]
-            agent = AGENTS.get(workspace.spec.agent.type).create(
-                jax.random.key(run.seed),
-                perception.example(grid),
-                ACTION_DIM,
-                workspace.spec.agent.options,
-            )
-
-            def decode(message: wire.Message) -> PolicyUpdate:
-                return wire.unpack_policy(message, agent, reward.model)
-
-            link.decode = decode
-            outlet.tell("ready")
-            while not signals.go.value and not stop():
-                time.sleep(POLL_S)
-            text = f"learning; help and verdicts by the {station.teleop.operator}"
-            outlet.report(Event("phase", text))
-            with acting(
-                run,
-                station,
-                agent,
-                perception,
-                reward,
-                link,
-                outlet.report,
-                stop,
-                feature_grid=grid,
-                falls_back=True,
-            ) as actor:
-                reached = actor.run()
-            outlet.tell("done", reached=reached)
-    finally:
-        link.close()
+        ) as station,
+    ):
+        taught = _first_lesson(link, run, grid, reward, stop)
+        if taught is None:
+            return
+        perception, agent = taught
+        outlet.tell("ready")
+        while not signals.go.value and not stop():
+            time.sleep(POLL_S)
+        text = f"learning; help and verdicts by the {station.teleop.operator}"
+        outlet.report(Event("phase", text))
+        with acting(
+            run,
+            station,
+            agent,
+            perception,
+            reward,
+            link,
+            outlet.report,
+            stop,
+            feature_grid=grid,
+            falls_back=True,
+        ) as actor:
+            reached = actor.run()
+        outlet.tell("done", reached=reached)
 
 
-def _perception(link: RemoteLink, workspace: Workspace, stop: Question) -> Perception | None:
+def _opened(workspace: Workspace, assignment: Assignment, outlet: Outlet) -> Run:
+    """Return the run as it was left; what a killed actor was writing is put away."""
+    run = Run(workspace, assignment.folder, assignment.seed)
+    put_away_partials(run.folder / EPISODES, outlet.report)
+    run.progress = progress_so_far(run.folder, workspace.spec)
+    run.started = time.monotonic() - run.progress.wall_s
+    return run
+
+
+def _first_lesson(
+    link: RemoteLink, run: Run, grid: tuple[int, int], reward: ClassifierReward, stop: Question
+) -> tuple[Perception, Agent] | None:
+    """Return what the learner sees and an agent to put its policies into; None when stopped.
+
+    A policy lies ready in the link by then, so the robot never moves untaught.
+    """
+    if not _wait(lambda: link.greeting(POLL_S) is not None, stop):
+        return None
+    spec, greeting = run.workspace.spec, link.greeting(0)
+    assert greeting is not None
+    seen = spec.observation
+    perception = Perception.from_arrays(
+        greeting["perception"], cameras=seen.images, keys=seen.state, relative=seen.relative
+    )
+    agent = AGENTS.get(spec.agent.type).create(
+        jax.random.key(run.seed), perception.example(grid), ACTION_DIM, spec.agent.options
+    )
+
+    def decode(message: wire.Message) -> PolicyUpdate:
+        return wire.unpack_policy(message, agent, reward.model)
+
+    link.decode = decode
+    if not _wait(lambda: link.has_policy(POLL_S), stop):
+        return None
+    return perception, agent
+
+
+def _wait(there: Question, stop: Question) -> bool:
+    """Return True once something is there, False when stopped; `there` waits a little itself."""
     deadline = time.monotonic() + LEARNER_START_S
     while not stop():
-        greeting = link.greeting(POLL_S)
-        if greeting is not None:
-            seen = workspace.spec.observation
-            return Perception.from_arrays(
-                greeting["perception"], cameras=seen.images, keys=seen.state, relative=seen.relative
-            )
+        if there():
+            return True
         if time.monotonic() > deadline:
             raise HilctlError(f"the learner has not answered for {LEARNER_START_S} s")
-    return None
+    return False

@@ -46,9 +46,8 @@ def main(assignment: Assignment, signals: Signals, outlet: Outlet) -> None:
     side = open_learning_side(run, open_encoder(workspace), outlet.report, stop)
     if side is None:
         return
-    step_s = side.learn_before(stop)
-    if step_s is not None:
-        outlet.report(foretold(step_s, workspace.spec))
+    outlet.report(foretold(side.rehearse(), workspace.spec))
+    side.learn_before(stop)
     inlet = Inlet(assignment.address, lambda: greeting(side))
     try:
         outlet.tell("ready")

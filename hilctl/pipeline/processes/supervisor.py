@@ -168,6 +168,7 @@ class Supervisor:
                 if cause is not None:
                     self._mourn(child, cause)
             self._begin_when_ready()
+        self._let_the_learner_catch_up()
         self._signals.stop_learning.value = 1
         self._children["learner"].end(LEAVE_S)
         self._listen(0)
@@ -175,6 +176,14 @@ class Supervisor:
             return None
         self._close_books()
         return bool(self._reached)
+
+    def _let_the_learner_catch_up(self) -> None:
+        """Wait for one that was started again just before the end to read what it missed."""
+        learner, deadline = self._children["learner"], time.monotonic() + LEAVE_S
+        while not (learner.ready or learner.finished or self._stop()):
+            if not learner.process.is_alive() or time.monotonic() > deadline:
+                return
+            self._listen(POLL_S)
 
     def end(self, patience_s: float) -> None:
         """Leave no process behind, however the run ended; the robot stops first.
