@@ -31,6 +31,7 @@ class RLPDOptions(AgentOptions):
     initial_log_std: float = Field(default=-1.5, ge=-10, le=1)
     target_entropy: float = Field(default=-0.5, ge=-5, le=1)  # per action dimension
     critics: int = Field(default=2, ge=1, le=16)
+    critic_width: int = Field(default=256, ge=8, le=2048)  # of both hidden layers
     critic_updates_per_actor: int = Field(default=2, ge=1, le=32)
     # weight of imitating the human's actions beside the critic's advice; 0 is HIL-SERL
     imitation: float = Field(default=0.0, ge=0, le=10)

@@ -56,7 +56,8 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         head = ObservationHead(cameras)
         head_params = head.init(head_key, observation)
         embedding = head.apply(head_params, observation)
-        ensemble = critic_ensemble(options.critics).init(critic_key, embedding, action)
+        network = critic_ensemble(options.critics, options.critic_width)
+        ensemble = network.init(critic_key, embedding, action)
         critic = {"head": head_params, "ensemble": ensemble}
         actor = Actor(action_dim, options.initial_log_std).init(actor_key, embedding)
         log_temperature = jnp.log(jnp.asarray(options.initial_temperature, jnp.float32))
@@ -211,7 +212,7 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         return embedding
 
     def _q(self, critic: Params, embedding: jax.Array, actions: Any) -> jax.Array:
-        ensemble = critic_ensemble(self.options.critics)
+        ensemble = critic_ensemble(self.options.critics, self.options.critic_width)
         values: jax.Array = evaluate(ensemble, critic["ensemble"], embedding, actions)
         return values
 

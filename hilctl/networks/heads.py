@@ -68,16 +68,22 @@ class MLP(nn.Module):
 
 
 class Critic(nn.Module):
-    """Q of an embedding and an action."""
+    """Q of an embedding and an action.
+
+    Attributes:
+        width: of both hidden layers.
+    """
+
+    width: int = 256
 
     @nn.compact
     def __call__(self, embedding: jax.Array, action: jax.Array) -> jax.Array:
         """Return (...) values."""
-        x = MLP()(jnp.concatenate([embedding, action], axis=-1))
+        x = MLP((self.width, self.width))(jnp.concatenate([embedding, action], axis=-1))
         return nn.Dense(1, kernel_init=nn.initializers.zeros_init())(x)[..., 0]
 
 
-def critic_ensemble(size: int) -> nn.Module:
+def critic_ensemble(size: int, width: int = 256) -> nn.Module:
     """Return `size` independent critics evaluated at once: output (size, ...)."""
     ensemble = nn.vmap(
         Critic,
@@ -87,7 +93,7 @@ def critic_ensemble(size: int) -> nn.Module:
         out_axes=0,
         axis_size=size,
     )
-    return ensemble()
+    return ensemble(width)
 
 
 class Actor(nn.Module):

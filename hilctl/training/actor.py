@@ -101,8 +101,8 @@ class Actor:
                 if self._is_over():
                     return False
                 summary = self._episode()
-                alone = summary.intervention_steps == 0 and not summary.claimed
-                failures_left -= not (summary.success and alone)
+                # the operator's word counts: a success that only the classifier missed is one
+                failures_left -= not (summary.success and summary.intervention_steps == 0)
                 if failures_left < 0:
                     return False
             return True

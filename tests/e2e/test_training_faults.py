@@ -23,19 +23,21 @@ import time
 import jax, jax.numpy as jnp, optax
 from hilctl.agents.rlpd import RLPD
 
-calls, broken_since = 0, None
+broken_once, broken_since = False, None
 
 class BrokenLoss(RLPD):
-    """Its fifth call gives a loss that is no number."""
+    """Once, after some updates, a loss is no number."""
 
     def update(self, batches):
-        global calls
-        calls += 1
+        global broken_once
         agent, metrics = super().update(batches)
-        return agent, {**metrics, "critic_loss": jnp.nan} if calls == 5 else metrics
+        if broken_once or optax.tree.get(agent.actor_optimiser, "count") < 6:
+            return agent, metrics
+        broken_once = True
+        return agent, {**metrics, "critic_loss": jnp.nan}
 
 class BrokenActions(RLPD):
-    """For four seconds the policies it publishes choose actions that are no numbers."""
+    """For six seconds the policies it publishes choose actions that are no numbers."""
 
     def acting(self):
         global broken_since
@@ -43,7 +45,7 @@ class BrokenActions(RLPD):
         if optax.tree.get(self.actor_optimiser, "count") < 8:
             return arrays
         broken_since = broken_since or time.monotonic()
-        if time.monotonic() > broken_since + 4:
+        if time.monotonic() > broken_since + 6:
             return arrays
         return jax.tree.map(lambda array: array * jnp.nan, arrays)
 '''
@@ -103,6 +105,8 @@ def test_actions_that_are_no_numbers_stop_the_robot_and_an_older_policy_goes_on(
     ready: Workspace, start: Start, use_agent: Any
 ) -> None:
     use_agent("broken-actions")
+    text = ready.task_file.read_text()
+    ready.task_file.write_text(text.replace("max_robot_minutes: 0.5", "max_robot_minutes: 0.8"))
     running = start(ready, "train")
     events = until(running, lambda event: "reached_target" in event)
     assert running.finish()[0] == 0

@@ -121,6 +121,13 @@ def test_a_helped_greedy_success_is_none() -> None:
     assert world.actor(max_robot_s=100).run() is False
 
 
+def test_a_greedy_success_that_the_classifier_missed_is_one() -> None:
+    claimed = summary(claimed=True)
+    world = World(lambda index, greedy: claimed if index == 25 else SUCCESS)
+    assert world.actor().run() is True
+    assert len(world.was_greedy) == 40
+
+
 @pytest.mark.parametrize("limit", [{"max_robot_s": 7}, {"max_steps": 70}])
 def test_time_and_steps_end_it(limit: dict[str, int]) -> None:
     world = World(lambda index, greedy: FAILURE)
