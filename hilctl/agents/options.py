@@ -33,6 +33,8 @@ class RLPDOptions(AgentOptions):
     critics: int = Field(default=2, ge=1, le=16)
     critic_width: int = Field(default=256, ge=8, le=2048)  # of both hidden layers
     critic_updates_per_actor: int = Field(default=2, ge=1, le=32)
+    # share of the newest actor in the one that acts, an average over updates; 1 is HIL-SERL
+    average_rate: float = Field(default=1.0, gt=0, le=1)
     # weight of imitating the human's actions beside the critic's advice; 0 is HIL-SERL
     imitation: float = Field(default=0.0, ge=0, le=10)
     # after so many updates of the actor that weight is halved, and again and again; None = never

@@ -37,6 +37,7 @@ class RLPD(flax.struct.PyTreeNode, Agent):
     critic: Params  # {"head": ..., "ensemble": ...}
     target_critic: Params
     actor: Params
+    average: Params  # of actor and observation heads over the last updates: what acts
     log_temperature: jax.Array
     critic_optimiser: optax.OptState
     actor_optimiser: optax.OptState
@@ -67,6 +68,7 @@ class RLPD(flax.struct.PyTreeNode, Agent):
             critic=critic,
             target_critic=jax.tree.map(jnp.copy, critic),  # `update` donates both
             actor=actor,
+            average=jax.tree.map(jnp.copy, {"actor": actor, "head": head_params}),
             log_temperature=log_temperature,
             critic_optimiser=adam.init(critic),
             actor_optimiser=adam.init(actor),
@@ -77,17 +79,18 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         )
 
     def acting(self) -> Any:
-        """Return the actor and the observation heads it shares with the critic."""
-        return {"actor": self.actor, "head": self.critic["head"]}
+        """Return the averaged actor and observation heads."""
+        return self.average
 
     def with_acting(self, arrays: Any) -> Self:
-        """Return a copy with another actor and other heads."""
-        return self.replace(actor=arrays["actor"], critic={**self.critic, "head": arrays["head"]})
+        """Return a copy that acts with another actor and other heads."""
+        return self.replace(average=arrays)
 
     @partial(jax.jit, static_argnames="greedy")
     def act(self, observation: Observation, key: jax.Array, *, greedy: bool) -> jax.Array:
         """Return the (A,) action for one observation: the mode, or a sample."""
-        mean, log_std = self._gaussian(self.actor, self._embed(self.critic, observation))
+        embedding = self._embed(self.average, observation)
+        mean, log_std = self._gaussian(self.average["actor"], embedding)
         if greedy:
             return jnp.tanh(mean)
         return sample_with_log_prob(key, mean, log_std)[0]
@@ -169,9 +172,11 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         log_temperature, temperature_optimiser = self._adam(
             gradient, self.temperature_optimiser, self.log_temperature
         )
+        newest = {"actor": actor, "head": self.critic["head"]}
         agent = self.replace(
             key=key,
             actor=actor,
+            average=optax.incremental_update(newest, self.average, self.options.average_rate),
             actor_optimiser=actor_optimiser,
             log_temperature=log_temperature,
             temperature_optimiser=temperature_optimiser,

@@ -53,7 +53,8 @@ def create(kind: str, seed: int = 0, *, log_std: float | None = None, **options:
     if log_std is None:
         return agent
     if kind == "rlpd":
-        return agent.replace(actor=with_bias(agent.actor, "log_std", log_std))
+        average = with_bias(agent.average, "log_std", log_std)
+        return agent.replace(actor=with_bias(agent.actor, "log_std", log_std), average=average)
     return agent.replace(params=with_bias(agent.params, "log_std", log_std))
 
 

@@ -76,6 +76,17 @@ def test_losses_are_finite_numbers(kind: str) -> None:
     assert all(np.isfinite(value) and np.ndim(value) == 0 for value in metrics.values())
 
 
+@pytest.mark.parametrize("rate", [1.0, 0.25])
+def test_what_acts_follows_the_actor_at_the_given_rate(rate: float) -> None:
+    agent: Any = create("rlpd", average_rate=rate)
+    before = copied(agent.average)
+    after, _ = agent.update(batches(k=2))
+    newest = {"actor": after.actor, "head": after.critic["head"]}
+    expected = jax.tree.map(lambda old, new: old + rate * (new - old), before, newest)
+    for got, wanted in zip(*map(jax.tree.leaves, (after.acting(), expected)), strict=True):
+        np.testing.assert_allclose(got, wanted, atol=1e-6)
+
+
 def test_cloning_learns_a_simple_rule() -> None:
     data = batches(k=100, n=32)
     actions = 0.8 * np.tanh(data.observations["state"][..., :ACTIONS])
