@@ -32,9 +32,8 @@ def _mixing(shifts: jax.Array, size: int) -> jax.Array:
     Small products of matrices: slices and `where` took twice the time of the update they are for.
     """
     stay = jnp.eye(size)
-    before = (
-        jnp.eye(size, k=-1).at[0, 0].set(1.0)
-    )  # each cell takes its predecessor, the first itself
+    # each cell takes its predecessor, the first itself
+    before = jnp.eye(size, k=-1).at[0, 0].set(1.0)
     after = jnp.eye(size, k=1).at[-1, -1].set(1.0)
     forth, back = jnp.maximum(shifts, 0), jnp.maximum(-shifts, 0)
     return (

@@ -16,7 +16,7 @@ from hilctl.training.metrics import WINDOW, Progress
 from hilctl.training.policy import AgentPolicy
 
 PAUSE_AFTER_GREEDY = 10  # sampled episodes between two tries at greedy success
-# what sampling may cost: policies with 17 of 20 sampled successes had 49 of 50 greedy ones
+# what sampling may cost: one policy with 17 of 20 sampled successes had 49 of 50 greedy ones
 COST_OF_SAMPLING = 0.1
 
 

@@ -154,7 +154,18 @@ def _rebuild(
     example = perception.example(tuple(about["feature_grid"]))
     agent_class = AGENTS.get(spec.agent.type)
     blank = agent_class.create(jax.random.key(0), example, about["action_dim"], spec.agent.options)
-    return Checkpoint(fill(blank, _under("agent/", arrays)), perception, about)
+    try:
+        return Checkpoint(fill(blank, _under("agent/", arrays)), perception, about)
+    except ValueError as error:
+        ours = {"type": spec.agent.type, **spec.agent.options.model_dump(mode="json")}
+        changed = explain_difference({"agent": ours}, {"agent": about["agent"]})
+        if not changed:
+            raise
+        raise DataError(
+            f"the policy's networks are of another shape ({error}): " + "; ".join(changed),
+            where=about["file"],
+            hint="put task.yaml back as it was, or start another run: hilctl train --new",
+        ) from error
 
 
 def leaves(agent: Agent) -> dict[str, NDArray[Any]]:

@@ -12,8 +12,8 @@ import pytest
 from made_up_episodes import FEATURES, GRID, observation, perception
 
 from hilctl.agents import AGENTS
-from hilctl.agents.options import BCOptions
-from hilctl.errors import DataError, MissingStageError
+from hilctl.agents.options import BCOptions, RLPDOptions
+from hilctl.errors import DamagedDataError, DataError, MissingStageError
 from hilctl.networks.perception import Perception
 from hilctl.task import scaffold
 from hilctl.task.load import load_task
@@ -148,6 +148,23 @@ def test_a_policy_of_another_task_is_refused_with_what_differs(saved: Path, spec
         load_checkpoint(saved, other, encoder_fingerprint="abc")
     assert "cameras.wrist.size: 96×96 here, 128×128 there" in caught.value.message
     assert caught.value.hint == "hilctl train"
+
+
+def test_networks_of_another_shape_are_another_set_up_not_damage(
+    tmp_path: Path, spec: TaskSpec
+) -> None:
+    cls = AGENTS.get("rlpd")
+
+    def with_critics(count: int) -> TaskSpec:
+        chosen = PluginSpec(type="rlpd", options=RLPDOptions(critics=count))
+        return spec.model_copy(update={"agent": chosen})
+
+    small = with_critics(1)
+    agent = cls.create(jax.random.key(1), SEEN.example(GRID), 6, small.agent.options)
+    save_checkpoint(tmp_path, agent, SEEN, small, ABOUT)
+    with pytest.raises(DataError, match=r"agent\.critics: 3 here, 1 there") as caught:
+        load_checkpoint(tmp_path, with_critics(3), encoder_fingerprint="abc")
+    assert not isinstance(caught.value, DamagedDataError)
 
 
 def test_the_description_can_be_read_without_us(saved: Path) -> None:
