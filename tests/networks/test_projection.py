@@ -13,7 +13,8 @@ from hilctl.networks.projection import Projection, fit_projection
 
 def features(frames: int = 40, width: int = 12, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    mix = rng.normal(size=(width, width))
+    # no direction so weak that whitening leaves it as it is
+    mix = np.linalg.qr(rng.normal(size=(width, width)))[0] * np.linspace(1, 3, width)[:, None]
     return (rng.normal(size=(frames, 8, 8, width)) @ mix + 3).astype(np.float16)
 
 
