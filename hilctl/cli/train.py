@@ -45,7 +45,7 @@ def train(
 ) -> None:
     """Learn the task online: the policy acts, you help when it is stuck, it learns from both.
 
-    Stops by itself when the last 20 untouched episodes come near the target and 20 greedy ones
+    Stops by itself when the last 20 untouched episodes come near the target and 30 greedy ones
     exceed it. Ctrl-C stops the robot, saves and leaves; the same command then goes on where it was.
     """
     from hilctl.cli.dashboard import Dashboard

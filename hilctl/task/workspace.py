@@ -11,7 +11,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -27,6 +27,7 @@ from hilctl.errors import (
 from hilctl.task.load import TASK_FILE, load_task
 from hilctl.task.spec import TaskSpec
 
+RUN_ID = "%Y%m%d-%H%M%S"
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NO_PERMISSION = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
@@ -128,10 +129,11 @@ class Workspace:
         return self.runs / run_id
 
     def new_run_id(self, now: datetime) -> str:
-        """Return an unused run id that sorts by time."""
-        stem = now.strftime("%Y%m%d-%H%M%S")
-        taken = (f"{stem}-{i}" for i in range(2, 1000))
-        return next(name for name in (stem, *taken) if not self.run(name).exists())
+        """Return a run id that sorts after all earlier ones, even if the clock was set back."""
+        for run in self.all_runs():
+            with contextlib.suppress(ValueError):
+                now = max(now, datetime.strptime(run.name, RUN_ID) + timedelta(seconds=1))
+        return now.strftime(RUN_ID)
 
     def all_runs(self) -> list[Path]:
         """Return the folders of all training runs, oldest first."""

@@ -49,6 +49,19 @@ class BrokenActions(RLPD):
             return arrays
         return jax.tree.map(lambda array: array * jnp.nan, arrays)
 '''
+HOUR_S = 3600
+JUMPING_CLOCK = f"""
+import time
+
+seconds, nanoseconds, monotonic = time.time, time.time_ns, time.monotonic
+began = monotonic()
+
+def jump_s():
+    return -{HOUR_S} if int(monotonic() - began) % 10 < 5 else {HOUR_S}
+
+time.time = lambda: seconds() + jump_s()
+time.time_ns = lambda: nanoseconds() + jump_s() * 10**9
+"""
 ENTRY_POINTS = """
 [hilctl.agents]
 broken-loss = faulty:BrokenLoss
@@ -148,6 +161,45 @@ def test_a_task_file_of_another_policy_is_refused_with_what_differs(
     assert len(episodes(ready)) == before
 
 
+def test_another_run_like_an_earlier_one_does_not_care_what_the_task_file_says_now(
+    ready: Workspace, start: Start
+) -> None:
+    first = start(ready, "train", "--seed", "5")
+    until(first, is_episode(1))
+    first.kill(signal.SIGINT)
+    first.finish()
+    text = ready.task_file.read_text()
+    ready.task_file.write_text(text.replace("updates_per_step: 1", "updates_per_step: 3"))
+    (earlier,) = ready.all_runs()
+    again = start(ready, "train", "--like", earlier.name)
+    assert until(again, is_episode(1))[-1]["episodes"] == 1
+    again.kill(signal.SIGINT)
+    again.finish()
+    made = [json.loads((run / "manifest.json").read_text()) for run in ready.all_runs()]
+    assert len(made) == 2
+    assert made[0]["spec"] == made[1]["spec"]
+    assert made[1]["seed"] == 5
+
+
+def test_a_rollback_goes_on_from_the_best_policy_if_there_is_one(
+    ready: Workspace, start: Start
+) -> None:
+    before = stopped_run(ready, start)
+    code, lines, _ = start(ready, "train", "--rollback", "best").finish()
+    assert (code, lines[-1]["error"]["code"]) == (5, "missing_stage")
+    (run,) = ready.all_runs()
+    (best := run / "checkpoints" / "best").mkdir()
+    for file in (run / "checkpoints").glob("step_*"):
+        shutil.copy(file, best)
+    running = start(ready, "train", "--rollback", "best")
+    events = until(running, is_episode(before + 1))
+    assert events[-1]["episodes"] == before + 1
+    running.kill(signal.SIGINT)
+    assert running.finish()[0] == 130
+    (about,) = (run / "checkpoints").glob("step_*.json")
+    assert json.loads(about.read_text())["updates"] > 0
+
+
 def test_a_second_train_in_the_same_folder_is_refused(ready: Workspace, start: Start) -> None:
     running = start(ready, "train")
     until(running, is_episode(1))
@@ -175,6 +227,22 @@ def test_ctrl_c_twice_leaves_at_once_and_the_next_run_goes_on(
     assert until(again, is_episode(1))[-1]["episodes"] == before + 1
     again.kill(signal.SIGINT)
     again.finish()
+
+
+def test_a_clock_that_is_set_while_training_runs_changes_nothing(
+    ready: Workspace, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(JUMPING_CLOCK)
+    monkeypatch.setenv("PYTHONPATH", f"{site}:{os.environ.get('PYTHONPATH', '')}")
+    result = result_of(start(ready, "train"))
+    assert 25 < result["robot_s"] < 40
+    assert result["wall_s"] < HOUR_S
+    assert result["worst_late_s"] < HOUR_S
+    assert result["late_periods"] < result["robot_steps"] / 2
+    assert result["episodes"] == len(episodes(ready))
+    assert (result["actor_deaths"], result["learner_deaths"]) == (0, 0)
 
 
 @pytest.fixture

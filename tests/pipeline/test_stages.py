@@ -30,8 +30,8 @@ from hilctl.task.workspace import Workspace
 
 SETTINGS = {"demos": "2", "target_success": "0.9"}
 ENOUGH_FRAMES = (
-    "consecutive: 2 ",
-    "success_frames: 10\n  failure_frames: 10\n  consecutive: 2 ",
+    "consecutive: 3 ",
+    "success_frames: 10\n  failure_frames: 10\n  consecutive: 3 ",
 )
 
 

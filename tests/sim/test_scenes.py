@@ -43,14 +43,25 @@ def test_a_tilted_peg_jams_and_an_upright_one_goes_in(seed: int) -> None:
     assert np.linalg.norm(jammed.wrench[:3]) > 3  # it is stuck, not on its way
 
 
-def test_a_peg_beside_the_hole_stays_on_the_rim() -> None:
+def push_down_beside(aside_m: float) -> SimWorld:
+    """Bring the peg down upright, so far beside the hole."""
     world = world_of("insert")
     tcp_for = put_tip(world, InsertScene.SOCKET_TOP_M + 0.01, 0.0)
-    aside = tcp_for(InsertScene.SOCKET_TOP_M - 0.02)
-    aside[0] += 0.006
-    glide(world, aside, 1.5)
+    for height_m in (0.01, -0.03):
+        aside = tcp_for(InsertScene.SOCKET_TOP_M + height_m)
+        aside[0] += aside_m
+        glide(world, aside, 1.5)
+    return world
+
+
+def test_a_peg_beside_the_hole_stays_on_the_rim() -> None:
+    world = push_down_beside(0.006)
     assert not world.solved()
     assert world.site_pose("peg_tip")[2] > InsertScene.SOCKET_TOP_M - 0.005
+
+
+def test_the_slope_around_the_hole_leads_the_peg_in() -> None:
+    assert push_down_beside(InsertScene.CLEARANCE_M + 0.8 * InsertScene.LEAD_IN_M).solved()
 
 
 def test_the_clearance_is_half_a_millimetre_a_side() -> None:

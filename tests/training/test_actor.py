@@ -11,7 +11,7 @@ from made_up_episodes import perception, steps_of, summary
 
 from hilctl.data.step import EpisodeSummary, Outcome
 from hilctl.errors import SafetyStopError
-from hilctl.training.actor import PAUSE_AFTER_GREEDY, Actor, EpisodeBuffer
+from hilctl.training.actor import GREEDY_EPISODES, PAUSE_AFTER_GREEDY, Actor, EpisodeBuffer
 from hilctl.training.link import CORRECTING_FRAMES, FinishedEpisode, Health, PolicyUpdate
 from hilctl.training.metrics import Progress
 
@@ -74,38 +74,38 @@ class World:
         return Actor(**plain | settings)
 
 
-def test_it_stops_after_20_good_sampled_and_20_good_greedy_episodes() -> None:
+def test_it_stops_after_20_good_sampled_and_30_good_greedy_episodes() -> None:
     world = World(lambda index, greedy: SUCCESS)
     assert world.actor().run() is True
-    assert world.was_greedy == [False] * 20 + [True] * 20
+    assert world.was_greedy == [False] * 20 + [True] * GREEDY_EPISODES
     assert world.greedy is False
 
 
 def test_greedy_success_is_tried_when_sampled_success_comes_near_the_target() -> None:
     three_fail = World(lambda index, greedy: FAILURE if index in (3, 8, 15) else SUCCESS)
     assert three_fail.actor().run() is True
-    assert three_fail.was_greedy == [False] * 20 + [True] * 20
+    assert three_fail.was_greedy == [False] * 20 + [True] * GREEDY_EPISODES
     four_fail = World(lambda index, greedy: FAILURE if index in (3, 8, 12, 15) else SUCCESS)
     assert four_fail.actor().run() is True
-    assert four_fail.was_greedy == [False] * 24 + [True] * 20
+    assert four_fail.was_greedy == [False] * 24 + [True] * GREEDY_EPISODES
 
 
-def test_at_95_percent_no_greedy_failure_in_20_is_allowed() -> None:
+def test_at_95_percent_no_greedy_failure_in_30_is_allowed() -> None:
     world = World(lambda index, greedy: FAILURE if index == 25 else SUCCESS)
     assert world.actor().run() is True
     assert world.was_greedy[:26] == [False] * 20 + [True] * 6
     assert world.was_greedy[26 : 26 + PAUSE_AFTER_GREEDY] == [False] * PAUSE_AFTER_GREEDY
-    assert world.was_greedy[-20:] == [True] * 20
+    assert world.was_greedy[-GREEDY_EPISODES:] == [True] * GREEDY_EPISODES
 
 
-def test_at_90_percent_one_greedy_failure_in_20_is_allowed_two_are_not() -> None:
-    one = World(lambda index, greedy: FAILURE if index == 25 else SUCCESS)
-    assert one.actor(target=0.9).run() is True
-    assert len(one.was_greedy) == 40
+def test_at_90_percent_two_greedy_failures_in_30_are_allowed_three_are_not() -> None:
     two = World(lambda index, greedy: FAILURE if index in (25, 27) else SUCCESS)
     assert two.actor(target=0.9).run() is True
-    assert two.was_greedy[:28] == [False] * 20 + [True] * 8
-    assert len(two.was_greedy) > 40
+    assert len(two.was_greedy) == 20 + GREEDY_EPISODES
+    three = World(lambda index, greedy: FAILURE if index in (25, 27, 29) else SUCCESS)
+    assert three.actor(target=0.9).run() is True
+    assert three.was_greedy[:30] == [False] * 20 + [True] * 10
+    assert len(three.was_greedy) > 20 + GREEDY_EPISODES
 
 
 def test_a_greedy_policy_that_sticks_keeps_training_going() -> None:
@@ -125,7 +125,7 @@ def test_a_greedy_success_that_the_classifier_missed_is_one() -> None:
     claimed = summary(claimed=True)
     world = World(lambda index, greedy: claimed if index == 25 else SUCCESS)
     assert world.actor().run() is True
-    assert len(world.was_greedy) == 40
+    assert len(world.was_greedy) == 20 + GREEDY_EPISODES
 
 
 @pytest.mark.parametrize("limit", [{"max_robot_s": 7}, {"max_steps": 70}])
