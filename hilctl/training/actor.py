@@ -46,7 +46,8 @@ class Actor:
 
     It is good when 30 greedy episodes exceed the target. That is tried when the last 20 untouched
     episodes come near it: sampling can cost successes, or bring some by shaking stuck parts free.
-    A policy stays the same within an episode.
+    A policy stays the same within an episode, and throughout a trial: what was tested is what a
+    run ends with.
 
     Attributes:
         loop: supervised episodes; `buffer` is among its subscribers.
@@ -86,32 +87,36 @@ class Actor:
         while not self._is_over():
             near = self.progress.target_holds(self.target - COST_OF_SAMPLING)
             if near and self.progress.episodes >= next_try:
-                if self._greedy_target_holds():
+                if self._passes_trial():
                     return True
                 next_try = self.progress.episodes + PAUSE_AFTER_GREEDY
             else:
                 self._episode()
         return False
 
-    def _greedy_target_holds(self) -> bool:
+    def _passes_trial(self) -> bool:
+        """Return whether one and the same policy exceeds the target, greedy and untouched."""
         self.policy.greedy, self.progress.phase = True, "checking the greedy policy"
         # one failure fewer than the target allows: a policy of just 95 % passes its evaluation of
         # 19 in 20 only three times out of four
-        failures_left = max(0, int(GREEDY_EPISODES * (1 - self.target) + 1e-9) - 1)
+        allowed = max(0, int(GREEDY_EPISODES * (1 - self.target) + 1e-9) - 1)
+        tried = failures = 0
         try:
-            for _ in range(GREEDY_EPISODES):
-                if self._is_over():
-                    return False
-                summary = self._episode()
+            while tried < GREEDY_EPISODES and not self._is_over():
+                on_trial = self._acting_updates
+                summary = self._episode(on_trial=True)
+                if self._acting_updates != on_trial:  # the learner was not done: from the start
+                    tried = failures = 0
+                tried += 1
                 # the operator's word counts: a success that only the classifier missed is one
-                failures_left -= not (summary.success and summary.intervention_steps == 0)
-                if failures_left < 0:
+                failures += not (summary.success and summary.intervention_steps == 0)
+                if failures > allowed:
                     return False
-            return True
+            return tried == GREEDY_EPISODES
         finally:
             self.policy.greedy, self.progress.phase = False, "learning"
 
-    def _episode(self) -> EpisodeSummary:
+    def _episode(self, *, on_trial: bool = False) -> EpisodeSummary:
         self._take_newer_policy()
         summary = self._run_episode()
         self.progress.robot_s = self.clock_s()
@@ -119,8 +124,10 @@ class Actor:
         self._quit |= summary.quit_requested
         if not summary.discarded:
             self.number += 1
-            steps = self.buffer.steps
-            self.link.send(finished_episode(self.number, steps, summary, self.perception))
+            episode = finished_episode(
+                self.number, self.buffer.steps, summary, self.perception, on_trial=on_trial
+            )
+            self.link.send(episode)
         self.progress.take(self.link.health())
         self.progress.policy_age = max(0, self.progress.updates - self._acting_updates)
         self.on_episode(summary)

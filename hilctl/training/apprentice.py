@@ -32,12 +32,14 @@ class Apprentice:
         self._judged_by = classifier.fitted.version if classifier else 0
 
     def take(self, episode: FinishedEpisode) -> None:
-        """Take in an episode; its updates are owed from now on."""
+        """Take in an episode; its updates are owed, from now on or after the trial it is of."""
         self.taken = episode.number
         self.progress.count(episode.summary)
         self._correct(episode)
         self.learner.add_rollout(episode.trajectory)
-        if self.progress.robot_steps >= WARM_UP_STEPS:
+        if episode.on_trial:
+            self.learner.defer(episode.summary.steps)
+        elif self.progress.robot_steps >= WARM_UP_STEPS:
             self.learner.owe(episode.summary.steps)
 
     def policy(self) -> PolicyUpdate:

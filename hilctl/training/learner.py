@@ -46,7 +46,7 @@ class Learner:
         self._rng = rng
         self._updates_per_step = updates_per_step
         self._batch = batch
-        self._owed_steps = 0
+        self._owed_steps = self._deferred_steps = 0
         self.updates = 0
         self.metrics: dict[str, float] = {}
 
@@ -69,7 +69,7 @@ class Learner:
         """Return as plain JSON what, beside agent and buffers, decides how learning goes on."""
         return {
             "updates": self.updates,
-            "owed_steps": self._owed_steps,
+            "owed_steps": self._owed_steps + self._deferred_steps,
             "rng": self._rng.bit_generator.state,
         }
 
@@ -78,6 +78,7 @@ class Learner:
         self.agent = agent
         self._last_good.start_from(agent)
         self.updates, self._owed_steps = state["updates"], state["owed_steps"]
+        self._deferred_steps = 0
         self._rng.bit_generator.state = state["rng"]
 
     def add_demonstration(self, episode: Trajectory) -> None:
@@ -91,8 +92,13 @@ class Learner:
             self.demos.add_interventions(**vars(episode))
 
     def owe(self, steps: int) -> None:
-        """Note that `steps` more environment steps entitle to updates."""
-        self._owed_steps += steps
+        """Note that `steps` more environment steps, and those deferred, entitle to updates."""
+        self._owed_steps += steps + self._deferred_steps
+        self._deferred_steps = 0
+
+    def defer(self, steps: int) -> None:
+        """Note that `steps` more environment steps will entitle to updates when others do."""
+        self._deferred_steps += steps
 
     @property
     def is_behind(self) -> bool:

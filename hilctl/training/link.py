@@ -30,12 +30,14 @@ class FinishedEpisode:
         summary: how it went.
         correction: camera → (n, rows, columns, channels) features of its last frames when the
             operator overruled the reward, else None.
+        on_trial: the policy was being tested; nothing is learnt until that is over.
     """
 
     number: int
     trajectory: Trajectory
     summary: EpisodeSummary
     correction: Mapping[str, NDArray[Any]] | None = None
+    on_trial: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,12 @@ class Link(Protocol):
 
 
 def finished_episode(
-    number: int, steps: Sequence[Step], summary: EpisodeSummary, perception: Perception
+    number: int,
+    steps: Sequence[Step],
+    summary: EpisodeSummary,
+    perception: Perception,
+    *,
+    on_trial: bool = False,
 ) -> FinishedEpisode:
     """Return an episode that was just run, for the learner."""
     overruled = summary.vetoed or summary.claimed
@@ -103,6 +110,7 @@ def finished_episode(
         trajectory_of(steps, perception),
         summary,
         last_features(steps, CORRECTING_FRAMES) if overruled else None,
+        on_trial,
     )
 
 

@@ -49,6 +49,7 @@ def pack_episode(episode: FinishedEpisode) -> bytes:
             "trajectory": plain(vars(episode.trajectory)),
             "summary": summary,
             "correction": plain(episode.correction or {}),
+            "on_trial": episode.on_trial,
         },
     )
 
@@ -67,6 +68,7 @@ def unpack_episode(message: Message) -> FinishedEpisode:
             Trajectory(**message["trajectory"]),
             EpisodeSummary(**summary),
             message["correction"] or None,
+            message["on_trial"],
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"this is no episode: {error}") from error

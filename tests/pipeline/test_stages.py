@@ -183,11 +183,11 @@ def test_classifier_of_other_cameras(space: Workspace) -> None:
 
 
 def test_classifier_of_other_settings(space: Workspace) -> None:
-    train_classifier(space, consecutive=2, encoder="efficientnet-lite0")
+    train_classifier(space, consecutive=3, encoder="efficientnet-lite0")
     assert stage(space, "classifier").ready
-    found = stage(edit(space.root, "consecutive: 2", "consecutive: 3"), "classifier")
+    found = stage(edit(space.root, "consecutive: 3", "consecutive: 2"), "classifier")
     assert found.state is State.STALE
-    assert found.reason == "reward.consecutive: 3 here, 2 there"
+    assert found.reason == "reward.consecutive: 2 here, 3 there"
 
 
 def test_classifier_of_another_task(space: Workspace) -> None:

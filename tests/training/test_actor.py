@@ -31,6 +31,7 @@ class World:
         self.acted_by: list[Any] = []
         self.sent: list[FinishedEpisode] = []
         self.newer: PolicyUpdate | None = None
+        self.comes_before: dict[int, PolicyUpdate] = {}
         self.stopped = False
 
     def run_episode(self) -> EpisodeSummary:
@@ -50,7 +51,7 @@ class World:
 
     def latest_policy(self) -> PolicyUpdate | None:
         newer, self.newer = self.newer, None
-        return newer
+        return self.comes_before.get(len(self.was_greedy), newer)
 
     def health(self) -> Health:
         return Health(connected=True, updates=len(self.sent), owed_steps=7)
@@ -106,6 +107,20 @@ def test_at_90_percent_two_greedy_failures_in_30_are_allowed_three_are_not() -> 
     assert three.actor(target=0.9).run() is True
     assert three.was_greedy[:30] == [False] * 20 + [True] * 10
     assert len(three.was_greedy) > 20 + GREEDY_EPISODES
+
+
+def test_a_policy_that_comes_in_the_middle_of_a_trial_is_tried_from_the_start() -> None:
+    world = World(lambda index, greedy: SUCCESS)
+    world.comes_before = {30: PolicyUpdate(7, "second"), 40: PolicyUpdate(7, "second")}  # type: ignore[arg-type]
+    assert world.actor().run() is True
+    assert world.was_greedy == [False] * 20 + [True] * (10 + GREEDY_EPISODES)
+    assert world.acted_by[30:] == ["second"] * GREEDY_EPISODES
+
+
+def test_the_learner_is_told_which_episodes_are_on_trial() -> None:
+    world = World(lambda index, greedy: FAILURE if index == 22 else SUCCESS)
+    assert world.actor().run() is True
+    assert [episode.on_trial for episode in world.sent] == world.was_greedy
 
 
 def test_a_greedy_policy_that_sticks_keeps_training_going() -> None:

@@ -20,6 +20,7 @@ class Pupil:
 
     def __init__(self) -> None:
         self.owed: list[int] = []
+        self.deferred: list[int] = []
         self.trajectories = 0
         self.chunks = 0
         self.corrections: list[tuple[int, bool, str]] = []
@@ -34,6 +35,9 @@ class Pupil:
     def owe(self, steps: int) -> None:
         self.owed.append(steps)
 
+    def defer(self, steps: int) -> None:
+        self.deferred.append(steps)
+
     def learn_owed(self) -> None:
         self.chunks += 1
 
@@ -44,10 +48,9 @@ class Pupil:
         self.fitted = SimpleNamespace(version=self.fitted.version + 1, model="newer")
 
 
-def episode(number: int, ended: EpisodeSummary) -> FinishedEpisode:
-    return finished_episode(
-        number, steps_of(intervened=[False] * 4, success=ended.success), ended, SEEN
-    )
+def episode(number: int, ended: EpisodeSummary, *, on_trial: bool = False) -> FinishedEpisode:
+    steps = steps_of(intervened=[False] * 4, success=ended.success)
+    return finished_episode(number, steps, ended, SEEN, on_trial=on_trial)
 
 
 def apprentice(pupil: Any, *, corrects: bool = True) -> Apprentice:
@@ -62,6 +65,16 @@ def test_every_episode_is_learnt_from_after_a_warm_up() -> None:
     assert pupil.trajectories == taking.taken == 50
     warm_up = WARM_UP_STEPS // 10  # each has ten steps
     assert pupil.owed == [10] * (50 - warm_up + 1)
+
+
+def test_episodes_of_a_trial_are_kept_and_learnt_from_later() -> None:
+    pupil = Pupil()
+    taking = apprentice(pupil)
+    for number in range(1, 31):
+        taking.take(episode(number, summary(), on_trial=number > 25))
+    assert pupil.trajectories == 30
+    assert pupil.deferred == [10] * 5
+    assert len(pupil.owed) == 25 - WARM_UP_STEPS // 10 + 1
 
 
 def test_vetoes_and_claims_correct_the_classifier_at_once() -> None:

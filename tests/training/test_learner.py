@@ -63,6 +63,25 @@ def test_demonstrations_stay_out_of_the_online_buffer(learner: Learner) -> None:
     assert (len(learner.online), len(learner.demos)) == (0, 5)
 
 
+def test_deferred_steps_are_owed_with_the_next_ones(learner: Learner) -> None:
+    learner.add_rollout(rollout([False] * 5))
+    learner.defer(3 * CHUNK_STEPS)
+    learner.learn_owed()
+    assert (learner.updates, learner.owed_steps) == (0, 0)
+    learner.owe(CHUNK_STEPS)
+    assert learner.owed_steps == 4 * CHUNK_STEPS
+    learner.learn_owed()
+    assert learner.updates == 3 * 4 * CHUNK_STEPS
+
+
+def test_deferred_steps_are_not_forgotten_by_a_restart(learner: Learner) -> None:
+    learner.owe(2)
+    learner.defer(5)
+    state = learner.state()
+    learner.restore(learner.agent, state)
+    assert learner.owed_steps == 7
+
+
 def test_updates_keep_a_fixed_ratio_to_steps_and_owe_the_rest(learner: Learner) -> None:
     learner.add_rollout(rollout([False] * 5))
     learner.add_demonstration(rollout([True] * 5))
