@@ -6,6 +6,7 @@ loads a policy sees the world as it did.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -106,6 +107,14 @@ class Perception:
         for camera, projection in self.projections.items():
             flat |= {f"{camera}/{key}": value for key, value in projection.arrays().items()}
         return flat
+
+    @property
+    def fingerprint(self) -> str:
+        """12 hex digits that are equal when the same is seen."""
+        digest = hashlib.sha256(repr((self.keys, self.relative)).encode())
+        for name, array in sorted(self.arrays().items()):
+            digest.update(name.encode() + np.asarray(array, np.float64).tobytes())
+        return digest.hexdigest()[:12]
 
     @classmethod
     def from_arrays(

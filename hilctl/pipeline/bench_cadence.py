@@ -17,7 +17,7 @@ from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 
 RATES_HZ = (10, 20)
-ENDLESS_UPDATES = 64  # a step: no computer is ever done with them
+ENDLESS_UPDATES = 32  # a step: more than two cores can make, as the steps left behind show
 
 
 def bench_cadence(seconds: float, report: Report) -> dict[str, Any]:
@@ -45,6 +45,7 @@ def bench_cadence(seconds: float, report: Report) -> dict[str, Any]:
             figures[f"late_periods_{rate_hz}hz_pct"] = late_pct
             figures[f"periods_{rate_hz}hz"] = progress.robot_steps
             figures[f"updates_{rate_hz}hz"] = progress.updates
+            figures[f"steps_behind_{rate_hz}hz"] = progress.lag_steps
             worst_s = max(worst_s, progress.worst_late_s + 1 / rate_hz)
             # the second start finds everything compiled
             figures["start_to_first_step_s"] = watch.first_step_s

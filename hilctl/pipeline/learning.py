@@ -38,7 +38,7 @@ from hilctl.training.learner import Learner
 from hilctl.training.metrics import Progress
 
 FAULTS = "faults"
-REHEARSAL_S = 1.0
+REHEARSAL_S = 0.5
 MEMORY_SHARE = 0.5
 LEAST_BEST = 0.5  # of untouched episodes; below, the best is not worth going back to
 

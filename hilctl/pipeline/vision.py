@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.agents.options import AgentOptions
+from hilctl.data.cache import ArrayCache
 from hilctl.data.dataset import Dataset
 from hilctl.data.episode import Episode
 from hilctl.data.step import Outcome
@@ -24,6 +25,8 @@ from hilctl.task.fingerprint import data_fingerprint, data_identity
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 from hilctl.training.trajectory import Trajectory
+
+FEATURES = "features"  # beside the demonstrations
 
 
 def open_encoder(workspace: Workspace) -> Encoder:
@@ -91,12 +94,13 @@ class Demonstrations:
             expect_fingerprint=data_fingerprint(spec),
             expect_identity=data_identity(spec),
         )
+        cache = ArrayCache(workspace.demos / FEATURES)
         episodes, features = [], []
         for episode in dataset.episodes(lambda header: header.outcome is Outcome.SUCCESS):
             if stop():
                 break
             episodes.append(episode)
-            features.append(encode_episode(episode, spec.observation.images, encoder))
+            features.append(_encoded_once(episode, spec.observation.images, encoder, cache))
             done, total = len(episodes), len(dataset)
             report(Event("encode", f"encoding demonstrations {done}/{total}", done, total))
         return cls(episodes, features)
@@ -117,19 +121,17 @@ class Demonstrations:
         """Return the episodes as the learner takes them."""
         return [
             replace(
-                trajectory_from(episode, features, perception),
+                trajectory_from(episode, perception(features, states_of(episode))),
                 intervened=np.ones(len(episode), bool),
             )
             for episode, features in zip(self.episodes, self.features, strict=True)
         ]
 
 
-def trajectory_from(
-    episode: Episode, features: Mapping[str, NDArray[Any]], perception: Perception
-) -> Trajectory:
-    """Return a stored episode, whose features are given, as the learner takes it."""
+def trajectory_from(episode: Episode, observations: Mapping[str, NDArray[Any]]) -> Trajectory:
+    """Return a stored episode, whose (T + 1) perceived observations are given."""
     return Trajectory(
-        perception(features, states_of(episode)),
+        observations,
         episode.actions,
         episode.rewards,
         episode.terminated,
@@ -142,6 +144,19 @@ def encode_episode(
 ) -> Mapping[str, NDArray[np.float16]]:
     """Return camera → (T + 1, rows, columns, channels) features of a stored episode."""
     return {camera: encoder.encode_many(episode.images(camera)) for camera in cameras}
+
+
+def _encoded_once(
+    episode: Episode, cameras: list[str], encoder: Encoder, cache: ArrayCache
+) -> Mapping[str, NDArray[np.float16]]:
+    file = episode.header.path
+    about = file.stat()
+    origin = f"{encoder.fingerprint} of {about.st_size} bytes written at {about.st_mtime_ns} ns"
+    features = cache.get(file.stem, origin)
+    if features is None or not set(cameras) <= set(features):
+        features = dict(encode_episode(episode, cameras, encoder))
+        cache.keep(file.stem, origin, features)
+    return {camera: features[camera] for camera in cameras}
 
 
 def states_of(episode: Episode) -> dict[str, NDArray[Any]]:

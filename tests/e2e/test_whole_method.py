@@ -7,8 +7,10 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
+import numpy as np
 import pytest
 from processes import FEW_LABELS, TINY_CAMERAS, Start, make_task
 
@@ -18,8 +20,10 @@ from hilctl.pipeline.progress import Event
 from hilctl.pipeline.record_demos import record_demos
 from hilctl.pipeline.record_labels import record_labels
 from hilctl.pipeline.stages import State, survey
+from hilctl.pipeline.stored import last_checkpoint, stored_episodes
 from hilctl.pipeline.train import TrainResult, train
 from hilctl.pipeline.train_classifier import train_classifier
+from hilctl.pipeline.vision import Demonstrations, open_encoder
 from hilctl.task.workspace import Workspace
 
 SHORT = {
@@ -240,3 +244,33 @@ def test_behaviour_cloning_needs_no_robot(ready: Workspace, tmp_path: Path) -> N
 def test_measuring_needs_a_policy(ready: Workspace) -> None:
     with pytest.raises(MissingStageError, match="no policy"):
         evaluate(ready, episodes=1)
+
+
+def test_pictures_are_encoded_once(
+    trained: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = copy(trained, tmp_path / "task")
+    run, encoder, frames = space.latest_run(), open_encoder(space), []
+    assert run is not None
+    encode_many = type(encoder).encode_many
+
+    def counted(self: Any, images: Any, *rest: Any) -> Any:
+        frames.append(len(images))
+        return encode_many(self, images, *rest)
+
+    monkeypatch.setattr(type(encoder), "encode_many", counted)
+    checkpoint = last_checkpoint(run, space.spec, encoder)
+    assert checkpoint is not None
+
+    def read() -> tuple[Demonstrations, list[Any]]:
+        demos = Demonstrations.load(space, encoder)
+        seen = stored_episodes(run, space.spec, encoder, checkpoint.perception)
+        return demos, [episode.trajectory.observations for episode in seen]
+
+    first = read()
+    encoded = sum(frames)
+    assert encoded >= 2 * sum(len(one["state"]) for one in first[1])
+    second = read()
+    assert sum(frames) == encoded
+    jax.tree.map(np.testing.assert_array_equal, first[1], second[1])
+    jax.tree.map(np.testing.assert_array_equal, first[0].features, second[0].features)

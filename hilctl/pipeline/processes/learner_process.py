@@ -14,7 +14,7 @@ from hilctl.pipeline.processes.signals import Signals
 from hilctl.pipeline.progress import Event
 from hilctl.pipeline.recording import Question
 from hilctl.pipeline.run import Run
-from hilctl.pipeline.stored import stored_episodes
+from hilctl.pipeline.stored import Seen, stored_episodes
 from hilctl.pipeline.vision import open_encoder
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
@@ -93,6 +93,7 @@ class Schooling:
 
     def __init__(self, side: LearningSide, inlet: Inlet) -> None:
         self._side, self._inlet = side, inlet
+        self._seen = Seen(side.run.folder, side.perception)
         self._published = self._saved = time.monotonic()
         self._published_updates = -1
 
@@ -126,6 +127,7 @@ class Schooling:
         if episode.number > apprentice.taken + 1:
             self._fill_gap(episode.number)
         apprentice.take(episode)
+        self._seen.keep(episode.number, episode.trajectory.observations)
         self._side.keep_if_best()
 
     def _fill_gap(self, before: int) -> None:
