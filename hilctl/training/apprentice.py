@@ -55,7 +55,7 @@ class Apprentice:
         return Health(
             connected=True,
             updates=self.learner.updates,
-            owed_steps=self.learner.owed_steps,
+            lag_steps=self.learner.lag_steps,
             episodes=self.taken,
             online_steps=len(self.learner.online),
             demo_steps=len(self.learner.demos),

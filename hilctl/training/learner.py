@@ -46,7 +46,7 @@ class Learner:
         self._rng = rng
         self._updates_per_step = updates_per_step
         self._batch = batch
-        self._owed_steps = self._deferred_steps = 0
+        self._owed_steps = self._deferred_steps = self._backlog_steps = 0
         self.updates = 0
         self.metrics: dict[str, float] = {}
 
@@ -59,6 +59,11 @@ class Learner:
     def owed_steps(self) -> int:
         """Robot steps whose updates have not been made yet."""
         return self._owed_steps
+
+    @property
+    def lag_steps(self) -> int:
+        """Robot steps that the learner is behind, but for those that were deferred."""
+        return self._owed_steps - self._backlog_steps
 
     @property
     def faults(self) -> int:
@@ -78,7 +83,7 @@ class Learner:
         self.agent = agent
         self._last_good.start_from(agent)
         self.updates, self._owed_steps = state["updates"], state["owed_steps"]
-        self._deferred_steps = 0
+        self._deferred_steps = self._backlog_steps = 0
         self._rng.bit_generator.state = state["rng"]
 
     def add_demonstration(self, episode: Trajectory) -> None:
@@ -94,6 +99,7 @@ class Learner:
     def owe(self, steps: int) -> None:
         """Note that `steps` more environment steps, and those deferred, entitle to updates."""
         self._owed_steps += steps + self._deferred_steps
+        self._backlog_steps += self._deferred_steps
         self._deferred_steps = 0
 
     def defer(self, steps: int) -> None:
@@ -113,6 +119,7 @@ class Learner:
     def learn_owed_chunk(self) -> None:
         """Make one of the chunks that are owed."""
         self._owed_steps -= CHUNK_STEPS
+        self._backlog_steps = min(self._backlog_steps, self._owed_steps)
         self.learn_chunk()
 
     def rehearse(self) -> None:

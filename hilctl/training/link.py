@@ -62,7 +62,7 @@ class Health:
     Attributes:
         connected: whether it can be reached.
         updates: critic updates so far.
-        owed_steps: robot steps whose updates have not been made yet.
+        lag_steps: robot steps that learning is behind, but for those that a trial held back.
         episodes: number of the last episode it took in.
         online_steps, demo_steps: transitions in the replay buffers.
         faults: updates undone because they were not numbers.
@@ -71,7 +71,7 @@ class Health:
 
     connected: bool = False
     updates: int = 0
-    owed_steps: int = 0
+    lag_steps: int = 0
     episodes: int = 0
     online_steps: int = 0
     demo_steps: int = 0

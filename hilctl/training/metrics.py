@@ -80,7 +80,7 @@ class Progress:
 
     def take(self, health: Health) -> None:
         """Take what is known of the learner."""
-        self.updates, self.lag_steps = health.updates, health.owed_steps
+        self.updates, self.lag_steps = health.updates, health.lag_steps
         self.faults, self.learner = health.faults, dict(health.metrics)
         self.online_steps, self.demo_steps = health.online_steps, health.demo_steps
 

@@ -54,7 +54,7 @@ class World:
         return self.comes_before.get(len(self.was_greedy), newer)
 
     def health(self) -> Health:
-        return Health(connected=True, updates=len(self.sent), owed_steps=7)
+        return Health(connected=True, updates=len(self.sent), lag_steps=7)
 
     def actor(self, **settings: Any) -> Actor:
         me: Any = self

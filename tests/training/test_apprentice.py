@@ -26,7 +26,7 @@ class Pupil:
         self.corrections: list[tuple[int, bool, str]] = []
         self.fitted: Any = SimpleNamespace(version=1, model="first")
         self.online, self.demos, self.faults = [0] * 30, [0] * 20, 0
-        self.updates, self.owed_steps, self.agent = 5, 2, "agent"
+        self.updates, self.lag_steps, self.agent = 5, 2, "agent"
         self.metrics: dict[str, float] = {"q": 0.5}
 
     def add_rollout(self, trajectory: Any) -> None:

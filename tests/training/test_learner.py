@@ -69,7 +69,10 @@ def test_deferred_steps_are_owed_with_the_next_ones(learner: Learner) -> None:
     learner.learn_owed()
     assert (learner.updates, learner.owed_steps) == (0, 0)
     learner.owe(CHUNK_STEPS)
-    assert learner.owed_steps == 4 * CHUNK_STEPS
+    assert (learner.owed_steps, learner.lag_steps) == (4 * CHUNK_STEPS, CHUNK_STEPS)
+    learner.learn_owed_chunk()
+    learner.learn_owed_chunk()
+    assert (learner.owed_steps, learner.lag_steps) == (2 * CHUNK_STEPS, 0)
     learner.learn_owed()
     assert learner.updates == 3 * 4 * CHUNK_STEPS
 
