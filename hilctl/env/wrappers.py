@@ -18,11 +18,16 @@ EncodeImages = Callable[[NDArray[np.uint8]], NDArray[np.float16]]
 
 
 class EncodeFrames(gymnasium.Wrapper[Obs, Array, Obs, Array]):
-    """Add `obs["features"]`: each camera's frame through the frozen encoder, once."""
+    """Add `obs["features"]`: each camera's frame through the frozen encoder, once.
+
+    It is compiled at once: in the first episode the robot would wait for more than a second.
+    """
 
     def __init__(self, env: gymnasium.Env[Obs, Array], encode: EncodeImages) -> None:
         super().__init__(env)
         self._encode = encode
+        frames = env.observation_space["images"].values()  # type: ignore[index]
+        encode(np.stack([np.zeros(frame.shape, np.uint8) for frame in frames]))
 
     def reset(self, **kwargs: Any) -> tuple[Obs, dict[str, Any]]:
         """Reset and encode the first frames."""

@@ -214,10 +214,11 @@ def test_each_frame_is_encoded_exactly_once(stand: Stand) -> None:
         return tiny_features(images)
 
     env = stand.wrapped(Hand(), encode=encode)
+    assert batches == [(2, 24, 32, 3)], "compiled before the robot moves"
     obs, _ = env.reset()
     for _ in range(3):
         obs, *_ = env.step(np.zeros(6))
-    assert batches == [(2, 24, 32, 3)] * 4
+    assert batches[1:] == batches[:1] * 4
     for name, image in obs["images"].items():
         np.testing.assert_array_equal(obs["features"][name], tiny_features(image[None])[0])
 

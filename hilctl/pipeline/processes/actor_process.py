@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from contextlib import closing
 
@@ -61,6 +62,9 @@ def main(assignment: Assignment, signals: Signals, outlet: Outlet) -> None:
         if taught is None:
             return
         perception, agent = taught
+        # to look through all that is there by now for garbage takes longer than a control period
+        gc.collect()
+        gc.freeze()
         outlet.tell("ready")
         while not signals.go.value and not stop():
             time.sleep(POLL_S)
