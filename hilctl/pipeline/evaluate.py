@@ -10,7 +10,7 @@ from typing import Any
 import jax
 
 from hilctl.data.step import EpisodeSummary, Outcome
-from hilctl.env.loop import EpisodeLoop, Subscriber
+from hilctl.env.loop import EpisodeLoop
 from hilctl.env.make import open_station
 from hilctl.errors import MissingStageError
 from hilctl.pipeline.best import BEST
@@ -126,23 +126,16 @@ def evaluate(
     fitted = open_classifier(workspace, encoder)
     reward = ClassifierReward(fitted.model, fitted.consecutive)
     policy = AgentPolicy(checkpoint.agent, checkpoint.perception, jax.random.key(seed), greedy=True)
-    subscribers: list[Subscriber] = []
-    if video:
-        subscribers.append(VideoRecorder(run / "videos", spec.control.rate_hz))
-    summaries: list[EpisodeSummary] = []
+    watchers = [VideoRecorder(run / "videos", spec.control.rate_hz)] if video else []
     with open_station(
         spec, seed=EVALUATION_SEED_OFFSET + seed, encode=encoder, reward=reward
     ) as station:
         loop = EpisodeLoop(
-            station.env, policy, station.teleop, Role.WATCH, subscribers, stop=stop,
+            station.env, policy, station.teleop, Role.WATCH, watchers, stop=stop,
             claims_end_episode=False,
         )  # fmt: skip
         policy.warm_up(encoder.feature_shape[:2])
-        while len(summaries) < episodes and not stop():
-            summaries.append(loop.run_episode())
-            report(told(summaries, episodes))
-            if summaries[-1].quit_requested:
-                break
+        summaries = _run_episodes(loop, episodes, report)
         operator = station.teleop.operator
     result = EvaluationResult(
         summaries, Path(checkpoint.about["file"]), data_fingerprint(spec), operator
@@ -150,3 +143,13 @@ def evaluate(
     if not stop() and not best:
         write_manifest(run / "eval.json", Evaluation.model_validate(result.as_dict()))
     return result
+
+
+def _run_episodes(loop: EpisodeLoop, episodes: int, report: Report) -> list[EpisodeSummary]:
+    summaries: list[EpisodeSummary] = []
+    while len(summaries) < episodes and not loop.stop():
+        summaries.append(loop.run_episode())
+        report(told(summaries, episodes))
+        if summaries[-1].quit_requested:
+            break
+    return summaries
