@@ -27,7 +27,7 @@ from hilctl.errors import (
 from hilctl.task.load import TASK_FILE, load_task
 from hilctl.task.spec import TaskSpec
 
-RUN_ID = "%Y%m%d-%H%M%S"
+RUN_ID_FORMAT = "%Y%m%d-%H%M%S"
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NO_PERMISSION = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
@@ -132,8 +132,8 @@ class Workspace:
         """Return a run id that sorts after all earlier ones, even if the clock was set back."""
         for run in self.all_runs():
             with contextlib.suppress(ValueError):
-                now = max(now, datetime.strptime(run.name, RUN_ID) + timedelta(seconds=1))
-        return now.strftime(RUN_ID)
+                now = max(now, datetime.strptime(run.name, RUN_ID_FORMAT) + timedelta(seconds=1))
+        return now.strftime(RUN_ID_FORMAT)
 
     def all_runs(self) -> list[Path]:
         """Return the folders of all training runs, oldest first."""

@@ -62,7 +62,7 @@ def main(assignment: Assignment, signals: Signals, outlet: Outlet) -> None:
         if taught is None:
             return
         perception, agent = taught
-        # to look through all that is there by now for garbage takes longer than a control period
+        # what is there by now stays: the collector need not look through it while the robot moves
         gc.collect()
         gc.freeze()
         outlet.tell("ready")
