@@ -52,6 +52,18 @@ class RLPD(flax.struct.PyTreeNode, Agent):
     ) -> Self:
         """Return an untrained agent."""
         cameras = tuple(name for name in observation if name != STATE)
+        return cls._created(key, dict(observation), cameras, action_dim, options)
+
+    @classmethod
+    @partial(jax.jit, static_argnums=(0, 3, 4, 5))  # one program: 0.3 s instead of 1.9
+    def _created(
+        cls,
+        key: jax.Array,
+        observation: Observation,
+        cameras: tuple[str, ...],
+        action_dim: int,
+        options: RLPDOptions,
+    ) -> Self:
         key, head_key, critic_key, actor_key = jax.random.split(key, 4)
         action = jnp.zeros(action_dim)
         head = ObservationHead(cameras)

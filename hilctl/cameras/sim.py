@@ -29,12 +29,16 @@ class SimCamera(Camera):
         return settings.width_px, settings.height_px
 
     def open(self) -> None:
-        """Check that a simulated robot has built the world to look at."""
+        """Take a first frame of the world that a simulated robot has built.
+
+        What draws is made with it: that took 140 ms, more than a control period.
+        """
         if self.rig.world is None:
             raise DeviceError(
                 "a camera of type 'sim' looks at the simulated robot, which is not there",
                 hint="set robot: {type: sim, ...} in task.yaml, or choose another camera type",
             )
+        self.latest(max_age_s=0)
 
     def close(self) -> None:
         """Do nothing: the world belongs to the robot."""

@@ -59,6 +59,8 @@ class RobotEnv(gymnasium.Env[Obs, Array]):
         self.robot.reset_scene()
         self.robot.move_to(self._draw_start(), speed=RESET_SPEED)
         self._steps = 0
+        # a simulated world that waited for somebody makes up for it here, not in the first period
+        self.clock.sleep_until(self.clock.now_ns())
         self._next_tick_ns = self.clock.now_ns()
         return self._observe()
 

@@ -32,18 +32,34 @@ def nothing_more() -> None:
     """Do nothing after an episode."""
 
 
+def prepared_policy(
+    run: Run, agent: Agent, perception: Perception, grid: tuple[int, int]
+) -> AgentPolicy:
+    """Return a policy with noise of its own for every part of a run; nothing is left to compile.
+
+    Args:
+        run: that it acts in.
+        agent, perception: how it acts and sees.
+        grid: rows and columns of the encoder's features.
+    """
+    key = jax.random.key(run.seed + 1)
+    if run.progress.episodes:
+        key = jax.random.fold_in(key, run.progress.episodes)
+    policy = AgentPolicy(agent, perception, key, greedy=False)
+    policy.warm_up(grid)
+    return policy
+
+
 @contextmanager
 def acting(
     run: Run,
     station: Station,
-    agent: Agent,
-    perception: Perception,
+    policy: AgentPolicy,
     reward: ClassifierReward,
     link: Link,
     report: Report,
     stop: Question,
     *,
-    feature_grid: tuple[int, int],
     after_episode: Callable[[], None] = nothing_more,
     max_steps: int | None = None,
     falls_back: bool = False,
@@ -53,23 +69,16 @@ def acting(
     Args:
         run: whose folder takes episodes and log.
         station: open devices.
-        agent: the first policy.
-        perception: how it sees.
+        policy: the first one, from `prepared_policy`.
         reward: the station's.
         link: to the learning side.
         report: told the counts after every episode.
         stop: asked every step.
-        feature_grid: rows and columns of the encoder's features.
         after_episode: called when an episode has been logged.
         max_steps: robot steps after which it gives up.
         falls_back: an older policy takes over from one whose actions are no numbers.
     """
     spec, progress, clock = run.workspace.spec, run.progress, station.rig.clock
-    key = jax.random.key(run.seed + 1)
-    if progress.episodes:  # noise of its own for every part of a continued run
-        key = jax.random.fold_in(key, progress.episodes)
-    policy = AgentPolicy(agent, perception, key, greedy=False)
-    policy.warm_up(feature_grid)
     buffer = EpisodeBuffer()
     coach = Coach(spec.control.rate_hz, round(spec.control.max_episode_s * spec.control.rate_hz))
     attributes = episode_attributes(spec, station, run.seed)
@@ -96,7 +105,7 @@ def acting(
             buffer=buffer,
             policy=policy,
             reward=reward,
-            perception=perception,
+            perception=policy.perception,
             link=link,
             progress=progress,
             number=progress.episodes,

@@ -12,6 +12,7 @@ from pathlib import Path
 from hilctl import __version__
 from hilctl.devices import Device, Finding
 from hilctl.errors import HilctlError
+from hilctl.pipeline.processes.share import become_ordinary, become_real_time
 from hilctl.task.spec import PluginSpec, TaskSpec
 
 PACKAGES = {
@@ -37,6 +38,7 @@ def examine_computer(folder: Path) -> Iterator[Finding]:
         yield _version(name, distributions)
     yield _renderer()
     yield _jax_backend()
+    yield _scheduling()
     yield _disk(folder)
 
 
@@ -91,6 +93,17 @@ def _jax_backend() -> Finding:
         return Finding(False, "jax backend", str(error), "pip install --force-reinstall jax")
     kinds = ", ".join(sorted({device.device_kind for device in devices}))
     return Finding(True, "jax backend", f"{jax.default_backend()}: {len(devices)} × {kinds}")
+
+
+def _scheduling() -> Finding:
+    if become_real_time():
+        become_ordinary()
+        return Finding(True, "scheduling", "the control loop may run before other programs")
+    detail = (
+        "other programs can delay the control loop; the line 'YOU - rtprio 1' in "
+        "/etc/security/limits.conf and a new login mend that"
+    )
+    return Finding(True, "scheduling", detail)
 
 
 def _disk(folder: Path) -> Finding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hilctl.env.make import open_station
-from hilctl.pipeline.acting import acting
+from hilctl.pipeline.acting import acting, prepared_policy
 from hilctl.pipeline.learning import LearningSide, open_learning_side, saved_at_the_end
 from hilctl.pipeline.progress import Event, Report
 from hilctl.pipeline.recording import Question
@@ -52,16 +52,15 @@ def train_in_turns(
             if going_on:
                 report(continued(run))
             report(Event("phase", f"learning; help and verdicts by the {station.teleop.operator}"))
+            grid = encoder.feature_shape[:2]
             with acting(
                 run,
                 station,
-                side.learner.agent,
-                side.perception,
+                prepared_policy(run, side.learner.agent, side.perception, grid),
                 reward,
                 InTurns(side.apprentice),
                 report,
                 stop,
-                feature_grid=encoder.feature_shape[:2],
                 after_episode=lambda: _save_now_and_then(side),
                 max_steps=max_steps,
             ) as actor:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from hilctl.errors import BelowBarError
+from hilctl.errors import BelowBarError, DataError, MissingStageError
 from hilctl.networks.encoders import ENCODERS
 from hilctl.pipeline import stages
 from hilctl.pipeline.label_frames import encode_labels
 from hilctl.pipeline.progress import Event, Report, silent
 from hilctl.pipeline.recording import open_dataset
+from hilctl.pipeline.vision import Demonstrations, open_encoder
 from hilctl.rewards.classifier import ClassifierOptions
 from hilctl.rewards.fit import FittedClassifier, Source, fit_classifier
 from hilctl.rewards.report import draw_curve, draw_mistakes
@@ -121,4 +123,11 @@ def train_classifier(
     result = ClassifierResult(fitted, folder, folder / CURVE, folder / MISTAKES)
     draw_curve(result.curve, fitted.metrics, fitted.model.threshold)
     draw_mistakes(result.mistakes, data, held_out, fitted.model.threshold)
+    _encode_demonstrations(workspace, report)
     return result
+
+
+def _encode_demonstrations(workspace: Workspace, report: Report) -> None:
+    """Encode them where nobody stands beside a robot and waits; `train` finds them encoded."""
+    with suppress(MissingStageError, DataError):  # `train` says what is wrong with them
+        Demonstrations.load(workspace, open_encoder(workspace), report)

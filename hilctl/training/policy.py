@@ -27,7 +27,7 @@ class AgentPolicy:
         self, agent: Agent, perception: Perception, key: jax.Array, *, greedy: bool
     ) -> None:
         self.agent = agent
-        self._perception = perception
+        self.perception = perception
         self._key = key
         self._steps = 0
         self.greedy = greedy
@@ -38,9 +38,9 @@ class AgentPolicy:
         Args:
             grid: rows and columns of the encoder's features.
         """
-        example = self._perception.example(grid)
+        example, key = self.perception.example(grid), self._next_key()
         for greedy in (False, True):
-            jax.block_until_ready(self.agent.act(example, self._key, greedy=greedy))
+            jax.block_until_ready(self.agent.act(example, key, greedy=greedy))
 
     def begin_episode(self, first: Observation) -> None:
         """Take the first state as the origin of relative poses."""
@@ -50,12 +50,14 @@ class AgentPolicy:
         """Return the (6,) action in [-1, 1]."""
         features = {name: array[None] for name, array in observation.features.items()}
         states = {name: array[None] for name, array in observation.state.items()}
-        batch = self._perception(features, states, self._first)
+        batch = self.perception(features, states, self._first)
         seen = {name: array[0] for name, array in batch.items()}
         self._steps += 1
-        key = jax.random.fold_in(self._key, self._steps)
-        action = self.agent.act(seen, key, greedy=self.greedy)
+        action = self.agent.act(seen, self._next_key(), greedy=self.greedy)
         return np.asarray(action, dtype=float)
+
+    def _next_key(self) -> jax.Array:
+        return jax.random.fold_in(self._key, self._steps)
 
 
 class RandomPolicy:

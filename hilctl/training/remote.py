@@ -21,7 +21,7 @@ from hilctl.training.link import FinishedEpisode, Health, PolicyUpdate
 
 KEPT_EPISODES = 64  # not yet taken in; older ones are on disk
 RETRY_S = 0.2
-POLL_S = 0.02
+POLL_S = 0.1  # every look takes the interpreter from the control loop for a moment
 WAITING_EPISODES = 16  # received and not yet taken in; more wait at the sender
 
 Decode = Callable[[wire.Message], PolicyUpdate]

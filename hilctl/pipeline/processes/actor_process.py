@@ -13,7 +13,7 @@ from hilctl.agents.base import Agent
 from hilctl.env.make import open_station
 from hilctl.errors import HilctlError
 from hilctl.networks.perception import Perception
-from hilctl.pipeline.acting import acting
+from hilctl.pipeline.acting import acting, prepared_policy
 from hilctl.pipeline.processes.child import Assignment
 from hilctl.pipeline.processes.outlet import Outlet
 from hilctl.pipeline.processes.signals import Signals
@@ -62,6 +62,7 @@ def main(assignment: Assignment, signals: Signals, outlet: Outlet) -> None:
         if taught is None:
             return
         perception, agent = taught
+        policy = prepared_policy(run, agent, perception, grid)
         # what is there by now stays: the collector need not look through it while the robot moves
         gc.collect()
         gc.freeze()
@@ -73,13 +74,11 @@ def main(assignment: Assignment, signals: Signals, outlet: Outlet) -> None:
         with acting(
             run,
             station,
-            agent,
-            perception,
+            policy,
             reward,
             link,
             outlet.report,
             stop,
-            feature_grid=grid,
             falls_back=True,
         ) as actor:
             reached = actor.run()

@@ -13,6 +13,7 @@ from types import FrameType
 from hilctl.errors import HilctlError
 from hilctl.pipeline.processes.outlet import Outlet
 from hilctl.pipeline.processes.presence import present
+from hilctl.pipeline.processes.share import take_share
 from hilctl.pipeline.processes.signals import Signals
 from hilctl.task.spec import TaskSpec
 
@@ -20,7 +21,6 @@ ROLES = {
     "actor": "hilctl.pipeline.processes.actor_process",
     "learner": "hilctl.pipeline.processes.learner_process",
 }
-LEARNER_NICENESS = 10
 EXIT_FAILED = 1
 
 
@@ -54,8 +54,7 @@ def run_child(role: str, assignment: Assignment, signals: Signals, pipe: Connect
     """Play a role until it ends; what goes wrong is told to the supervisor."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the supervisor decides
     signal.signal(signal.SIGTERM, _leave)
-    if role == "learner":
-        leave_room_for_the_actor()
+    take_share(role)
     outlet = Outlet(pipe)
     try:
         with present(assignment.root):
@@ -65,17 +64,6 @@ def run_child(role: str, assignment: Assignment, signals: Signals, pipe: Connect
         raise SystemExit(EXIT_FAILED) from None
     finally:
         outlet.close()
-
-
-def leave_room_for_the_actor() -> None:
-    """Give the learner all processor cores but one, and of those what the actor does not want.
-
-    XLA makes as many threads as it finds cores when it starts, so this comes before JAX.
-    """
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) > 1:
-        os.sched_setaffinity(0, cores[1:])
-    os.nice(LEARNER_NICENESS)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

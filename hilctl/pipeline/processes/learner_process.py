@@ -46,10 +46,10 @@ def main(assignment: Assignment, signals: Signals, outlet: Outlet) -> None:
     side = open_learning_side(run, open_encoder(workspace), outlet.report, stop)
     if side is None:
         return
-    outlet.report(foretold(side.rehearse(), workspace.spec))
-    side.learn_before(stop)
-    inlet = Inlet(assignment.address, lambda: greeting(side))
+    inlet = Inlet(assignment.address, lambda: greeting(side))  # the actor prepares meanwhile
     try:
+        outlet.report(foretold(side.rehearse(), workspace.spec))
+        side.learn_before(stop)
         outlet.tell("ready")
         Schooling(side, inlet).run(stop)
     finally:
