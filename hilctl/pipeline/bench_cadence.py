@@ -18,6 +18,8 @@ from hilctl.task.workspace import Workspace
 
 RATES_HZ = (10, 20)
 ENDLESS_UPDATES = 32  # a step: more than two cores can make, as the steps left behind show
+# nothing is learnt: a good policy would go on trial, for which the learner rests, and end the run
+NO_LEARNING = 1e-12
 
 
 def bench_cadence(seconds: float, report: Report) -> dict[str, Any]:
@@ -65,10 +67,12 @@ def prepared(root: Path, rate_hz: float, report: Report) -> Workspace:
 
 def without_end(spec: TaskSpec, rate_hz: float) -> TaskSpec:
     """Return a task whose training goes on whatever happens, with more updates than can be made."""
+    options = spec.agent.options.model_copy(update={"learning_rate": NO_LEARNING})
     never = {"max_robot_minutes": 1000.0, "target_success": 1.0}
     busy = {"updates_per_step": ENDLESS_UPDATES, "updates_before": 0}
     return spec.model_copy(
         update={
+            "agent": spec.agent.model_copy(update={"options": options}),
             "control": spec.control.model_copy(update={"rate_hz": rate_hz}),
             "training": spec.training.model_copy(update=never | busy),
         }
