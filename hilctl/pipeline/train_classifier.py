@@ -86,6 +86,8 @@ def train_classifier(
 ) -> ClassifierResult:
     """Train the reward classifier of a task on its labels, and save it with pictures.
 
+    The demonstrations are encoded too, for `train`.
+
     Args:
         workspace: the task folder, locked by the caller.
         seed: of folds, first weights and batches.
