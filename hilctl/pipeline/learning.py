@@ -32,8 +32,8 @@ from hilctl.pipeline.vision import Demonstrations, open_classifier
 from hilctl.rewards.online import OnlineClassifier
 from hilctl.rewards.store import save_classifier
 from hilctl.task.spec import CHUNK_STEPS, TaskSpec
-from hilctl.training.apprentice import WARM_UP_STEPS, Apprentice
-from hilctl.training.checkpoints import Checkpoint, save_checkpoint
+from hilctl.training.apprentice import Apprentice, is_warm
+from hilctl.training.checkpoints import save_checkpoint
 from hilctl.training.learner import Learner
 from hilctl.training.metrics import Progress
 
@@ -140,13 +140,17 @@ def open_learning_side(
         spec, demos, perception, run.seed, with_demos=with_demos, faults=run.folder / FAULTS
     )
     report(told_memory(learner))
+    if saved is not None:
+        learner.restore(saved.agent, saved.about["learner"])
     progress = Progress()
     if (run.folder / EPISODES).is_dir():
         progress = progress_so_far(run.folder, spec)
-        _read_again(run, encoder, perception, learner, progress, report, stop)
+        learnt_steps = saved.about["robot_steps"] if saved else 0
+        _read_again(
+            run, encoder, perception, learner, progress.episodes, learnt_steps, report, stop
+        )
         if stop():
             return None
-    _restore(learner, saved, progress)
     classifier = None
     if fitted is not None:
         publish = partial(save_classifier, workspace.classifier)
@@ -167,26 +171,22 @@ def _read_again(
     encoder: Encoder,
     perception: Perception,
     learner: Learner,
-    progress: Progress,
+    total: int,
+    learnt_steps: int,
     report: Report,
     stop: Question,
 ) -> None:
-    total = progress.episodes
+    """Fill the buffers with a run's episodes; what comes after `learnt_steps` is owed."""
+    steps = 0
     for episode in stored_episodes(run.folder, run.workspace.spec, encoder, perception):
         if stop():
             return
         learner.add_rollout(episode.trajectory)
+        steps += len(episode.trajectory)
+        if steps > learnt_steps and is_warm(steps):
+            learner.owe(len(episode.trajectory))
         text = f"reading the run so far: {episode.number}/{total} episodes"
         report(Event("encode", text, episode.number, total))
-
-
-def _restore(learner: Learner, saved: Checkpoint | None, progress: Progress) -> None:
-    learnt_steps = 0
-    if saved is not None:
-        learner.restore(saved.agent, saved.about["learner"])
-        learnt_steps = saved.about["robot_steps"]
-    if progress.robot_steps >= WARM_UP_STEPS:
-        learner.owe(max(0, progress.robot_steps - learnt_steps))
 
 
 @contextmanager

@@ -10,6 +10,11 @@ from hilctl.training.metrics import Progress
 WARM_UP_STEPS = 200
 
 
+def is_warm(robot_steps: int) -> bool:
+    """Return whether an episode that ends after so many steps in all entitles to updates."""
+    return robot_steps >= WARM_UP_STEPS
+
+
 class Apprentice:
     """Learn from episodes, in the order of their numbers, each once.
 
@@ -39,7 +44,7 @@ class Apprentice:
         self.learner.add_rollout(episode.trajectory)
         if episode.on_trial:
             self.learner.defer(episode.summary.steps)
-        elif self.progress.robot_steps >= WARM_UP_STEPS:
+        elif is_warm(self.progress.robot_steps):
             self.learner.owe(episode.summary.steps)
 
     def policy(self) -> PolicyUpdate:

@@ -95,6 +95,7 @@ def test_what_a_side_cannot_do_is_said_once_and_ends_the_command(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # twenty starts of half a minute
 def test_twenty_kills_at_random_moments_lose_no_episode(ready: Workspace, start: Start) -> None:
     draw = random.Random(0)
     text = ready.task_file.read_text()

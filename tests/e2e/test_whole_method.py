@@ -24,7 +24,9 @@ from hilctl.pipeline.stored import last_checkpoint, stored_episodes
 from hilctl.pipeline.train import TrainResult, train
 from hilctl.pipeline.train_classifier import train_classifier
 from hilctl.pipeline.vision import Demonstrations, open_encoder
+from hilctl.task.spec import CHUNK_STEPS
 from hilctl.task.workspace import Workspace
+from hilctl.training.apprentice import is_warm
 
 SHORT = {
     "max_robot_minutes: 20": "max_robot_minutes: 0.6",
@@ -65,6 +67,17 @@ def figures(space: Workspace) -> Iterator[dict[str, object]]:
         yield {key: value for key, value in json.loads(line).items() if key not in CHANGING}
 
 
+def entitled_steps(space: Workspace) -> int:
+    """Return the steps of all episodes but those that ended while the robot warmed up."""
+    steps = [int(str(line["episode_steps"])) for line in figures(space)]
+    return sum(own for own, so_far in zip(steps, np.cumsum(steps), strict=True) if is_warm(so_far))
+
+
+def whole_chunks(steps: int) -> int:
+    """Return the updates that so many steps entitle to at one a step."""
+    return steps // CHUNK_STEPS * CHUNK_STEPS
+
+
 def states(space: Workspace) -> dict[str, State]:
     return {stage.name: stage.state for stage in survey(Workspace(space.root))}
 
@@ -74,7 +87,7 @@ def test_training_leaves_a_policy_and_says_how_it_went(trained: Workspace) -> No
     last = lines[-1]
     assert last["episodes"] == len(lines)
     assert last["robot_steps"] == sum(int(str(line["episode_steps"])) for line in lines)
-    assert 0 < int(str(last["updates"])) <= int(str(last["robot_steps"]))
+    assert 0 < int(str(last["updates"])) == whole_chunks(entitled_steps(trained))
     assert states(trained)["policy"] is State.READY
 
 
@@ -123,18 +136,20 @@ def test_a_stopped_run_goes_on_where_it_was(ready: Workspace, tmp_path: Path) ->
     assert len(list((second.run / "episodes").glob("*.hdf5"))) == len(lines)
 
 
-def test_a_killed_run_loses_no_finished_episode(
+def test_a_killed_run_loses_no_finished_episode_and_owes_what_it_has_not_learnt(
     ready: Workspace, tmp_path: Path, start: Start
 ) -> None:
     space = copy(ready, tmp_path / "task")
-    running = start(space, "train")
-    seen = 0
-    while seen < 4:
+    running = start(space, "train", "--lockstep")
+    seen = steps = 0
+    while not is_warm(steps):
         event = running.event()
-        seen = event["episodes"] if event["event"] == "episode" else seen
+        if event["event"] == "episode":
+            seen, steps = event["episodes"], event["robot_steps"]
     running.kill(signal.SIGKILL)
     running.finish()
     (run,) = space.all_runs()
+    assert not list((run / "checkpoints").glob("*.npz"))
     kept = len(list((run / "episodes").glob("*.hdf5")))
     assert kept >= seen
     told: list[Event] = []
@@ -143,6 +158,7 @@ def test_a_killed_run_loses_no_finished_episode(
     assert result.run == run
     assert any(f"after {kept} episodes" in event.text for event in told)
     assert not list((run / "episodes").glob("*.partial"))
+    assert result.progress.updates == whole_chunks(entitled_steps(space))
 
 
 def test_an_unfinished_run_of_another_set_up_is_refused_with_the_difference(
