@@ -1,0 +1,175 @@
+"""Intrinsics from pictures of a board, and how far they can be trusted.
+
+Zhang's method (2000) as OpenCV has it. The distortion model is the simplest of those that predict
+pictures about best that they have not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hilctl.calibration.boards.base import Detection
+from hilctl.calibration.intrinsics import FISHEYE, Intrinsics
+from hilctl.errors import DataError
+
+Array = NDArray[np.float64]
+Fit = Callable[[Sequence[Detection]], Intrinsics]
+
+MIN_VIEWS = 10
+FOLDS = 5  # a fifth is held out, each view once
+NOTICEABLY = 0.95  # a richer model has to be that much better
+STRANGE = 3.0  # times the median error of the views
+STRANGE_PX = 0.5  # an error below is never strange
+MAX_DROPPED = 0.2  # share of the views
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Intrinsics and how far they can be trusted.
+
+    Attributes:
+        intrinsics: from all views but those dropped.
+        sigma: standard deviations of its parameters, by leaving each view out once (jackknife).
+        held_out_rms_px: of corners in views the fit had not seen; all models by name.
+        dropped: indices of views that fit the others badly.
+    """
+
+    intrinsics: Intrinsics
+    sigma: Array
+    held_out_rms_px: dict[str, float]
+    dropped: tuple[int, ...]
+
+    @property
+    def rms_px(self) -> float:
+        """The held-out error of the chosen model."""
+        return self.held_out_rms_px[self.intrinsics.model]
+
+
+def fit_intrinsics(views: Sequence[Detection], rng: np.random.Generator) -> Fitted:
+    """Find intrinsics and how far they can be trusted.
+
+    Args:
+        views: of one camera.
+        rng: draws which views are held out together.
+
+    Raises:
+        DataError: there are too few views, of different sizes, or no model fits them.
+    """
+    require_views(views)
+    kept = _without_strange_views(views)
+    known = [views[i] for i in kept]
+    order = rng.permutation(len(known))
+    held_out = {name: _held_out_rms_px(fit, known, order) for name, fit in MODELS.items()}
+    best = min(held_out.values())
+    if not np.isfinite(best):
+        raise DataError(
+            "no camera model fits these pictures",
+            hint="is it one camera, at one zoom and focus, and a flat board?",
+        )
+    name = next(name for name in MODELS if held_out[name] * NOTICEABLY <= best)
+    intrinsics = MODELS[name](known)
+    dropped = tuple(sorted(set(range(len(views))) - set(kept)))
+    return Fitted(intrinsics, _jackknife_sigma(MODELS[name], known), held_out, dropped)
+
+
+def require_views(views: Sequence[Detection]) -> None:
+    """Check that there are enough views, all of one size.
+
+    Raises:
+        DataError: there are not.
+    """
+    if len(views) < MIN_VIEWS:
+        raise DataError(
+            f"the board was found in {len(views)} pictures, {MIN_VIEWS} are needed",
+            hint="take more, with the board in view, sharp and evenly lit",
+        )
+    sizes = sorted({view.size_px for view in views})
+    if len(sizes) > 1:
+        told = ", ".join(f"{width}×{height}" for width, height in sizes)
+        raise DataError(
+            f"the pictures have different sizes: {told}",
+            hint="use pictures of one camera, taken at one resolution",
+        )
+
+
+def _without_strange_views(views: Sequence[Detection]) -> list[int]:
+    """Return the indices of views that fit the others."""
+    kept = list(range(len(views)))
+    for _ in range(int(MAX_DROPPED * len(views))):
+        if len(kept) <= MIN_VIEWS:
+            break
+        intrinsics = _fit_plumb_bob([views[i] for i in kept])
+        errors = np.array([_rms(intrinsics.errors_px(views[i])) for i in kept])
+        worst = int(errors.argmax())
+        if errors[worst] <= max(STRANGE * float(np.median(errors)), STRANGE_PX):
+            break
+        del kept[worst]
+    return kept
+
+
+def _held_out_rms_px(fit: Fit, views: Sequence[Detection], order: NDArray[np.int64]) -> float:
+    """Return the error at views that a fit has not seen; each is held out once."""
+    errors = []
+    for fold in np.array_split(order, FOLDS):
+        try:
+            intrinsics = fit([views[i] for i in order if i not in fold])
+            errors += [intrinsics.errors_px(views[i]) for i in fold]
+        except cv2.error:  # this model does not fit these views at all
+            return float("inf")
+    return _rms(np.concatenate(errors))
+
+
+def _jackknife_sigma(fit: Fit, views: Sequence[Detection]) -> Array:
+    count = len(views)
+    without = np.array([fit([*views[:i], *views[i + 1 :]]).parameters for i in range(count)])
+    spread = (without - without.mean(axis=0)) ** 2
+    return np.asarray(np.sqrt((count - 1) / count * spread.sum(axis=0)))
+
+
+def _fit_plumb_bob(views: Sequence[Detection]) -> Intrinsics:
+    return _fit_pinhole(views, "plumb_bob", 5, 0)
+
+
+def _fit_rational(views: Sequence[Detection]) -> Intrinsics:
+    return _fit_pinhole(views, "rational_polynomial", 8, cv2.CALIB_RATIONAL_MODEL)
+
+
+def _fit_pinhole(
+    views: Sequence[Detection], model: str, coefficients: int, flags: int
+) -> Intrinsics:
+    objects = [view.object_m.astype(np.float32) for view in views]
+    images = [view.image_px.astype(np.float32) for view in views]
+    size = views[0].size_px
+    _, K, distortion, *_ = cv2.calibrateCamera(objects, images, size, None, None, flags=flags)
+    flat = np.asarray(distortion, float).reshape(-1)[:coefficients]
+    return Intrinsics(np.asarray(K, float), flat, model, size)
+
+
+def _fit_fisheye(views: Sequence[Detection]) -> Intrinsics:
+    flag = cv2.fisheye if hasattr(cv2.fisheye, "CALIB_FIX_SKEW") else cv2  # OpenCV 4 and 5
+    flags = flag.CALIB_RECOMPUTE_EXTRINSIC | flag.CALIB_FIX_SKEW
+    objects = [view.object_m[None] for view in views]  # (1, N, 3): others are misread
+    images = [view.image_px[None] for view in views]
+    size = views[0].size_px
+    _, K, distortion, *_ = cv2.fisheye.calibrate(
+        objects, images, size, np.eye(3), np.zeros(4), flags=flags
+    )
+    flat = np.asarray(distortion, float).reshape(-1)
+    return Intrinsics(np.asarray(K, float), flat, FISHEYE, size)
+
+
+MODELS: dict[str, Fit] = {  # the simplest first
+    "plumb_bob": _fit_plumb_bob,
+    "rational_polynomial": _fit_rational,
+    FISHEYE: _fit_fisheye,
+}
+
+
+def _rms(errors_px: Array) -> float:
+    """Return the root mean square length of (N, 2) errors."""
+    return float(np.sqrt(np.mean(np.sum(errors_px**2, axis=1))))

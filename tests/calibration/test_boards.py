@@ -1,0 +1,146 @@
+"""Boards are understood as people write them, and found where they are."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from photographer import Image, Photographer, looking_at, varied_views
+from scipy.spatial.transform import RigidTransform
+
+from hilctl.calibration.boards import Charuco, Chessboard, Detection, parse_board
+from hilctl.errors import UsageError
+
+CHARUCO, CHESSBOARD = "charuco:7x5:30mm:22mm", "chessboard:9x6:25mm"
+BOTH = [CHARUCO, CHESSBOARD]
+
+
+@pytest.fixture(scope="module")
+def camera() -> Photographer:
+    return Photographer(distortion=np.array([-0.2, 0.05, 0.001, -0.001, 0.0]))
+
+
+def off_px(
+    camera: Photographer, view: Detection, T_cam_board: RigidTransform
+) -> NDArray[np.float64]:
+    """Return (N,) px between detected corners and the truth."""
+    return np.linalg.norm(view.image_px - camera.project(T_cam_board, view.object_m), axis=1)
+
+
+@pytest.mark.parametrize("text", BOTH)
+def test_corners_are_found_where_they_are(text: str, camera: Photographer) -> None:
+    board = parse_board(text)
+    for T in varied_views(board, camera, 8, np.random.default_rng(1)):
+        view = board.detect(camera.take(board, T))
+        assert view is not None
+        assert len(view.ids) == np.prod(board.corners)
+        assert np.sqrt(np.mean(off_px(camera, view, T) ** 2)) < 0.1
+
+
+@pytest.mark.parametrize("roll_deg", [0, 90, 180, 270])
+@pytest.mark.parametrize("text", BOTH)
+def test_a_board_has_the_same_corners_from_every_side(
+    text: str, roll_deg: float, camera: Photographer
+) -> None:
+    board = parse_board(text)
+    T = looking_at(board, 0.4, roll_rad=np.deg2rad(roll_deg))
+    view = board.detect(camera.take(board, T))
+    assert view is not None
+    assert off_px(camera, view, T).max() < 0.3
+
+
+def test_a_charuco_board_may_be_seen_in_part(camera: Photographer) -> None:
+    board = parse_board(CHARUCO)
+    T = looking_at(board, 0.25, aside=(0.35, 0.2))
+    view = board.detect(camera.take(board, T))
+    assert view is not None
+    assert 8 <= len(view.ids) < np.prod(board.corners)
+    assert off_px(camera, view, T).max() < 0.3
+
+
+def test_a_charuco_board_of_an_older_opencv_is_found_too(camera: Photographer) -> None:
+    board = Charuco(7, 6, 0.03, 0.022, "5x5_100")
+    old = Charuco(7, 6, 0.03, 0.022, "5x5_100")
+    old._board.setLegacyPattern(True)
+    T = looking_at(board, 0.4)
+    assert not np.array_equal(old.picture(20), board.picture(20))
+    view = board.detect(camera.take(old, T))
+    assert view is not None
+    assert off_px(camera, view, T).max() < 0.3
+
+
+def explained(board: str, picture: Image) -> str | None:
+    wanted = parse_board(board)
+    assert wanted.detect(picture) is None
+    return wanted.explain_absence(picture)
+
+
+def test_what_is_there_instead_is_said(camera: Photographer) -> None:
+    shown = parse_board(CHARUCO)
+    picture = camera.take(shown, looking_at(shown, 0.4, tilt_rad=(0.3, 0.2)))
+    mirrored = np.ascontiguousarray(picture[:, ::-1])
+    assert "mirrored" in str(explained(CHARUCO, mirrored))
+    assert "5x5_50, not 4x4_50" in str(explained("charuco:7x5:30mm:22mm:4x4_50", picture))
+    assert "marker 16" in str(explained("charuco:5x5:30mm:22mm", picture))
+    assert "do not lie as on a board of 9x7" in str(explained("charuco:9x7:30mm:22mm", picture))
+    assert explained(CHARUCO, np.full_like(picture, 90)) is None
+
+
+def test_a_chessboard_of_another_size_is_named(camera: Photographer) -> None:
+    shown = parse_board("chessboard:8x5:25mm")
+    picture = camera.take(shown, looking_at(shown, 0.4, tilt_rad=(0.2, 0.1)))
+    assert explained("chessboard:9x6:25mm", picture) == "it has 8x5 inner corners, not 9x6"
+    assert explained(CHESSBOARD, np.full_like(picture, 90)) is None
+
+
+@given(
+    columns=st.integers(3, 9),
+    rows=st.integers(3, 9),
+    square_mm=st.integers(5, 90),
+    share=st.floats(0.35, 0.9),
+)
+@settings(max_examples=30, deadline=None)
+def test_a_board_is_read_back_as_it_is_written(
+    columns: int, rows: int, square_mm: int, share: float
+) -> None:
+    chessboard = Chessboard(columns, rows, square_mm * 1e-3)
+    marker_m = round(share * square_mm, 1) * 1e-3
+    charuco = Charuco(columns, rows, square_mm * 1e-3, marker_m, "6x6_250")
+    for board in (chessboard, charuco):
+        again = parse_board(str(board))
+        assert type(again) is type(board)
+        assert str(again) == str(board)
+        assert again.corners == board.corners
+        np.testing.assert_allclose(again.corner_places_m(), board.corner_places_m(), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("checkerboard:9x6:25mm", "is no calibration board"),
+        ("chessboard:9x6", "is no calibration board"),
+        ("chessboard:9:25mm", "columns and rows"),
+        ("chessboard:2x6:25mm", "columns and rows"),
+        ("chessboard:9x6:25", "a length with its unit"),
+        ("chessboard:9x6:25km", "a length with its unit"),
+        ("chessboard:9x6:0mm", "a length with its unit"),
+        ("charuco:7x5:22mm:30mm", "does not fit a square"),
+        ("charuco:7x5:30mm:22mm:9x9_3", "no markers are called"),
+        ("charuco:30x30:30mm:22mm", "need 450 markers"),
+        ("", "is no calibration board"),
+    ],
+)
+def test_a_board_that_makes_no_sense_is_refused_with_an_example(text: str, part: str) -> None:
+    with pytest.raises(UsageError, match=part) as caught:
+        parse_board(text)
+    assert caught.value.hint
+
+
+@given(st.text(max_size=30))
+def test_no_text_crashes_the_reader_of_boards(text: str) -> None:
+    with contextlib.suppress(UsageError):
+        parse_board(text)
