@@ -22,7 +22,7 @@ Fit = Callable[[Sequence[Detection]], Intrinsics]
 
 MIN_VIEWS = 10
 FOLDS = 5  # a fifth is held out, each view once
-NOTICEABLY = 0.95  # a richer model has to be that much better
+NOTICEABLY = 0.99  # a richer model has to be that much better
 STRANGE = 3.0  # times the median error of the views
 STRANGE_PX = 0.5  # an error below is never strange
 MAX_DROPPED = 0.2  # share of the views
@@ -131,6 +131,11 @@ def _jackknife_sigma(fit: Fit, views: Sequence[Detection]) -> Array:
     return np.asarray(np.sqrt((count - 1) / count * spread.sum(axis=0)))
 
 
+def _fit_radial(views: Sequence[Detection]) -> Intrinsics:
+    only = cv2.CALIB_ZERO_TANGENT_DIST | cv2.CALIB_FIX_K3
+    return _fit_pinhole(views, "radial", 5, only)
+
+
 def _fit_plumb_bob(views: Sequence[Detection]) -> Intrinsics:
     return _fit_pinhole(views, "plumb_bob", 5, 0)
 
@@ -164,6 +169,7 @@ def _fit_fisheye(views: Sequence[Detection]) -> Intrinsics:
 
 
 MODELS: dict[str, Fit] = {  # the simplest first
+    "radial": _fit_radial,
     "plumb_bob": _fit_plumb_bob,
     "rational_polynomial": _fit_rational,
     FISHEYE: _fit_fisheye,

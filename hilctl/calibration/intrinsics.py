@@ -22,7 +22,8 @@ class Intrinsics:
     Attributes:
         K: (3, 3) in px.
         distortion: coefficients in OpenCV's order.
-        model: "plumb_bob" (5 coefficients), "rational_polynomial" (8) or "fisheye" (4).
+        model: "radial" (5 coefficients of which the last three are 0), "plumb_bob" (5),
+            "rational_polynomial" (8) or "fisheye" (4).
         size_px: width and height of the pictures it is for.
     """
 

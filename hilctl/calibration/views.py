@@ -13,6 +13,7 @@ import numpy as np
 from hilctl.calibration.boards.base import Board, Detection, Image
 from hilctl.calibration.sharpness import explain_picture, exposure_of, objection
 from hilctl.errors import DataError
+from hilctl.task.workspace import write_bytes_atomic
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 UNREADABLE = "cannot be read as a picture"
@@ -69,7 +70,7 @@ def examine(name: str, image: Image | None, board: Board) -> View | LeftOut:
     view = board.detect(image)
     if view is None:
         reason = board.explain_absence(image) or explain_picture(image)
-        return LeftOut(name, reason or f"no {type(board).__name__.lower()} board in it")
+        return LeftOut(name, reason or f"no {board.kind} in it")
     found = exposure_of(image, board, view)
     against = objection(found, image.shape[1]) if found else None
     return View(name, view) if against is None else LeftOut(name, against)
@@ -111,6 +112,17 @@ def read_picture(path: Path) -> Image | None:
     except cv2.error:
         return None
     return None if image is None else np.ascontiguousarray(image[..., ::-1], np.uint8)
+
+
+def write_picture(path: Path, image: Image) -> bytes:
+    """Write an (H, W, 3) RGB picture as PNG and return the content of the file.
+
+    Raises:
+        HilctlError: the folder cannot be written.
+    """
+    content = bytes(cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))[1])
+    write_bytes_atomic(path, content)
+    return content
 
 
 def _kind(reason: str) -> str:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from hilctl.devices import Device, Options
 
+STILL_MAX_AGE_S = 1.0
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -34,3 +36,11 @@ class Camera(Device):
         Raises:
             StaleFrameError: the newest frame is older than `max_age_s`.
         """
+
+    def still(self) -> Frame:
+        """Return a frame to measure in: as large as the camera can make one of the same view.
+
+        Raises:
+            StaleFrameError: there is no new frame.
+        """
+        return self.latest(max_age_s=STILL_MAX_AGE_S)

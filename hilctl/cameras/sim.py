@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, cast
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from hilctl.cameras.base import Camera, Frame
 from hilctl.devices import Options
 from hilctl.errors import DeviceError
+
+if TYPE_CHECKING:
+    from hilctl.sim.world import SimWorld
+
+MAX_WIDTH_PX, MAX_HEIGHT_PX = 640, 480  # the simulator's canvas
 
 
 class SimCameraOptions(Options):
@@ -45,9 +50,19 @@ class SimCamera(Camera):
 
     def latest(self, *, max_age_s: float) -> Frame:
         """Return a frame taken now."""
-        world = self.rig.world
-        if world is None:
-            raise DeviceError("the simulated camera is not open")
         options = cast(SimCameraOptions, self.options)
-        image = world.render(options.view, options.width_px, options.height_px)
-        return Frame(image, world.time_ns)
+        world = self._world()
+        return Frame(world.render(options.view, options.width_px, options.height_px), world.time_ns)
+
+    def still(self) -> Frame:
+        """Return a frame taken now, as large as the simulator can draw it."""
+        options = cast(SimCameraOptions, self.options)
+        scale = min(MAX_WIDTH_PX / options.width_px, MAX_HEIGHT_PX / options.height_px)
+        width_px, height_px = int(scale * options.width_px), int(scale * options.height_px)
+        world = self._world()
+        return Frame(world.render_finely(options.view, width_px, height_px), world.time_ns)
+
+    def _world(self) -> SimWorld:
+        if self.rig.world is None:
+            raise DeviceError("the simulated camera is not open")
+        return self.rig.world

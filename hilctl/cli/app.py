@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "quickstart": ("quickstart:quickstart", "see the whole method work in simulation, in minutes"),
     "new-task": ("new_task:new_task", "start a task folder from a template"),
+    "calibrate": ("calibrate:calibrate", "boards to print, what each camera is and where it sits"),
     "record-demos": ("record_demos:record_demos", "record demonstrations"),
     "record-labels": ("record_labels:record_labels", "record what success and failure look like"),
     "train-classifier": ("train_classifier:train_classifier", "learn to tell success"),

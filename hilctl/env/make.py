@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.cameras import CAMERAS
+from hilctl.cameras.base import Camera
 from hilctl.devices import Rig
 from hilctl.env.robot_env import Obs, RobotEnv
 from hilctl.env.wrappers import EncodeFrames, EncodeImages, JudgeReward, Takeover
 from hilctl.rewards.base import Reward
 from hilctl.robots import ROBOTS
+from hilctl.robots.base import Robot
 from hilctl.task.spec import TaskSpec
 from hilctl.teleop import TELEOPS
 from hilctl.teleop.base import Teleop
@@ -26,6 +28,8 @@ class Station:
     """Everything that is open while a command runs."""
 
     rig: Rig
+    robot: Robot
+    cameras: dict[str, Camera]
     env: gymnasium.Env[Obs, NDArray[np.float64]]
     teleop: Teleop
 
@@ -54,7 +58,7 @@ def open_station(
     with ExitStack() as stack:
         robot = ROBOTS.get(spec.robot.type)(spec.robot.options, rig)
         stack.enter_context(robot)
-        cameras = {}
+        cameras: dict[str, Camera] = {}
         for name, camera in spec.cameras.items():
             device = CAMERAS.get(camera.type)(camera.options, rig)
             cameras[name] = stack.enter_context(device)
@@ -70,4 +74,4 @@ def open_station(
         if reward is not None:
             env = JudgeReward(env, reward)
         stack.callback(robot.stop)  # registered last: whatever happens, the robot stops first
-        yield Station(rig, Takeover(env, teleop), teleop)
+        yield Station(rig, robot, cameras, Takeover(env, teleop), teleop)

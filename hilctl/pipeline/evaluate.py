@@ -14,6 +14,7 @@ from hilctl.env.loop import EpisodeLoop
 from hilctl.env.make import open_station
 from hilctl.errors import MissingStageError
 from hilctl.pipeline.best import BEST
+from hilctl.pipeline.calibration.references import check_cameras
 from hilctl.pipeline.manifest import Evaluation, write_manifest
 from hilctl.pipeline.progress import Event, Report, silent
 from hilctl.pipeline.recording import Question, never
@@ -130,6 +131,7 @@ def evaluate(
     with open_station(
         spec, seed=EVALUATION_SEED_OFFSET + seed, encode=encoder, reward=reward
     ) as station:
+        check_cameras(workspace, station.robot, station.cameras, report)
         loop = EpisodeLoop(
             station.env, policy, station.teleop, Role.WATCH, watchers, stop=stop,
             claims_end_episode=False,

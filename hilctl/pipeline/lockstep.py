@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hilctl.env.make import open_station
 from hilctl.pipeline.acting import acting, prepared_policy
+from hilctl.pipeline.calibration.references import check_cameras
 from hilctl.pipeline.learning import LearningSide, open_learning_side, saved_at_the_end
 from hilctl.pipeline.progress import Event, Report
 from hilctl.pipeline.recording import Question
@@ -43,6 +44,7 @@ def train_in_turns(
     reward = ClassifierReward(fitted.model, fitted.consecutive)
     # whatever is wrong with the devices is found before the run begins
     with open_station(spec, seed=run.station_seed, encode=encoder, reward=reward) as station:
+        check_cameras(run.workspace, station.robot, station.cameras, report)
         going_on = run.progress.episodes
         run.begin()
         with saved_at_the_end(side, stop):

@@ -9,6 +9,7 @@ from hilctl.data.step import EpisodeSummary, Outcome
 from hilctl.env.loop import EpisodeLoop, HandsOff
 from hilctl.env.make import open_station
 from hilctl.errors import HilctlError
+from hilctl.pipeline.calibration.references import check_cameras
 from hilctl.pipeline.progress import Event, Report, silent
 from hilctl.pipeline.recording import (
     Question,
@@ -111,6 +112,7 @@ def _record(
     spec = workspace.spec
     most = ATTEMPTS_PER_DEMO * (result.wanted - result.demos)
     with open_station(spec, seed=station_seed(seed, "demos", episodes)) as station:
+        check_cameras(workspace, station.robot, station.cameras, report)
         attributes = episode_attributes(spec, station, seed)
         start_ns = station.rig.clock.now_ns()
         with UndecidedEpisode(workspace.demos, "demo", attributes) as episode:

@@ -18,6 +18,7 @@ from hilctl.data.step import EpisodeSummary, Step
 from hilctl.env.loop import EpisodeLoop
 from hilctl.env.make import Station, open_station
 from hilctl.errors import HilctlError
+from hilctl.pipeline.calibration.references import check_cameras
 from hilctl.pipeline.label_counts import SOURCE, LabelsResult, count_labels, frames_wanted
 from hilctl.pipeline.label_frames import coverage_of, measure_variety
 from hilctl.pipeline.label_sources import GUARD_S, SOURCES, Source
@@ -74,6 +75,7 @@ def record_labels(
         if any(result.lacking(source) for source in SOURCES) and not stop():
             coverage = _coverage(workspace, there)
             with _open_roomy(spec, station_seed(seed, "labels", len(there))) as station:
+                check_cameras(workspace, station.robot, station.cameras, report)
                 _Session(workspace, station, seed, result, report, stop, keep).record(coverage)
     now = open_dataset(workspace.labels, spec)
     result.coverage = _coverage(workspace, now).share

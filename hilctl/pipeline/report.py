@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from hilctl.task.workspace import write_text_atomic
 
 WINDOW = 20
+FEWEST = 5  # episodes whose mean says something
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title><style>
@@ -72,7 +73,7 @@ def draw_learning(records: Sequence[Mapping[str, Any]]) -> bytes:
     axes = figure.subplots(2, 2, sharex=True)
     _curve(axes[0, 0], steps[~helped], success[~helped], "untouched", "tab:green")
     _curve(axes[0, 0], steps[helped], success[helped], "assisted", "tab:orange")
-    axes[0, 0].set(ylabel=f"success, last {WINDOW}", ylim=(-0.03, 1.03))
+    axes[0, 0].set(ylabel=f"success, up to the last {WINDOW}", ylim=(-0.03, 1.03))
     axes[0, 0].legend(loc="upper left")
     rate = [r["intervention_rate_last20"] for r in records]
     axes[0, 1].plot(steps, rate, color="tab:orange")
@@ -108,8 +109,9 @@ def _png(figure: Figure) -> bytes:
 
 
 def _curve(axis: Any, steps: Any, success: Any, label: str, colour: str) -> None:
-    if len(success) == 0:
-        return
-    window = min(WINDOW, len(success))
-    rolling = np.convolve(success, np.ones(window) / window, mode="valid")
-    axis.plot(steps[window - 1 :], rolling, label=label, color=colour)
+    """Plot the mean of up to the last `WINDOW` episodes, as soon as there are `FEWEST`."""
+    ends = np.arange(FEWEST, len(success) + 1)
+    starts = np.maximum(ends - WINDOW, 0)
+    sums = np.concatenate([[0.0], np.cumsum(success)])
+    rolling = (sums[ends] - sums[starts]) / (ends - starts)
+    axis.plot(steps[FEWEST - 1 :], rolling, label=label, color=colour, marker=".", ms=3)

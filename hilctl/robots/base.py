@@ -88,6 +88,21 @@ class Robot(Device):
     def reset_scene(self) -> None:
         """Put the objects of the scene back, where the robot or simulator can do that."""
 
+    def show_board(
+        self, pattern: NDArray[np.uint8], size_m: tuple[float, float], *, in_hand: bool
+    ) -> bool:
+        """Put a calibration board where the cameras see it, where a simulator can do that.
+
+        Args:
+            pattern: (H, W) grey levels.
+            size_m: width and height of the pattern.
+            in_hand: the tool holds it; else it lies on the table.
+
+        Returns:
+            Whether it is there; if not, a person has to do it.
+        """
+        return False
+
     def true_success(self) -> bool | None:
         """Return whether the task is truly solved, or None where nobody can know."""
         return None

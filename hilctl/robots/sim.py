@@ -136,6 +136,22 @@ class SimRobot(Robot):
         """Put arm and objects back as a helper would, with a slightly different grasp."""
         self.world.reset()
 
+    def show_board(
+        self, pattern: NDArray[np.uint8], size_m: tuple[float, float], *, in_hand: bool
+    ) -> bool:
+        """Build the world again with a board instead of the scene's objects; time goes on."""
+        from hilctl.sim.scenes import PrintedBoard
+        from hilctl.sim.world import SimWorld
+
+        now_ns = self.world.time_ns
+        self.world.close()
+        scene = cast(SimRobotOptions, self.options).scene
+        board = PrintedBoard(pattern, size_m, in_hand)
+        self._world = SimWorld(scene, self.rig.generator("grasp"), board=board)
+        self._world.time_ns = now_ns
+        self.rig.attach_world(self._world)
+        return True
+
     def true_success(self) -> bool | None:
         """Return whether the scene's task is truly solved."""
         return self.world.solved()

@@ -39,18 +39,21 @@ class GLRenderer:
     Args:
         model: whose cameras are drawn, up to its offscreen size.
         backend: "egl", "osmesa" or "glfw".
+        scale: of the canvas, in sizes of the model's offscreen buffer.
     """
 
     FLAGS_OFF = ("SHADOW", "REFLECTION", "SKYBOX", "HAZE", "FOG")
-    MAX_GEOMS = 1000
+    MAX_GEOMS = 4000  # a board of 9 by 7 squares has a thousand patches of ink
 
-    def __init__(self, model: mujoco.MjModel, backend: str) -> None:
+    def __init__(self, model: mujoco.MjModel, backend: str, scale: int = 1) -> None:
         self._model = model
         size = model.vis.global_
+        width, height = scale * size.offwidth, scale * size.offheight
         gl = importlib.import_module(f"mujoco.{backend}")
-        self._gl = gl.GLContext(size.offwidth, size.offheight)
+        self._gl = gl.GLContext(width, height)
         self._gl.make_current()
         self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+        mujoco.mjr_resizeOffscreen(width, height, self._context)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         self._scene = mujoco.MjvScene(model, maxgeom=self.MAX_GEOMS)
         for flag in self.FLAGS_OFF:
@@ -176,7 +179,12 @@ def try_out(backend: str) -> None:
     renderer.close()
 
 
-def make_renderer(model: mujoco.MjModel) -> Renderer:
-    """Return the best renderer this machine has."""
+def make_renderer(model: mujoco.MjModel, scale: int = 1) -> Renderer:
+    """Return the best renderer this machine has.
+
+    Args:
+        model: whose cameras are drawn.
+        scale: of the canvas, in sizes of the model's offscreen buffer.
+    """
     name = renderer_name()
-    return RayRenderer(model) if name == "raycast" else GLRenderer(model, name)
+    return RayRenderer(model) if name == "raycast" else GLRenderer(model, name, scale)

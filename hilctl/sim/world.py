@@ -10,13 +10,14 @@ from hilctl import geometry
 from hilctl.errors import DeviceError
 from hilctl.sim.impedance import Gains, ImpedanceController
 from hilctl.sim.rendering import Renderer, make_renderer
-from hilctl.sim.scenes import SCENES, Scene
+from hilctl.sim.scenes import SCENES, BoardScene, PrintedBoard, Scene
 
 Array = NDArray[np.float64]
 
 # joint angles near which the elbow is up and no joint is close to its limit, rad
 READY_Q = np.array([0.0, -0.3, 0.0, -2.3, 0.0, 2.0, 0.785])
 WRENCH_SAMPLES = 5
+FINER = 2
 
 
 class SimClock:
@@ -40,10 +41,19 @@ class SimWorld:
     Args:
         scene: name of a scene in `SCENES`.
         rng: source of what differs from episode to episode.
+        gains: of the arm's controller.
+        board: shown instead of the scene's objects.
     """
 
-    def __init__(self, scene: str, rng: np.random.Generator, gains: Gains | None = None) -> None:
-        self.scene: Scene = SCENES[scene]()
+    def __init__(
+        self,
+        scene: str,
+        rng: np.random.Generator,
+        gains: Gains | None = None,
+        board: PrintedBoard | None = None,
+    ) -> None:
+        named: Scene = SCENES[scene]()
+        self.scene = named if board is None else BoardScene(named, board)
         self.model = self.scene.build()
         self.data = mujoco.MjData(self.model)
         self.clock = SimClock(self)
@@ -55,6 +65,7 @@ class SimWorld:
         self._home_q = self._solve_home()
         self.controller = ImpedanceController(self.model, self.data, self._home_q, gains or Gains())
         self._renderer: Renderer | None = None
+        self._fine_renderer: Renderer | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -118,11 +129,23 @@ class SimWorld:
             self._renderer = make_renderer(self.model)
         return self._renderer.render(self.data, camera, width, height)
 
+    def render_finely(self, camera: str, width: int, height: int) -> NDArray[np.uint8]:
+        """Return the (height, width, 3) picture of a camera, its edges as smooth as a lens's.
+
+        It is drawn `FINER` times as large: corners of a board are 0.09 px off instead of 0.14.
+        """
+        if self._fine_renderer is None:
+            self._fine_renderer = make_renderer(self.model, FINER)
+        large = self._fine_renderer.render(self.data, camera, FINER * width, FINER * height)
+        cells = large.reshape(height, FINER, width, FINER, 3)
+        return np.asarray(cells.mean(axis=(1, 3)).round(), np.uint8)
+
     def close(self) -> None:
         """Free the renderer."""
-        if self._renderer is not None:
-            self._renderer.close()
-            self._renderer = None
+        for renderer in (self._renderer, self._fine_renderer):
+            if renderer is not None:
+                renderer.close()
+        self._renderer = self._fine_renderer = None
 
     def _contact_wrench(self) -> Array:
         """Return the (6,) force and torque on the tool from outside, at the tcp, tcp frame.

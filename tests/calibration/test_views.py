@@ -30,7 +30,7 @@ HARM: dict[str, tuple[Callable[[Image], Image], str]] = {
     "white": (lambda image: bytes_of(image * 6.0 + 100), "over-exposed"),
     "dim": (lambda image: bytes_of(image * 0.1), "contrast"),
     "black": (lambda image: bytes_of(image * 0.0), "black"),
-    "empty": (lambda image: bytes_of(image * 0.0 + 120), "no .* board"),
+    "empty": (lambda image: bytes_of(image * 0.0 + 120), "no (chessboard|ChArUco board) in it"),
 }
 
 

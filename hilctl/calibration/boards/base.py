@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -37,7 +38,12 @@ class Board(ABC):
     Args:
         columns, rows: squares (ChArUco) or inner corners (chessboard), as people count them.
         square_m: side of a square.
+
+    Attributes:
+        kind: what people call it.
     """
+
+    kind: ClassVar[str]
 
     def __init__(self, columns: int, rows: int, square_m: float) -> None:
         self.columns, self.rows, self.square_m = columns, rows, square_m

@@ -24,6 +24,8 @@ class Charuco(Board):
         dictionary: of the markers, one of `DICTIONARIES`.
     """
 
+    kind = "ChArUco board"
+
     def __init__(
         self, columns: int, rows: int, square_m: float, marker_m: float, dictionary: str
     ) -> None:

@@ -19,6 +19,8 @@ class Chessboard(Board):
         square_m: side.
     """
 
+    kind = "chessboard"
+
     @property
     def squares(self) -> tuple[int, int]:
         """Squares along a row and down a column."""

@@ -14,6 +14,7 @@ from hilctl.env.make import open_station
 from hilctl.errors import HilctlError
 from hilctl.networks.perception import Perception
 from hilctl.pipeline.acting import acting, prepared_policy
+from hilctl.pipeline.calibration.references import check_cameras
 from hilctl.pipeline.processes.child import Assignment
 from hilctl.pipeline.processes.outlet import Outlet
 from hilctl.pipeline.processes.signals import Signals
@@ -58,6 +59,7 @@ def main(assignment: Assignment, signals: Signals, outlet: Outlet) -> None:
             workspace.spec, seed=run.station_seed, encode=encoder, reward=reward, real_time=True
         ) as station,
     ):
+        check_cameras(workspace, station.robot, station.cameras, outlet.report)
         taught = _first_lesson(link, run, grid, reward, stop)
         if taught is None:
             return

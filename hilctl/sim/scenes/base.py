@@ -31,12 +31,17 @@ class Scene(ABC):
         """Compile the arm and this scene's objects."""
         text = resources.files("hilctl.sim").joinpath("arm.xml").read_text()
         spec = mujoco.MjSpec.from_string(text)
+        self.add_cameras(spec)
         self.add_objects(spec)
         return spec.compile()
 
     @abstractmethod
+    def add_cameras(self, spec: Any) -> None:
+        """Add the cameras that stand around the arm to its specification."""
+
+    @abstractmethod
     def add_objects(self, spec: Any) -> None:
-        """Add bodies, geoms and cameras to the arm's specification."""
+        """Add bodies and geoms to the arm's specification."""
 
     @abstractmethod
     def randomise(self, model: mujoco.MjModel, rng: np.random.Generator) -> None:

@@ -40,8 +40,17 @@ class InsertScene(Scene):
 
     home_tcp = geometry.pose([0.5, 0.0, 0.16], geometry.quat_from_rpy([np.pi, 0.0, 0.0]))
 
+    def add_cameras(self, spec: Any) -> None:
+        """Add the side camera."""
+        spec.worldbody.add_camera(
+            name="side",
+            pos=[0.5 + 0.02, -0.25, 0.16],
+            xyaxes=[1, 0, 0, 0, 0.37, 0.929],
+            fovy=25,
+        )
+
     def add_objects(self, spec: Any) -> None:
-        """Add peg, socket and side camera."""
+        """Add peg and socket."""
         peg = spec.body("hand").add_body(name="peg", pos=[0, 0, TCP_IN_HAND_M])
         half_length = 0.035
         add_box(
@@ -54,12 +63,6 @@ class InsertScene(Scene):
         peg.add_site(name="peg_tip", pos=[0, 0, self.PEG_TIP_M], size=[0.001] * 3, rgba=[0] * 4)
         spec.add_exclude(name="grasp", bodyname1="hand", bodyname2="peg")
         self._add_socket(spec.worldbody)
-        spec.worldbody.add_camera(
-            name="side",
-            pos=[0.5 + 0.02, -0.25, 0.16],
-            xyaxes=[1, 0, 0, 0, 0.37, 0.929],
-            fovy=25,
-        )
 
     def _add_socket(self, world: Any) -> None:
         x, y = self.SOCKET_XY_M

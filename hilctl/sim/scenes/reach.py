@@ -23,8 +23,14 @@ class ReachScene(Scene):
 
     home_tcp = geometry.pose([0.5, 0.0, 0.16], geometry.quat_from_rpy([np.pi, 0.0, 0.0]))
 
+    def add_cameras(self, spec: Any) -> None:
+        """Add the side camera."""
+        spec.worldbody.add_camera(
+            name="side", pos=[0.53, -0.26, 0.19], xyaxes=[1, 0, 0, 0, 0.42, 0.907], fovy=36
+        )
+
     def add_objects(self, spec: Any) -> None:
-        """Add pointer, target ball and side camera."""
+        """Add pointer and target ball."""
         pointer = spec.body("hand").add_body(name="pointer", pos=[0, 0, TCP_IN_HAND_M])
         pointer.add_geom(
             name="pointer",
@@ -45,9 +51,6 @@ class ReachScene(Scene):
             rgba=[0.1, 0.7, 0.25, 1],
             contype=0,
             conaffinity=0,
-        )
-        spec.worldbody.add_camera(
-            name="side", pos=[0.53, -0.26, 0.19], xyaxes=[1, 0, 0, 0, 0.42, 0.907], fovy=36
         )
 
     def randomise(self, model: mujoco.MjModel, rng: np.random.Generator) -> None:

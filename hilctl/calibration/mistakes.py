@@ -1,0 +1,106 @@
+"""What may be wrong with hand-eye data that do not fit: people's mistakes, tried one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from scipy.spatial.transform import RigidTransform, Rotation
+
+from hilctl.calibration.fit_hand_eye import ACCEPT_M, ACCEPT_RAD, MIN_POSES, WARN_M, held_out_errors
+from hilctl.calibration.hand_eye import Mount, Sightings, solve
+
+Mend = Callable[[RigidTransform], RigidTransform]
+
+CLEARLY = 3.0  # times smaller has the error to become
+
+
+def explain_misfit(
+    T_base_tcp: RigidTransform, T_cam_board: RigidTransform, mount: Mount
+) -> str | None:
+    """Return the one mistake whose correction makes the data fit, in words, or None.
+
+    Args:
+        T_base_tcp: (N,) as they were given.
+        T_cam_board: (N,) at the same moments.
+        mount: what is said to carry the camera.
+    """
+    if len(T_cam_board) <= MIN_POSES:
+        return None
+    best, explanation = _misfit(Sightings.of(T_base_tcp, T_cam_board, mount)) / CLEARLY, None
+    for words, seen in _corrected(T_base_tcp, T_cam_board, mount):
+        misfit = _misfit(seen)
+        if misfit < best and misfit < WARN_M / ACCEPT_M:
+            best, explanation = misfit, words
+    return explanation
+
+
+def _misfit(seen: Sightings) -> float:
+    """Return the held-out error in multiples of what is accepted."""
+    try:
+        distances, angles = held_out_errors(seen, np.random.default_rng(0))
+    except np.linalg.LinAlgError:
+        return float("inf")
+    worst = np.maximum(distances / ACCEPT_M, angles / ACCEPT_RAD)
+    return float(np.sqrt(np.mean(worst**2)))
+
+
+def _corrected(
+    T_base_tcp: RigidTransform, T_cam_board: RigidTransform, mount: Mount
+) -> Iterator[tuple[str, Sightings]]:
+    """Yield what each mistake is called, and the data without it."""
+    other = Mount.WORLD if mount is Mount.TOOL else Mount.TOOL
+    for words, mend in _POSES.items():
+        yield words, Sightings.of(mend(T_base_tcp), T_cam_board, mount)
+    yield (
+        "looks like base→tcp given as tcp→base, or a camera on the "
+        f"{other} that was said to be on the {mount}",
+        Sightings.of(T_base_tcp.inv(), T_cam_board, mount),
+    )
+    yield "looks like mirrored pictures", Sightings.of(T_base_tcp, _mirrored(T_cam_board), mount)
+    yield (
+        "looks like each pose was given to the picture after its own",
+        Sightings.of(T_base_tcp[1:], T_cam_board[:-1], mount),
+    )
+    yield (
+        "looks like each pose was given to the picture before its own",
+        Sightings.of(T_base_tcp[:-1], T_cam_board[1:], mount),
+    )
+    scale = _scale(Sightings.of(T_base_tcp, T_cam_board, mount))
+    if scale > 0:
+        yield (
+            f"looks like the board's squares are {100 * scale:.0f} % of the size given",
+            Sightings.of(T_base_tcp, _scaled(T_cam_board, scale), mount),
+        )
+
+
+def _quaternion_reordered(T: RigidTransform) -> RigidTransform:
+    turn = Rotation.from_quat(np.roll(T.rotation.as_quat(), -1, axis=-1))
+    return RigidTransform.from_components(T.translation, turn)
+
+
+def _scaled(T: RigidTransform, scale: float) -> RigidTransform:
+    return RigidTransform.from_components(scale * T.translation, T.rotation)
+
+
+def _mirrored(T: RigidTransform) -> RigidTransform:
+    """Return the poses that a board would have in pictures mirrored left to right."""
+    flip = np.diag([-1.0, 1.0, 1.0])
+    turn = Rotation.from_matrix(flip @ T.rotation.as_matrix() @ flip)
+    return RigidTransform.from_components(T.translation @ flip, turn)
+
+
+_POSES: dict[str, Mend] = {
+    "looks like quaternions in the order w, x, y, z given as x, y, z, w": _quaternion_reordered,
+    "looks like millimetres given as metres": lambda T: _scaled(T, 1e-3),
+}
+
+
+def _scale(seen: Sightings) -> float:
+    """Return the factor on the board's size that fits the robot's motions best."""
+    first, second = np.triu_indices(len(seen), k=1)
+    A = seen.T_parent_other[first] * seen.T_parent_other[second].inv()
+    B = seen.T_cam_board[first] * seen.T_cam_board[second].inv()
+    turned = solve(seen).T_parent_cam.rotation.apply(B.translation).reshape(-1, 1)
+    left = np.hstack([(A.rotation.as_matrix() - np.eye(3)).reshape(-1, 3), -turned])
+    return float(np.linalg.lstsq(left, -A.translation.reshape(-1))[0][3])

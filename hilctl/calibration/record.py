@@ -1,0 +1,188 @@
+"""What is known of a camera, as `calibration/<camera>.json` keeps it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from scipy.spatial.transform import RigidTransform, Rotation
+
+from hilctl.calibration.hand_eye import Mount
+from hilctl.calibration.intrinsics import Intrinsics
+from hilctl.errors import DataError
+from hilctl.task.workspace import explain_os_error, write_json_atomic
+
+FORMAT = 1
+
+Box = tuple[int, int, int, int]
+Size = tuple[int, int]
+
+
+class Part(BaseModel):
+    """Base of the parts of a record: immutable; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Made(Part):
+    """Where a measurement comes from.
+
+    Attributes:
+        at: UTC.
+        board: as on the command line.
+        used: names of the pictures.
+        left_out: name of a picture → why it was not used.
+        versions: of hilctl and what it computes with.
+    """
+
+    at: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    board: str
+    used: list[str]
+    left_out: dict[str, str] = {}
+    versions: dict[str, str] = {}
+
+
+class IntrinsicsRecord(Part):
+    """Intrinsics and how far they can be trusted; see `Intrinsics`, `Fitted` and `Judgement`."""
+
+    model: str
+    size_px: Size
+    K: list[list[float]]
+    distortion: list[float]
+    sigma: list[float]
+    held_out_rms_px: dict[str, float | None]
+    coverage: float
+    variety_rad: float
+    made: Made
+
+    @property
+    def camera(self) -> Intrinsics:
+        """The camera to compute with."""
+        return Intrinsics(np.array(self.K), np.array(self.distortion), self.model, self.size_px)
+
+    @property
+    def rms_px(self) -> float | None:
+        """The held-out error of the model."""
+        return self.held_out_rms_px[self.model]
+
+
+class OffRecord(Part):
+    """A distance and an angle."""
+
+    distance_m: float
+    angle_rad: float
+
+    def __str__(self) -> str:
+        """Return it in units a person feels."""
+        return f"{self.distance_m * 1e3:.1f} mm, {np.degrees(self.angle_rad):.2f}°"
+
+
+class HandEyeRecord(Part):
+    """Where a camera sits and how far that can be trusted.
+
+    Attributes:
+        T_parent_cam: (7,) parent is the tcp for a camera on the tool, else the base.
+        T_other_board: (7,) of the board in the base, or in the tcp.
+        held_out: error of the board's place at poses that the solution had not seen.
+        uncertainty: half width of the 95 % interval of the camera's place.
+        outliers: names of pictures that fit the others badly.
+    """
+
+    mount: Mount
+    T_parent_cam: list[float]
+    T_other_board: list[float]
+    held_out: OffRecord
+    uncertainty: OffRecord
+    verdict: str
+    outliers: list[str]
+    made: Made
+
+    @property
+    def transform(self) -> RigidTransform:
+        """`T_parent_cam` to compute with."""
+        return _transform(self.T_parent_cam)
+
+    @property
+    def board(self) -> RigidTransform:
+        """`T_other_board` to compute with."""
+        return _transform(self.T_other_board)
+
+
+def _transform(pose: list[float]) -> RigidTransform:
+    return RigidTransform.from_components(pose[:3], Rotation.from_quat(pose[3:]))
+
+
+class Reference(Part):
+    """A picture that later ones are compared with.
+
+    Attributes:
+        picture: file name beside the record.
+        sha256: of that file.
+        tcp_pose: (7,) `T_base_tcp` at which it was taken.
+        at: UTC.
+    """
+
+    picture: str
+    sha256: str
+    tcp_pose: list[float]
+    at: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+class CameraRecord(Part):
+    """All that is known of one camera; parts that were not measured are absent.
+
+    Attributes:
+        camera: its name in the task file.
+        serial: of the device; empty where it has none.
+        size_px: width and height of its raw frames.
+        controls: what was locked, by name (exposure, gain, white balance).
+        crop: x, y, width, height of what the policy sees; None = as the task file says.
+    """
+
+    format: int = FORMAT
+    camera: str
+    serial: str = ""
+    size_px: Size
+    controls: dict[str, float] = {}
+    crop: Box | None = None
+    intrinsics: IntrinsicsRecord | None = None
+    hand_eye: HandEyeRecord | None = None
+    reference: Reference | None = None
+
+
+def read_record(file: Path) -> CameraRecord | None:
+    """Return what is known of a camera, or None when nothing is.
+
+    Raises:
+        DataError: the file is damaged, or of another format.
+    """
+    try:
+        record = CameraRecord.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise explain_os_error(error, file) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise DataError(
+            f"{file.name} is damaged: {place + ': ' if place else ''}{first['msg']}",
+            where=str(file),
+            hint="move it away and calibrate again: hilctl calibrate",
+        ) from None
+    if record.format != FORMAT:
+        raise DataError(
+            f"{file.name} has format {record.format}, this version reads {FORMAT}", where=str(file)
+        )
+    return record
+
+
+def write_record(file: Path, record: CameraRecord) -> None:
+    """Write what is known of a camera, in one stroke.
+
+    Raises:
+        HilctlError: the disk is full or the folder cannot be written.
+    """
+    write_json_atomic(file, record.model_dump(mode="json"))

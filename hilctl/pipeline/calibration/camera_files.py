@@ -1,0 +1,73 @@
+"""Where the calibration of a camera lies in a task folder, and how a step changes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hilctl.calibration.record import CameraRecord, read_record, write_record
+from hilctl.cameras import CAMERAS
+from hilctl.errors import UsageError
+from hilctl.registry import did_you_mean
+from hilctl.task.workspace import Workspace, os_errors
+
+
+class CameraFiles:
+    """One camera's corner of the folder `calibration/`.
+
+    Args:
+        workspace: the task folder.
+        camera: name of a camera in the task file.
+
+    Raises:
+        UsageError: the task has no such camera.
+    """
+
+    def __init__(self, workspace: Workspace, camera: str) -> None:
+        cameras = workspace.spec.cameras
+        if camera not in cameras:
+            hint = did_you_mean(camera, list(cameras))
+            raise UsageError(f"the task has no camera called '{camera}'", hint=hint)
+        self.camera, self.spec = camera, cameras[camera]
+        self.folder = workspace.calibration
+        self.record_file = self.folder / f"{camera}.json"
+        self.pictures = self.folder / camera
+
+    def page(self, step: str) -> Path:
+        """Return the page of a step, for people."""
+        return self.folder / f"{self.camera}-{step}.html"
+
+    @property
+    def reference_file(self) -> Path:
+        """The picture that later ones are compared with."""
+        return self.folder / f"{self.camera}-reference.png"
+
+    def record(self) -> CameraRecord | None:
+        """Return what is known of the camera.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        return read_record(self.record_file)
+
+    def update(self, size_px: tuple[int, int], **parts: Any) -> CameraRecord:
+        """Write new parts of the record; the others stay.
+
+        Args:
+            size_px: width and height of the raw frames.
+            parts: fields of `CameraRecord`.
+
+        Raises:
+            DataError: the file that is there is damaged.
+            HilctlError: the folder cannot be written.
+        """
+        with os_errors(self.folder):
+            self.folder.mkdir(exist_ok=True)
+        known = self.record() or CameraRecord(camera=self.camera, size_px=size_px)
+        record = known.model_copy(update={"size_px": size_px, **parts})
+        write_record(self.record_file, record)
+        return record
+
+    def raw_size_px(self) -> tuple[int, int] | None:
+        """Return width and height of the raw frames, where the task file alone tells them."""
+        return CAMERAS.get(self.spec.type).frame_size(self.spec.options)

@@ -1,0 +1,177 @@
+"""Pictures of a board, taken by a camera while the robot moves it or the board."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import RigidTransform, Rotation
+
+from hilctl.calibration.boards import Board, Detection
+from hilctl.calibration.boards.base import Image
+from hilctl.calibration.hand_eye import Mount
+from hilctl.calibration.intrinsics import Intrinsics
+from hilctl.calibration.pose_file import write_poses
+from hilctl.calibration.proposals import propose_poses
+from hilctl.calibration.views import write_picture
+from hilctl.cameras.base import Camera
+from hilctl.env.safety import reset_pose
+from hilctl.errors import DataError, DeviceError
+from hilctl.pipeline.calibration.camera_files import CameraFiles
+from hilctl.pipeline.calibration.devices import open_devices
+from hilctl.pipeline.progress import Event, Report
+from hilctl.pipeline.recording import Question
+from hilctl.robots.base import Robot
+from hilctl.task.spec import Bounds, TaskSpec
+from hilctl.task.workspace import os_errors
+
+Array = NDArray[np.float64]
+
+POSES_FILE = "poses.csv"
+SPEED = 0.2  # share of the robot's limits
+REST_S = 0.3  # after a move, before the picture
+SHIFT_M = 0.02
+PATTERN_SQUARE_PX = 40  # of a simulated board
+# a camera that nobody has calibrated sees about 53° across
+ROUGH_FOCAL = 1.0  # focal length in widths of the picture
+HELD_AHEAD_M = 0.07  # of the tcp: about the middle of a board in the hand
+AHEAD_SHARE = 0.7  # of the distance to the board: the tool is nearer than the camera on it
+
+
+@dataclass(frozen=True)
+class Rigged:
+    """The robot and the camera that are open."""
+
+    robot: Robot
+    camera: Camera
+
+
+def take_pictures(
+    spec: TaskSpec,
+    files: CameraFiles,
+    board: Board,
+    mount: Mount,
+    *,
+    count: int,
+    seed: int,
+    report: Report,
+    stop: Question,
+) -> Path:
+    """Drive to `count` poses around the reset pose and photograph the board from each.
+
+    Args:
+        spec: of the task.
+        files: of the camera; earlier pictures of it are replaced.
+        board: what is looked at.
+        mount: whether the camera or the board is on the tool.
+        count: of poses.
+        seed: of simulated devices.
+        report: told of every picture.
+        stop: asked before every move.
+
+    Returns:
+        The folder of the pictures, with the poses beside them.
+
+    Raises:
+        DataError: the board is not in view at the reset pose.
+        DeviceError: a device does not answer.
+        HilctlError: the folder cannot be written.
+    """
+    with open_devices(spec, [files.camera], seed) as (robot, cameras):
+        rig = Rigged(robot, cameras[files.camera])
+        rig.robot.show_board(
+            board.picture(PATTERN_SQUARE_PX), board.size_m, in_hand=mount is Mount.WORLD
+        )
+        home = reset_pose(spec.reset)
+        rig.robot.move_to(home, speed=SPEED)
+        pivot_m = HELD_AHEAD_M if mount is Mount.WORLD else _distance_ahead_m(board, _still(rig))
+        poses = propose_poses(home, count, pivot_m=pivot_m, shift_m=SHIFT_M)
+        with os_errors(files.pictures):
+            shutil.rmtree(files.pictures, ignore_errors=True)
+            files.pictures.mkdir(parents=True)
+        taken: dict[str, RigidTransform] = {}
+        for number, pose in enumerate(poses, start=1):
+            if stop():
+                break
+            name = f"{number:03}.png"
+            seen = _photograph(
+                rig, _within(pose, spec.control.bounds), files.pictures / name, board
+            )
+            if seen is not None:
+                taken[name] = seen.T_base_tcp
+                write_poses(files.pictures / POSES_FILE, taken)
+            report(_told(number, count, seen))
+        rig.robot.move_to(home, speed=SPEED)
+    return files.pictures
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A picture that was taken: where the tool was, and how many corners it shows."""
+
+    T_base_tcp: RigidTransform
+    corners: int
+
+
+def _photograph(rig: Rigged, pose: Array, file: Path, board: Board) -> Photograph | None:
+    """Return what was taken at a pose, or None when the robot cannot go there."""
+    try:
+        rig.robot.move_to(pose, speed=SPEED)
+    except DeviceError:
+        return None
+    image = _still(rig)
+    here = rig.robot.state().tcp_pose
+    write_picture(file, image)
+    view = board.detect(image)
+    T_base_tcp = RigidTransform.from_components(here[:3], Rotation.from_quat(here[3:]))
+    return Photograph(T_base_tcp, len(view.ids) if view else 0)
+
+
+def _still(rig: Rigged) -> Image:
+    clock = rig.robot.rig.clock
+    clock.sleep_until(clock.now_ns() + round(REST_S * 1e9))
+    return rig.camera.still().image
+
+
+def _distance_ahead_m(board: Board, image: Image) -> float:
+    """Return about how far ahead of the tool a board lies.
+
+    Raises:
+        DataError: it is not in view.
+    """
+    view = board.detect(image)
+    if view is None:
+        raise DataError(
+            "the board is not in view at the reset pose: "
+            + (board.explain_absence(image) or "nothing like it is there"),
+            hint="lay it where the camera looks, all of it in view, and check --board",
+        )
+    distance_m = rough_intrinsics(view).locate(view).apply(np.mean(view.object_m, axis=0))[2]
+    return AHEAD_SHARE * float(distance_m)
+
+
+def rough_intrinsics(view: Detection) -> Intrinsics:
+    """Return what a camera that nobody has calibrated may be."""
+    width, height = view.size_px
+    f = ROUGH_FOCAL * width
+    K = np.array([[f, 0, width / 2], [0, f, height / 2], [0, 0, 1]])
+    return Intrinsics(K, np.zeros(5), "plumb_bob", view.size_px)
+
+
+def _within(pose: Array, bounds: Bounds) -> Array:
+    """Return a pose whose place is within the task's bounds; its turn stays."""
+    inside = pose.copy()
+    inside[:3] = np.clip(pose[:3], bounds.low[:3], bounds.high[:3])
+    return inside
+
+
+def _told(number: int, count: int, seen: Photograph | None) -> Event:
+    if seen is None:
+        what = "the robot cannot go there"
+    else:
+        what = f"{seen.corners} corners" if seen.corners else "the board is not in view"
+    figures = {"picture": number, "corners": seen.corners if seen else None}
+    return Event("picture", f"pictures {number}/{count} · {what}", number, count, figures)
