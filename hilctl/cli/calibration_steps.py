@@ -99,7 +99,10 @@ def _next_step(workspace: Workspace) -> str:
 
 def take(job: Job, board: Board, count: int) -> Path:
     """Let the robot photograph the board; return the folder of the pictures."""
+    import numpy as np
+
     from hilctl.calibration.hand_eye import Mount
+    from hilctl.calibration.proposals import ROLL_RAD, TILT_RAD
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.live import LiveProgress
     from hilctl.cli.prompts import confirm_motion
@@ -108,6 +111,9 @@ def take(job: Job, board: Board, count: int) -> Path:
     mount, spec, camera = job.required_mount(), job.workspace.spec, job.files.camera
     where = "on the table" if mount is Mount.TOOL else "in the hand"
     job.output.say(f"the board, {board}, has to be {where}, in view of camera {camera}")
+    tilt_deg, roll_deg = np.degrees([TILT_RAD, ROLL_RAD])
+    turns = f"tilts by up to {tilt_deg:.0f}° and turns by up to {roll_deg:.0f}°"
+    job.output.say(f"around the reset pose the tool slowly {turns}")
     confirm_motion(job.output, spec, allowed=job.allow_motion)
     with (
         job.workspace.lock("calibrate"),

@@ -102,6 +102,7 @@ def test_interrupted_demos(start: Start, space: Workspace, number: signal.Signal
 
 def test_interrupted_labels(start: Start, space: Workspace) -> None:
     running = start(space, "record-labels")
+    assert running.event()["event"] == "cameras"
     assert running.event()["event"] == "episode"
     running.kill(signal.SIGINT)
     code, events, _ = running.finish()

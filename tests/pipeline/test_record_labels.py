@@ -62,7 +62,8 @@ def test_there_is_enough_of_everything(recorded: tuple[Workspace, LabelsResult, 
     assert result.episodes == len(read(space))
     assert (space.labels / INDEX).is_file()
     assert events[-1].done == events[-1].total == sum(WANTED.values())
-    assert "success, want 40" in events[0].text
+    assert "cameras are not checked" in events[0].text
+    assert "success, want 40" in events[1].text
 
 
 def test_every_source_brings_its_share(recorded: tuple[Workspace, LabelsResult, list]) -> None:
