@@ -61,16 +61,21 @@ def fit_intrinsics(views: Sequence[Detection], rng: np.random.Generator) -> Fitt
         DataError: there are too few views, of different sizes, or no model fits them.
     """
     require_views(views)
+    try:
+        return _fit_best(views, rng)
+    except cv2.error as error:
+        raise DataError(
+            "no camera model fits these pictures",
+            hint="is it one camera, at one zoom and focus, and a flat board?",
+        ) from error
+
+
+def _fit_best(views: Sequence[Detection], rng: np.random.Generator) -> Fitted:
     kept = _without_strange_views(views)
     known = [views[i] for i in kept]
     order = rng.permutation(len(known))
     held_out = {name: _held_out_rms_px(fit, known, order) for name, fit in MODELS.items()}
     best = min(held_out.values())
-    if not np.isfinite(best):
-        raise DataError(
-            "no camera model fits these pictures",
-            hint="is it one camera, at one zoom and focus, and a flat board?",
-        )
     name = next(name for name in MODELS if held_out[name] * NOTICEABLY <= best)
     intrinsics = MODELS[name](known)
     dropped = tuple(sorted(set(range(len(views))) - set(kept)))

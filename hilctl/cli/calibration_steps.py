@@ -216,26 +216,29 @@ def drift(
 
     asked_for = [camera] if camera else list(workspace.spec.cameras)
     every = [CameraFiles(workspace, name) for name in asked_for]
-    records = [files.record() for files in every]
-    accept = accept or not any(record and record.reference for record in records)
+    known = {files.camera for files in every if (record := files.record()) and record.reference}
+    new = [files for files in every if accept or files.camera not in known]
     confirm_motion(output, workspace.spec, allowed=allow_motion)
-    result: dict[str, object] = {}
     with (
         workspace.lock("calibrate"),
         open_devices(workspace.spec, asked_for, seed) as (robot, cameras),
         LiveProgress(output) as live,
     ):
-        if accept:
-            take_references(workspace, robot, cameras)
-            result["references"] = {files.camera: str(files.reference_file) for files in every}
-        else:
-            checked = check_cameras(workspace, robot, cameras, live.report)
-            result["shift_px"] = {one.camera: one.drift.distance_px for one in checked}
-    if accept:
-        output.say(f"this is how {' and '.join(asked_for)} look from now on")
+        fresh = {files.camera: cameras.pop(files.camera) for files in new}
+        checked = check_cameras(workspace, robot, cameras, live.report) if cameras else []
+        if fresh:
+            take_references(workspace, robot, fresh)
+    if fresh:
+        output.say(f"this is how {' and '.join(fresh)} look from now on")
     step = workspace.command("status")
     output.next(step)
-    output.result({**result, "next": step})
+    output.result(
+        {
+            "references": {files.camera: str(files.reference_file) for files in new},
+            "shift_px": {one.camera: one.drift.distance_px for one in checked},
+            "next": step,
+        }
+    )
 
 
 def _done(job: Job, step: str, result: Mapping[str, object], following: str) -> None:

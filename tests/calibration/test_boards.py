@@ -62,6 +62,18 @@ def test_a_charuco_board_may_be_seen_in_part(camera: Photographer) -> None:
     assert off_px(camera, view, T).max() < 0.3
 
 
+def test_corners_on_one_line_are_no_board(camera: Photographer) -> None:
+    board = parse_board("charuco:12x4:20mm:15mm")
+    T = looking_at(board, 0.45)
+    picture = camera.take(board, T)
+    view = board.detect(picture)
+    assert view is not None
+    assert len(view.ids) > 22
+    below_px = camera.project(T, np.array([[0.0, 0.041, 0.0]]))[0, 1]
+    picture[int(below_px) :] = 205  # two rows of squares are left, and one of corners
+    assert board.detect(picture) is None
+
+
 def test_a_charuco_board_of_an_older_opencv_is_found_too(camera: Photographer) -> None:
     board = Charuco(7, 6, 0.03, 0.022, "5x5_100")
     old = Charuco(7, 6, 0.03, 0.022, "5x5_100")

@@ -89,6 +89,7 @@ def test_references_are_taken_first_and_compared_with_afterwards(hilctl: Hilctl)
     assert set(first.json["references"]) == {"wrist", "side"}
     second = hilctl("calibrate", "drift", "--task", "peg", "--json")
     assert max(second.json["shift_px"].values()) < 1.0
+    assert second.json["references"] == {}
     third = hilctl("calibrate", "drift", "--task", "peg", "--accept", "--json")
     assert set(third.json["references"]) == {"wrist", "side"}
 

@@ -54,8 +54,10 @@ class Charuco(Board):
         grey = to_grey(image)
         for detector in self._detectors:
             corners, found, _, _ = detector.detectBoard(grey)
-            if found is not None and len(found) >= MIN_CORNERS:
-                ids = np.asarray(found, np.int64).reshape(-1)
+            if found is None or len(found) < MIN_CORNERS:
+                continue
+            ids = np.asarray(found, np.int64).reshape(-1)
+            if self._fill_a_plane(ids):
                 image_px = refined(grey, np.asarray(corners, float).reshape(-1, 2))
                 size_px = (image.shape[1], image.shape[0])
                 return Detection(ids, self.corner_places_m()[ids], image_px, size_px)
@@ -82,6 +84,11 @@ class Charuco(Board):
         """Return the board as it is written on the command line."""
         sides = f"{self.square_m * 1e3:g}mm:{self.marker_m * 1e3:g}mm"
         return f"charuco:{self.columns}x{self.rows}:{sides}:{self.dictionary}"
+
+    def _fill_a_plane(self, ids: NDArray[np.int64]) -> bool:
+        """Return whether corners do not all lie on one line, which has no pose."""
+        row, column = np.divmod(ids, self.corners[0])
+        return len(np.unique(row)) > 1 and len(np.unique(column)) > 1
 
     def _make(self) -> Any:
         size = (self.columns, self.rows)
