@@ -31,6 +31,7 @@ CALLS = 7
 FRAMES = 256
 RESNET_BATCH = 64
 REPLAY_STEPS = 200_000
+PERIOD_10HZ_MS = 100.0
 
 
 def bench_learner(cameras: Sequence[str], encoder: Encoder, report: Report) -> dict[str, Any]:
@@ -69,6 +70,8 @@ def bench_learner(cameras: Sequence[str], encoder: Encoder, report: Report) -> d
         "replay_200k_gb": replay_bytes / 1e9,
         "batch": BATCH,
         "updates_per_step": UPDATES_PER_STEP,
+        # what this machine can keep up with at 10 Hz; the networks of a task may be smaller
+        "updates_per_step_possible_10hz": UPDATES_PER_STEP * PERIOD_10HZ_MS / cached_ms,
     }
 
 
