@@ -36,12 +36,14 @@ class Drift:
     Attributes:
         shift_px: (dx, dy) of what stands still; None when too little of the reference is there.
         agreeing: share of the reference's corners that moved by this shift.
+        plain: the reference shows too little to tell whether the camera has moved.
         brightness: mean level over that of the reference.
         colour: largest change of a channel's share of the light.
     """
 
     shift_px: tuple[float, float] | None
     agreeing: float
+    plain: bool
     brightness: float
     colour: float
 
@@ -55,21 +57,23 @@ def measure_drift(reference: Image, picture: Image) -> Drift:
     """Compare two (H, W, 3) RGB pictures of one size, taken at the same pose of the robot."""
     levels = [image.reshape(-1, 3).mean(axis=0) + 1.0 for image in (reference, picture)]
     shares = [level / level.sum() for level in levels]
-    shift_px, agreeing = _shift(to_grey(reference), to_grey(picture))
+    before, after = (_evenly_lit(to_grey(image)) for image in (reference, picture))
+    corners = cv2.goodFeaturesToTrack(before, CORNERS, QUALITY, APART_PX)
+    plain = corners is None or len(corners) < LEAST_CORNERS
+    shift_px, agreeing = (None, 0.0) if plain else _shift(before, after, np.asarray(corners))
     return Drift(
         shift_px,
         agreeing,
+        plain,
         brightness=float(levels[1].mean() / levels[0].mean()),
         colour=float(np.abs(shares[1] - shares[0]).max()),
     )
 
 
-def _shift(reference: Image, picture: Image) -> tuple[tuple[float, float] | None, float]:
-    before, after = _evenly_lit(reference), _evenly_lit(picture)
-    corners = cv2.goodFeaturesToTrack(before, CORNERS, QUALITY, APART_PX)
-    if corners is None or len(corners) < LEAST_CORNERS:
-        return None, 0.0
-    start = np.asarray(corners, np.float32)
+def _shift(
+    before: Image, after: Image, start: NDArray[np.float32]
+) -> tuple[tuple[float, float] | None, float]:
+    """Return the shift that most of (N, 1, 2) corners agree on, if any, and their share."""
     found, there = _followed(before, after, start)
     back, again = _followed(after, before, found)
     returned = np.linalg.norm((back - start).reshape(-1, 2), axis=1) < BACK_PX
@@ -77,7 +81,7 @@ def _shift(reference: Image, picture: Image) -> tuple[tuple[float, float] | None
     if len(shifts) == 0:
         return None, 0.0
     shift, votes = _agreed(shifts)
-    share = votes / len(corners)
+    share = votes / len(start)
     if votes < LEAST_CORNERS or share < LEAST_SHARE:
         return None, share
     return (float(shift[0]), float(shift[1])), share

@@ -227,7 +227,7 @@ def drift(
         fresh = {files.camera: cameras.pop(files.camera) for files in new}
         checked = check_cameras(workspace, robot, cameras, live.report) if cameras else []
         if fresh:
-            take_references(workspace, robot, fresh)
+            take_references(workspace, robot, fresh, live.report)
     if fresh:
         output.say(f"this is how {' and '.join(fresh)} look from now on")
     step = workspace.command("status")

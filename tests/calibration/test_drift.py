@@ -109,3 +109,11 @@ def test_a_covered_or_quite_other_picture_cannot_be_compared(stage: Stage) -> No
     soft = np.clip(cv2.GaussianBlur(noise, (0, 0), 3) * 4 - 384, 0, 255).astype(np.uint8)
     for other in (np.zeros_like(reference), np.full_like(reference, 200), soft):
         assert measure_drift(reference, other).shift_px is None
+
+
+def test_a_picture_with_hardly_anything_in_it_is_said_to_be_plain(stage: Stage) -> None:
+    reference = stage.photograph()
+    wall = np.full_like(reference, 140)
+    wall[200:240, 200:240] = 60
+    assert measure_drift(wall, wall).plain
+    assert not measure_drift(reference, wall).plain

@@ -99,6 +99,16 @@ def test_nothing_is_recorded_with_a_camera_that_has_moved(task: Workspace) -> No
     assert not list(task.demos.glob("*.hdf5"))
 
 
+def test_a_camera_that_sees_hardly_anything_is_no_reason_to_stop(tmp_path: Path) -> None:
+    ball = make_task(tmp_path / "ball")  # over a plain table
+    told: list[Event] = []
+    with devices(ball) as (robot, cameras):
+        take_references(ball, robot, cameras, told.append)
+    assert [event.text.split(":")[0] for event in told] == ["camera side sees too little structure"]
+    (line,) = check(ball)
+    assert "side sees too little structure to tell" in line
+
+
 def test_without_references_it_is_said_that_nothing_is_checked(tmp_path: Path) -> None:
     bare = make_task(tmp_path / "ball")
     told: list[Event] = []

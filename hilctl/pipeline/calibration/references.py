@@ -19,7 +19,7 @@ from hilctl.cameras.base import Camera
 from hilctl.env.safety import reset_pose
 from hilctl.errors import DataError, DeviceError
 from hilctl.pipeline.calibration.camera_files import CameraFiles
-from hilctl.pipeline.progress import Event, Report
+from hilctl.pipeline.progress import Event, Report, silent
 from hilctl.robots.base import Robot
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
@@ -52,6 +52,8 @@ class Checked:
     def has_moved(self) -> bool:
         """Whether nothing may be recorded or learnt with it as it is."""
         moved_px = self.drift.distance_px
+        if self.drift.plain:
+            return False  # nobody can tell
         return moved_px is None or moved_px > STOP_PX
 
     @property
@@ -71,8 +73,10 @@ class Checked:
     def __str__(self) -> str:
         """Return it in one short line."""
         moved_px = self.drift.distance_px
+        if self.drift.plain:
+            return f"{self.camera} sees too little structure to tell"
         if moved_px is None:
-            return f"{self.camera}: shows something else"
+            return f"{self.camera} shows something else"
         mm = f" (about {1e3 * self.distance_m:.0f} mm)" if self.distance_m is not None else ""
         told = f"{self.camera} {moved_px:.1f} px{mm if moved_px > WARN_PX else ''}"
         return ", ".join([told, *self.remarks])
@@ -115,9 +119,14 @@ def check_cameras(
 
 
 def take_references(
-    workspace: Workspace, robot: Robot, cameras: Mapping[str, Camera]
+    workspace: Workspace, robot: Robot, cameras: Mapping[str, Camera], report: Report = silent
 ) -> dict[str, CameraRecord]:
     """Photograph what every camera sees with the robot at its reset pose, and keep that.
+
+    Args:
+        workspace: the task folder.
+        robot, cameras: open.
+        report: told of cameras that see too little to notice that they have moved.
 
     Raises:
         HilctlError: the folder cannot be written.
@@ -127,6 +136,9 @@ def take_references(
     for name, camera in cameras.items():
         files = CameraFiles(workspace, name)
         frame, image = camera.latest(max_age_s=1.0).image, camera.still().image
+        if measure_drift(image, image).plain:
+            text = f"camera {name} sees too little structure: nobody will notice that it has moved"
+            report(Event("cameras", text))
         pose = [float(number) for number in robot.state().tcp_pose]
         size_px = (frame.shape[1], frame.shape[0])
         # the record first: it makes the folder
