@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from hilctl.calibration.hand_eye import Mount
 from hilctl.calibration.intrinsics import Intrinsics
 from hilctl.errors import DataError
-from hilctl.task.workspace import explain_os_error, write_json_atomic
+from hilctl.task.json_files import read_json
+from hilctl.task.workspace import write_json_atomic
 
 FORMAT = 1
 
-Box = tuple[int, int, int, int]
 Size = tuple[int, int]
 
 
@@ -135,18 +135,12 @@ class CameraRecord(Part):
 
     Attributes:
         camera: its name in the task file.
-        serial: of the device; empty where it has none.
         size_px: width and height of its raw frames.
-        controls: what was locked, by name (exposure, gain, white balance).
-        crop: x, y, width, height of what the policy sees; None = as the task file says.
     """
 
     format: int = FORMAT
     camera: str
-    serial: str = ""
     size_px: Size
-    controls: dict[str, float] = {}
-    crop: Box | None = None
     intrinsics: IntrinsicsRecord | None = None
     hand_eye: HandEyeRecord | None = None
     reference: Reference | None = None
@@ -158,21 +152,9 @@ def read_record(file: Path) -> CameraRecord | None:
     Raises:
         DataError: the file is damaged, or of another format.
     """
-    try:
-        record = CameraRecord.model_validate_json(file.read_bytes())
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise explain_os_error(error, file) from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise DataError(
-            f"{file.name} is damaged: {place + ': ' if place else ''}{first['msg']}",
-            where=str(file),
-            hint="move it away and calibrate again: hilctl calibrate",
-        ) from None
-    if record.format != FORMAT:
+    hint = "move it away and calibrate again: hilctl calibrate"
+    record = read_json(CameraRecord, file, hint=hint)
+    if record is not None and record.format != FORMAT:
         raise DataError(
             f"{file.name} has format {record.format}, this version reads {FORMAT}", where=str(file)
         )

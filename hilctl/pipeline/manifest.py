@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from hilctl.errors import DataError
-from hilctl.task.workspace import explain_os_error, write_json_atomic
+from hilctl.task.json_files import read_json
+from hilctl.task.workspace import write_json_atomic
 
 
 class Manifest(BaseModel):
@@ -73,20 +73,7 @@ def read_manifest(model: type[M], file: Path) -> M | None:
     Raises:
         DataError: damaged, or of another layout.
     """
-    try:
-        return model.model_validate_json(file.read_bytes())
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise explain_os_error(error, file) from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise DataError(
-            f"{file.name} is damaged: {place + ': ' if place else ''}{first['msg']}",
-            where=str(file),
-            hint="move it away and run the stage again",
-        ) from None
+    return read_json(model, file, hint="move it away and run the stage again")
 
 
 def write_manifest(file: Path, manifest: Manifest) -> None:

@@ -23,10 +23,7 @@ from hilctl.errors import DataError
 MADE = Made(board="charuco:7x5:30mm:22mm:5x5_100", used=["a.png"], left_out={"b.png": "blurred"})
 FULL = CameraRecord(
     camera="wrist",
-    serial="1234",
     size_px=(640, 480),
-    controls={"exposure_us": 8000.0},
-    crop=(10, 20, 300, 300),
     intrinsics=IntrinsicsRecord(
         model="plumb_bob",
         size_px=(640, 480),

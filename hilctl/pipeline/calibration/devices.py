@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hilctl.cameras import CAMERAS
 from hilctl.cameras.base import Camera
 from hilctl.devices import Rig
 from hilctl.robots import ROBOTS
 from hilctl.robots.base import Robot
 from hilctl.task.spec import TaskSpec
+
+SPEED = 0.2  # share of the robot's limits
+REST_S = 0.3  # after a move, before a picture
 
 
 @contextmanager
@@ -32,3 +38,14 @@ def open_devices(
             cameras[name] = stack.enter_context(CAMERAS.get(block.type)(block.options, rig))
         stack.callback(robot.stop)
         yield robot, cameras
+
+
+def go_to(robot: Robot, tcp_pose: NDArray[np.float64]) -> None:
+    """Move slowly to a (7,) pose, and let the robot come to rest there.
+
+    Raises:
+        DeviceError: it cannot go there.
+    """
+    robot.move_to(tcp_pose, speed=SPEED)
+    clock = robot.rig.clock
+    clock.sleep_until(clock.now_ns() + round(REST_S * 1e9))

@@ -21,7 +21,7 @@ from hilctl.cameras.base import Camera
 from hilctl.env.safety import reset_pose
 from hilctl.errors import DataError, DeviceError
 from hilctl.pipeline.calibration.camera_files import CameraFiles
-from hilctl.pipeline.calibration.devices import open_devices
+from hilctl.pipeline.calibration.devices import go_to, open_devices
 from hilctl.pipeline.progress import Event, Report
 from hilctl.pipeline.recording import Question
 from hilctl.robots.base import Robot
@@ -31,8 +31,6 @@ from hilctl.task.workspace import os_errors
 Array = NDArray[np.float64]
 
 POSES_FILE = "poses.csv"
-SPEED = 0.2  # share of the robot's limits
-REST_S = 0.3  # after a move, before the picture
 SHIFT_M = 0.02
 PATTERN_SQUARE_PX = 40  # of a simulated board
 # a camera that nobody has calibrated sees about 53° across
@@ -86,8 +84,12 @@ def take_pictures(
             board.picture(PATTERN_SQUARE_PX), board.size_m, in_hand=mount is Mount.WORLD
         )
         home = reset_pose(spec.reset)
-        rig.robot.move_to(home, speed=SPEED)
-        pivot_m = HELD_AHEAD_M if mount is Mount.WORLD else _distance_ahead_m(board, _still(rig))
+        go_to(robot, home)
+        pivot_m = (
+            HELD_AHEAD_M
+            if mount is Mount.WORLD
+            else _distance_ahead_m(board, rig.camera.still().image)
+        )
         poses = propose_poses(home, count, pivot_m=pivot_m, shift_m=SHIFT_M)
         with os_errors(files.pictures):
             shutil.rmtree(files.pictures, ignore_errors=True)
@@ -96,44 +98,28 @@ def take_pictures(
         for number, pose in enumerate(poses, start=1):
             if stop():
                 break
+            try:
+                go_to(robot, _within(pose, spec.control.bounds))
+            except DeviceError as error:
+                told = f"pictures {number}/{count} · left out: {error.message}"
+                report(Event("picture", told, number, count, {"picture": number, "corners": None}))
+                continue
             name = f"{number:03}.png"
-            seen = _photograph(
-                rig, _within(pose, spec.control.bounds), files.pictures / name, board
-            )
-            if seen is not None:
-                taken[name] = seen.T_base_tcp
-                write_poses(files.pictures / POSES_FILE, taken)
-            report(_told(number, count, seen))
-        rig.robot.move_to(home, speed=SPEED)
+            taken[name], corners = _photograph(rig, files.pictures / name, board)
+            write_poses(files.pictures / POSES_FILE, taken)
+            report(_told(number, count, corners))
+        go_to(robot, home)
     return files.pictures
 
 
-@dataclass(frozen=True)
-class Photograph:
-    """A picture that was taken: where the tool was, and how many corners it shows."""
-
-    T_base_tcp: RigidTransform
-    corners: int
-
-
-def _photograph(rig: Rigged, pose: Array, file: Path, board: Board) -> Photograph | None:
-    """Return what was taken at a pose, or None when the robot cannot go there."""
-    try:
-        rig.robot.move_to(pose, speed=SPEED)
-    except DeviceError:
-        return None
-    image = _still(rig)
+def _photograph(rig: Rigged, file: Path, board: Board) -> tuple[RigidTransform, int]:
+    """Write a picture; return where the tool is, and how many corners it shows."""
+    image = rig.camera.still().image
     here = rig.robot.state().tcp_pose
     write_picture(file, image)
     view = board.detect(image)
     T_base_tcp = RigidTransform.from_components(here[:3], Rotation.from_quat(here[3:]))
-    return Photograph(T_base_tcp, len(view.ids) if view else 0)
-
-
-def _still(rig: Rigged) -> Image:
-    clock = rig.robot.rig.clock
-    clock.sleep_until(clock.now_ns() + round(REST_S * 1e9))
-    return rig.camera.still().image
+    return T_base_tcp, len(view.ids) if view else 0
 
 
 def _distance_ahead_m(board: Board, image: Image) -> float:
@@ -168,10 +154,7 @@ def _within(pose: Array, bounds: Bounds) -> Array:
     return inside
 
 
-def _told(number: int, count: int, seen: Photograph | None) -> Event:
-    if seen is None:
-        what = "the robot cannot go there"
-    else:
-        what = f"{seen.corners} corners" if seen.corners else "the board is not in view"
-    figures = {"picture": number, "corners": seen.corners if seen else None}
+def _told(number: int, count: int, corners: int) -> Event:
+    what = f"{corners} corners" if corners else "the board is not in view"
+    figures = {"picture": number, "corners": corners}
     return Event("picture", f"pictures {number}/{count} · {what}", number, count, figures)

@@ -19,6 +19,7 @@ from hilctl.cameras.base import Camera
 from hilctl.env.safety import reset_pose
 from hilctl.errors import DataError, DeviceError
 from hilctl.pipeline.calibration.camera_files import CameraFiles
+from hilctl.pipeline.calibration.devices import go_to
 from hilctl.pipeline.progress import Event, Report, silent
 from hilctl.robots.base import Robot
 from hilctl.task.spec import TaskSpec
@@ -29,8 +30,6 @@ Array = NDArray[np.float64]
 WARN_PX, STOP_PX = 1.0, 3.0
 DARKER, BRIGHTER = 0.6, 1.67  # mean level over that of the reference
 COLOUR = 0.04  # change of a channel's share of the light
-SPEED = 0.2  # share of the robot's limits
-REST_S = 0.3  # after the move, before the pictures
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def check_cameras(
         text = f"cameras are not checked for having moved; {take_one} takes a reference"
         report(Event("cameras", text))
         return []
-    go_home(robot, workspace.spec)
+    go_to(robot, reset_pose(workspace.spec.reset))
     checked = [_check(workspace, known[name], cameras[name]) for name in known]
     if moved := [one for one in checked if one.has_moved]:
         raise DeviceError(
@@ -131,7 +130,7 @@ def take_references(
     Raises:
         HilctlError: the folder cannot be written.
     """
-    go_home(robot, workspace.spec)
+    go_to(robot, reset_pose(workspace.spec.reset))
     records = {}
     for name, camera in cameras.items():
         files = CameraFiles(workspace, name)
@@ -151,13 +150,6 @@ def take_references(
         )
         records[name] = files.update(size_px, reference=reference)
     return records
-
-
-def go_home(robot: Robot, spec: TaskSpec) -> None:
-    """Bring the robot to the pose at which references are taken, and let it come to rest."""
-    robot.move_to(reset_pose(spec.reset), speed=SPEED)
-    clock = robot.rig.clock
-    clock.sleep_until(clock.now_ns() + round(REST_S * 1e9))
 
 
 def _check(workspace: Workspace, record: CameraRecord, camera: Camera) -> Checked:

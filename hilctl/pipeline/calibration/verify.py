@@ -16,7 +16,7 @@ from hilctl.cameras.base import Camera
 from hilctl.env.safety import reset_pose
 from hilctl.errors import MissingStageError
 from hilctl.pipeline.calibration.camera_files import CameraFiles
-from hilctl.pipeline.calibration.references import go_home
+from hilctl.pipeline.calibration.devices import go_to
 from hilctl.robots.base import Robot
 from hilctl.task.spec import TaskSpec
 
@@ -46,7 +46,7 @@ def draw_what_is_known(
             f"the {lacking} of camera {files.camera} is not known",
             hint=f"hilctl calibrate {lacking} --camera {files.camera}",
         )
-    go_home(robot, spec)
+    go_to(robot, reset_pose(spec.reset))
     image = camera.still().image
     here = robot.state().tcp_pose
     T_base_tcp = RigidTransform.from_components(here[:3], Rotation.from_quat(here[3:]))
