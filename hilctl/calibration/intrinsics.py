@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from hilctl.calibration.boards.base import Detection
+from hilctl.errors import DataError
 
 Array = NDArray[np.float64]
 FISHEYE = "fisheye"
+SAME_SHAPE = 0.01  # relative: rounding of sides
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,18 @@ class Intrinsics:
         return np.array([*self.K[[0, 1, 0, 1], [0, 1, 2, 2]], *self.distortion])
 
     def at_size(self, size_px: tuple[int, int]) -> Intrinsics:
-        """Return the same camera delivering smaller or larger pictures of the same view."""
+        """Return the same camera delivering smaller or larger pictures of the same view.
+
+        Raises:
+            DataError: they have another shape, so that it is not the same view.
+        """
+        ratio = np.divide(*size_px) / np.divide(*self.size_px)
+        if not np.isclose(ratio, 1.0, atol=SAME_SHAPE):
+            ours, theirs = (f"{width}×{height}" for width, height in (self.size_px, size_px))
+            raise DataError(
+                f"the intrinsics are for pictures of {ours} px, these have {theirs}: another shape",
+                hint="use the resolution they were found with, or find them for this one",
+            )
         scale = np.divide(size_px, self.size_px)
         K = self.K.copy()
         K[[0, 1], [0, 1]] *= scale

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from hilctl.errors import DataError
-from hilctl.task.workspace import os_errors, write_text_atomic
+from hilctl.task.files import os_errors, write_text_atomic
 
 Array = NDArray[np.float64]
 

@@ -9,11 +9,13 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.spatial.transform import RigidTransform, Rotation
 
+from hilctl.calibration.exposure import Light
 from hilctl.calibration.hand_eye import Mount
 from hilctl.calibration.intrinsics import Intrinsics
 from hilctl.errors import DataError
+from hilctl.task.files import write_json_atomic
 from hilctl.task.json_files import read_json
-from hilctl.task.workspace import write_json_atomic
+from hilctl.task.spec import Box
 
 FORMAT = 1
 
@@ -114,6 +116,26 @@ def _transform(pose: list[float]) -> RigidTransform:
     return RigidTransform.from_components(pose[:3], Rotation.from_quat(pose[3:]))
 
 
+class ExposureRecord(Part):
+    """What a camera's automatics found when they had settled.
+
+    Attributes:
+        controls: by name with unit, held from then on; empty where the driver cannot.
+        luminance, saturated: see `Light`; with the robot at its reset pose.
+        at: UTC.
+    """
+
+    controls: dict[str, float]
+    luminance: float
+    saturated: float
+    at: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    @property
+    def light(self) -> Light:
+        """How light its picture was."""
+        return Light(self.luminance, self.saturated, black=0.0)
+
+
 class Reference(Part):
     """A picture that later ones are compared with.
 
@@ -136,11 +158,16 @@ class CameraRecord(Part):
     Attributes:
         camera: its name in the task file.
         size_px: width and height of its raw frames.
+        serial: of the device; None where its driver cannot say.
+        crop: x, y, width, height in px of what the policy sees; the task file's own goes first.
     """
 
     format: int = FORMAT
     camera: str
     size_px: Size
+    serial: str | None = None
+    exposure: ExposureRecord | None = None
+    crop: Box | None = None
     intrinsics: IntrinsicsRecord | None = None
     hand_eye: HandEyeRecord | None = None
     reference: Reference | None = None

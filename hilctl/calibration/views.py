@@ -13,7 +13,7 @@ import numpy as np
 from hilctl.calibration.boards.base import Board, Detection, Image
 from hilctl.calibration.sharpness import explain_picture, exposure_of, objection
 from hilctl.errors import DataError
-from hilctl.task.workspace import write_bytes_atomic
+from hilctl.task.files import write_bytes_atomic
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 UNREADABLE = "cannot be read as a picture"
@@ -103,7 +103,8 @@ def read_pictures(folder: Path) -> Iterator[tuple[str, Image | None]]:
 
 def read_picture(path: Path) -> Image | None:
     """Return the (H, W, 3) RGB picture of a file, or None when it cannot be read."""
-    # not imread: that prints to the terminal when a file is damaged
+    # neither imread nor warnings: they print to the terminal when a file is damaged
+    cv2.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     content = np.frombuffer(path.read_bytes(), np.uint8)
     if not len(content):
         return None

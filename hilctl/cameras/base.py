@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,3 +45,30 @@ class Camera(Device):
             StaleFrameError: there is no new frame.
         """
         return self.latest(max_age_s=STILL_MAX_AGE_S)
+
+    @property
+    def serial(self) -> str | None:
+        """What tells this camera from all others; None where the driver cannot say.
+
+        Raises:
+            DeviceError: the camera is not open.
+        """
+        return None
+
+    def controls(self) -> dict[str, float]:
+        """Return exposure and the like as they are now; empty where the driver cannot say.
+
+        The names are `exposure_s`, `gain` and `white_balance_k`, as far as the camera has them.
+        """
+        return {}
+
+    def fix(self, controls: Mapping[str, float]) -> dict[str, float]:
+        """Switch automatics off, hold these controls, and return what the camera then has.
+
+        Args:
+            controls: as `controls` returned them.
+
+        Raises:
+            DeviceError: the camera does not take them.
+        """
+        return {}

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hilctl.cameras.base import Camera, Frame
-from hilctl.devices import Options
+from hilctl.devices import Options, Rig
 from hilctl.errors import DeviceError
 
 if TYPE_CHECKING:
     from hilctl.sim.world import SimWorld
 
 MAX_WIDTH_PX, MAX_HEIGHT_PX = 640, 480  # the simulator's canvas
+NOMINAL = {"exposure_s": 0.01, "gain": 1.0, "white_balance_k": 5000.0}
 
 
 class SimCameraOptions(Options):
@@ -26,6 +31,10 @@ class SimCamera(Camera):
     """A camera of the simulated scene; every frame is taken the moment it is asked for."""
 
     OptionsType: ClassVar[type[Options]] = SimCameraOptions
+
+    def __init__(self, options: Options, rig: Rig) -> None:
+        super().__init__(options, rig)
+        self._controls = dict(NOMINAL)
 
     @classmethod
     def frame_size(cls, options: Options) -> tuple[int, int] | None:
@@ -52,7 +61,8 @@ class SimCamera(Camera):
         """Return a frame taken now."""
         options = cast(SimCameraOptions, self.options)
         world = self._world()
-        return Frame(world.render(options.view, options.width_px, options.height_px), world.time_ns)
+        image = world.render(options.view, options.width_px, options.height_px)
+        return Frame(self._exposed(image), world.time_ns)
 
     def still(self) -> Frame:
         """Return a frame taken now, as large as the simulator can draw it."""
@@ -60,7 +70,32 @@ class SimCamera(Camera):
         scale = min(MAX_WIDTH_PX / options.width_px, MAX_HEIGHT_PX / options.height_px)
         width_px, height_px = int(scale * options.width_px), int(scale * options.height_px)
         world = self._world()
-        return Frame(world.render_finely(options.view, width_px, height_px), world.time_ns)
+        image = world.render_finely(options.view, width_px, height_px)
+        return Frame(self._exposed(image), world.time_ns)
+
+    @property
+    def serial(self) -> str | None:
+        """The view of the scene, which no two cameras share."""
+        return f"sim-{cast(SimCameraOptions, self.options).view}"
+
+    def controls(self) -> dict[str, float]:
+        """Return exposure, gain and white balance."""
+        return dict(self._controls)
+
+    def fix(self, controls: Mapping[str, float]) -> dict[str, float]:
+        """Hold these controls; the others stay."""
+        self._controls |= {name: float(controls[name]) for name in NOMINAL if name in controls}
+        return self.controls()
+
+    def _exposed(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return what the sensor makes of a picture that was drawn with the nominal controls."""
+        if self._controls == NOMINAL:
+            return image
+        share = {name: self._controls[name] / NOMINAL[name] for name in NOMINAL}
+        # a camera told that the light is bluer (a higher temperature) takes blue back
+        warmth = np.sqrt(share["white_balance_k"])
+        light = share["exposure_s"] * share["gain"] * np.array([warmth, 1.0, 1.0 / warmth])
+        return np.asarray((image * light).round().clip(0, 255), np.uint8)
 
     def _world(self) -> SimWorld:
         if self.rig.world is None:

@@ -133,7 +133,7 @@ def _explained(error: BaseException, arguments: Sequence[str]) -> HilctlError | 
     if isinstance(error, usage):
         return _usage_error(error, arguments)
     if isinstance(error, OSError):
-        from hilctl.task.workspace import explain_os_error, is_folder_trouble
+        from hilctl.task.files import explain_os_error, is_folder_trouble
 
         return explain_os_error(error) if is_folder_trouble(error) else None
     return None

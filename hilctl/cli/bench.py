@@ -96,7 +96,7 @@ def _methods(
     from hilctl.cli.dashboard import Dashboard
     from hilctl.cli.interrupt import interruptible
     from hilctl.pipeline import methods
-    from hilctl.task.workspace import write_json_atomic
+    from hilctl.task.files import write_json_atomic
 
     dashboard = Dashboard(output, "hilctl bench methods")
     with interruptible() as stop, dashboard:

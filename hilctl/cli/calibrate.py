@@ -1,34 +1,28 @@
-"""`hilctl calibrate`: boards to print, what each camera is and where it sits, with a verdict."""
+"""`hilctl calibrate`: what each camera is, where it sits, what is seen of it, with a verdict."""
 
 from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from hilctl.cli import calibration_steps as steps
 from hilctl.cli.options import JsonOption, MotionOption, SeedOption, TaskOption
 from hilctl.cli.render import Output
-from hilctl.errors import UsageError
-
-if TYPE_CHECKING:
-    from hilctl.task.workspace import Workspace
-
-DEFAULT_BOARD = "charuco:7x5:30mm:22mm"
-# what the simulator's cameras see all of: on the table, and in the hand
-SIM_BOARDS = {"tool": "charuco:7x5:20mm:15mm", "world": "charuco:7x5:12mm:9mm"}
 
 
 class Step(enum.StrEnum):
     """What to calibrate."""
 
     BOARD = "board"
+    EXPOSURE = "exposure"
+    ROI = "roi"
     INTRINSICS = "intrinsics"
     HAND_EYE = "hand-eye"
     VERIFY = "verify"
     DRIFT = "drift"
+    EXPORT = "export"
 
 
 class On(enum.StrEnum):
@@ -40,7 +34,7 @@ class On(enum.StrEnum):
 
 def calibrate(
     step: Annotated[
-        Step | None, typer.Argument(help="What to calibrate.  [default: tell what is known]")
+        Step | None, typer.Argument(help="What to calibrate.  [default: guide through all of it]")
     ] = None,
     camera: Annotated[
         str | None, typer.Option("--camera", metavar="NAME", help="As in the task file.")
@@ -53,6 +47,13 @@ def calibrate(
             help="Or chessboard:9x6:25mm, by inner corners.  [default: charuco:7x5:30mm:22mm]",
         ),
     ] = None,
+    roi: Annotated[
+        str | None,
+        typer.Option("--roi", metavar="X,Y,W,H", help="Crop in px of the raw frame, or full."),
+    ] = None,
+    freehand: Annotated[
+        bool, typer.Option("--freehand", help="You move the board, or the arm with --mount.")
+    ] = False,
     images: Annotated[
         Path | None,
         typer.Option("--images", metavar="DIR", help="Pictures that are there already."),
@@ -69,7 +70,7 @@ def calibrate(
     ] = 25,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="What to write, for board and verify."),
+        typer.Option("--save", "--out", metavar="FILE", help="What to write, for board, verify."),
     ] = None,
     accept: Annotated[
         bool, typer.Option("--accept", help="Take a new reference of what is seen now, for drift.")
@@ -79,52 +80,59 @@ def calibrate(
     allow_motion: MotionOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Print a board, find a camera's intrinsics and where it sits, and notice when it has moved.
+    """Hold a camera's exposure, choose what is seen of it, find what it is and where it sits.
 
-    Without --images the robot takes the pictures: it moves the camera, or the board in its hand.
-    What is found goes to calibration/CAMERA.json, if it can be trusted on pictures it was not made
-    from. drift keeps a reference picture of each camera, with which record-demos, record-labels,
-    train and eval compare what they see.
+    Every step is optional; without one you are asked. What is found goes to
+    calibration/CAMERA.json, if it can be trusted on pictures it was not made from. record-demos,
+    record-labels, train and eval apply exposure and crop, and compare each camera with its
+    reference picture from drift. Without --images and --freehand the robot takes the pictures of
+    the board: it moves the camera, or the board in its hand.
     """
     from hilctl.calibration.boards import parse_board
+    from hilctl.cli.calibration import board_steps, camera_steps
+    from hilctl.cli.calibration.job import DEFAULT_BOARD, Job, Station
+    from hilctl.cli.calibration.overview import overview
+    from hilctl.pipeline.calibration.camera_files import CameraFiles, only_camera
+    from hilctl.pipeline.calibration.crops import uncropped
+    from hilctl.task.workspace import Workspace
 
     output = Output(as_json=as_json)
     if step is Step.BOARD:
-        steps.sheet(output, parse_board(board or DEFAULT_BOARD), out or Path("board.pdf"))
+        board_steps.sheet(output, parse_board(board or DEFAULT_BOARD), out or Path("board.pdf"))
         return
-    from hilctl.pipeline.calibration.camera_files import CameraFiles
-    from hilctl.task.workspace import Workspace
-
     workspace = Workspace.find(task)
+    if step is Step.ROI:  # a crop that no longer fits is no reason not to choose another
+        workspace = uncropped(workspace)
+    station = Station(output, workspace, seed, allow_motion)
     if step is None:
-        steps.overview(output, workspace)
+        if output.interactive:
+            from hilctl.cli.calibration.guide import guide
+
+            guide(station)
+        else:
+            overview(output, workspace)
         return
-    if step is Step.DRIFT:
-        steps.drift(output, workspace, camera, seed, accept=accept, allow_motion=allow_motion)
+    if step in (Step.EXPOSURE, Step.DRIFT):
+        names = [CameraFiles(workspace, camera).camera] if camera else list(workspace.spec.cameras)
+        if step is Step.EXPOSURE:
+            camera_steps.exposure(station, names)
+        else:
+            camera_steps.drift(station, names, accept=accept)
         return
-    files = CameraFiles(workspace, camera or _only_camera(workspace))
-    job = steps.Job(output, workspace, files, mount, seed, allow_motion)
-    if step is Step.VERIFY:
-        steps.verify(job, out)
-        return
-    pattern = parse_board(board or _usual_board(workspace, mount))
-    folder = images or steps.take(job, pattern, count)
-    if step is Step.INTRINSICS:
-        steps.intrinsics(job, folder, pattern)
+    files = CameraFiles(workspace, camera or only_camera(workspace))
+    job = Job(station, files, mount, freehand)
+    if step is Step.ROI:
+        camera_steps.crop(job, roi)
+    elif step is Step.VERIFY:
+        board_steps.verify(job, out)
+    elif step is Step.EXPORT:
+        camera_steps.export(job)
     else:
-        steps.hand_eye(job, folder, poses, pattern)
-
-
-def _usual_board(workspace: Workspace, mount: On | None) -> str:
-    if workspace.spec.robot.type == "sim" and mount is not None:
-        return SIM_BOARDS[mount]
-    return DEFAULT_BOARD
-
-
-def _only_camera(workspace: Workspace) -> str:
-    names = list(workspace.spec.cameras)
-    if len(names) == 1:
-        return names[0]
-    raise UsageError(
-        f"the task has {len(names)} cameras", hint=f"say which: --camera {' or '.join(names)}"
-    )
+        if step is Step.HAND_EYE or not (images or freehand):
+            job = job.with_mount_asked()
+        pattern = job.board(board)
+        folder = images or board_steps.take(job, pattern, count)
+        if step is Step.INTRINSICS:
+            board_steps.intrinsics(job, folder, pattern)
+        else:
+            board_steps.hand_eye(job, folder, poses, pattern)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def is_passing(event: Event) -> bool:
     """Return whether an event is of no interest once the next one of its kind is there."""
-    return event.name in {"process", "moving"} or (
+    return event.name in {"process", "moving", "guide"} or (
         event.name == "encode" and event.done != event.total
     )
 
@@ -35,7 +35,6 @@ class LiveProgress:
 
             columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
             self._bar = Progress(*columns, transient=True)
-            self._row = self._bar.add_task("", total=None)
             self._bar.start()
         return self
 
@@ -53,6 +52,8 @@ class LiveProgress:
         elif event.total is None:
             self._bar.console.print(event.text)
         else:
+            if self._row is None:  # nothing is shown before there is something to count
+                self._row = self._bar.add_task("", total=event.total)
             self._bar.update(
                 self._row, completed=event.done, total=event.total, description=event.text
             )

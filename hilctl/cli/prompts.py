@@ -30,6 +30,19 @@ def ask(output: Output, question: str, default: T, parse: Callable[[str], T]) ->
             output.say(f"  {error.message}; {error.hint}" if error.hint else f"  {error.message}")
 
 
+def one_of(*words: str) -> Callable[[str], str]:
+    """Return what reads one of some words, for `ask`; the beginning of one does."""
+
+    def parse(text: str) -> str:
+        typed = text.strip().lower()
+        for word in words:
+            if word.startswith(typed):
+                return word
+        raise UsageError(f"'{text}' is none of {', '.join(words)}")
+
+    return parse
+
+
 def confirm(output: Output, question: str, *, yes: bool) -> bool:
     """Ask for a yes.
 

@@ -12,7 +12,7 @@ from io import BytesIO, FileIO, RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hilctl.task.workspace import explain_os_error, os_errors, sync_folder
+from hilctl.task.files import explain_os_error, os_errors, sync_folder
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

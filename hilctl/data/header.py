@@ -16,10 +16,10 @@ import numpy as np
 from hilctl.data import layout
 from hilctl.data.step import Outcome
 from hilctl.errors import DataError
-from hilctl.task.workspace import explain_os_error
+from hilctl.task.files import explain_os_error
 
 _TEXT_ATTRIBUTES = ("kind", "outcome", "operator", "task_fingerprint", "task_identity", "versions")
-_JSON_ATTRIBUTES = ("task_identity", "versions")
+_JSON_ATTRIBUTES = ("task_identity", "versions", "references")
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,12 @@ class EpisodeHeader:
         """What the fingerprint is of."""
         identity: Mapping[str, Any] = self.attributes["task_identity"]
         return identity
+
+    @property
+    def references(self) -> Mapping[str, str]:
+        """Camera → the reference picture it was compared with: digits of its sha256."""
+        references: Mapping[str, str] = self.attributes.get("references", {})
+        return references
 
     @property
     def true_success(self) -> bool | None:
@@ -147,7 +153,7 @@ def _attributes(group: Any) -> dict[str, Any]:
         if not isinstance(values.get(key), str):
             raise ValueError(f"{key} is missing")
     Outcome(values["outcome"])
-    return values | {key: _parsed(key, values[key]) for key in _JSON_ATTRIBUTES}
+    return values | {key: _parsed(key, values[key]) for key in _JSON_ATTRIBUTES if key in values}
 
 
 def _parsed(key: str, text: str) -> dict[str, Any]:

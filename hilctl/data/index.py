@@ -17,7 +17,7 @@ import numpy as np
 from hilctl.data import layout
 from hilctl.data.disk import GuardedFile
 from hilctl.data.header import EpisodeHeader
-from hilctl.task.workspace import os_errors
+from hilctl.task.files import os_errors
 
 INDEX = "index.hdf5"
 _ROBOMIMIC_GYM_TYPE = 2

@@ -17,7 +17,7 @@ from hilctl.data.header import opened
 from hilctl.data.step import Outcome
 from hilctl.data.writer import PARTIAL, RECOVERED, EpisodeFile
 from hilctl.errors import DataError
-from hilctl.task.workspace import os_errors
+from hilctl.task.files import os_errors
 
 BROKEN = ".broken"
 _MIN_ROWS = 2  # the last row only serves as the observation after the one before it

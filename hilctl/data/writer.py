@@ -20,7 +20,7 @@ import hilctl
 from hilctl.data import layout
 from hilctl.data.disk import GuardedFile
 from hilctl.data.step import EpisodeSummary, Outcome, Step
-from hilctl.task.workspace import os_errors
+from hilctl.task.files import os_errors
 
 Kind = Literal["demo", "label", "rollout"]
 

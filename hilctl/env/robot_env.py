@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hilctl import geometry
 from hilctl.cameras.base import Camera
 from hilctl.env.safety import ActionLimiter, reset_pose
+from hilctl.errors import DeviceError
 from hilctl.robots.base import Command, Robot, RobotState
 from hilctl.task.spec import CameraSpec, TaskSpec
 
@@ -142,10 +143,28 @@ def state_arrays(state: RobotState) -> dict[str, Array]:
 
 
 def crop_and_resize(image: NDArray[np.uint8], spec: CameraSpec) -> NDArray[np.uint8]:
-    """Return the (H, W, 3) picture the task asks for: its crop of the raw frame, at its size."""
+    """Return the (H, W, 3) picture the task asks for: its crop of the raw frame, at its size.
+
+    Raises:
+        DeviceError: the crop leaves the frame.
+    """
     if spec.crop is not None:
         x, y, width, height = spec.crop
+        if x + width > image.shape[1] or y + height > image.shape[0]:
+            raise DeviceError(
+                f"the crop {list(spec.crop)} leaves the frame of "
+                f"{image.shape[1]}×{image.shape[0]} px that the camera delivers",
+                hint="set the camera's resolution as it was, or choose: hilctl calibrate roi",
+            )
         image = image[y : y + height, x : x + width]
-    if (image.shape[1], image.shape[0]) == spec.size:
+    return at_size(image, spec.size)
+
+
+def at_size(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return an (H, W, 3) picture at another width and height."""
+    if (image.shape[1], image.shape[0]) == size:
         return image
-    return np.asarray(cv2.resize(image, spec.size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    shrinks = image.shape[1] > size[0] or image.shape[0] > size[1]
+    # areas are for shrinking: an enlarged picture would show its pixels as blocks
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size, interpolation=how), dtype=np.uint8)

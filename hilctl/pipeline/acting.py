@@ -81,7 +81,7 @@ def acting(
     spec, progress, clock = run.workspace.spec, run.progress, station.rig.clock
     buffer = EpisodeBuffer()
     coach = Coach(spec.control.rate_hz, round(spec.control.max_episode_s * spec.control.rate_hz))
-    attributes = episode_attributes(spec, station, run.seed)
+    attributes = episode_attributes(run.workspace, station, run.seed)
     recorder = EpisodeRecorder(run.folder / EPISODES, kind="rollout", attributes=attributes)
     loop = EpisodeLoop(
         station.env,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hilctl.errors import MissingStageError
 from hilctl.pipeline.run import CHECKPOINTS, Run
-from hilctl.task.workspace import os_errors, write_bytes_atomic, write_json_atomic
+from hilctl.task.files import os_errors, write_bytes_atomic, write_json_atomic
 
 BEST = "best"
 

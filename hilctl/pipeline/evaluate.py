@@ -14,7 +14,7 @@ from hilctl.env.loop import EpisodeLoop
 from hilctl.env.make import open_station
 from hilctl.errors import MissingStageError
 from hilctl.pipeline.best import BEST
-from hilctl.pipeline.calibration.references import check_cameras
+from hilctl.pipeline.calibration.check import check_cameras
 from hilctl.pipeline.manifest import Evaluation, write_manifest
 from hilctl.pipeline.progress import Event, Report, silent
 from hilctl.pipeline.recording import Question, never

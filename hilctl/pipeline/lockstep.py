@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hilctl.env.make import open_station
 from hilctl.pipeline.acting import acting, prepared_policy
-from hilctl.pipeline.calibration.references import check_cameras
+from hilctl.pipeline.calibration.check import check_cameras
 from hilctl.pipeline.learning import LearningSide, open_learning_side, saved_at_the_end
 from hilctl.pipeline.progress import Event, Report
 from hilctl.pipeline.recording import Question

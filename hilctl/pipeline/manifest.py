@@ -7,8 +7,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from hilctl.task.files import write_json_atomic
 from hilctl.task.json_files import read_json
-from hilctl.task.workspace import write_json_atomic
 
 
 class Manifest(BaseModel):

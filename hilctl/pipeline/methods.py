@@ -19,8 +19,9 @@ from hilctl.pipeline.statistics import wilson_interval
 from hilctl.pipeline.train import Ablation, train
 from hilctl.pipeline.train_classifier import train_classifier
 from hilctl.task import scaffold
+from hilctl.task.files import os_errors
 from hilctl.task.spec import PluginSpec, TaskSpec
-from hilctl.task.workspace import Workspace, os_errors
+from hilctl.task.workspace import Workspace
 
 
 @dataclass(frozen=True)

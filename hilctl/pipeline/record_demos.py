@@ -9,7 +9,7 @@ from hilctl.data.step import EpisodeSummary, Outcome
 from hilctl.env.loop import EpisodeLoop, HandsOff
 from hilctl.env.make import open_station
 from hilctl.errors import HilctlError
-from hilctl.pipeline.calibration.references import check_cameras
+from hilctl.pipeline.calibration.check import check_cameras
 from hilctl.pipeline.progress import Event, Report, silent
 from hilctl.pipeline.recording import (
     Question,
@@ -113,7 +113,7 @@ def _record(
     most = ATTEMPTS_PER_DEMO * (result.wanted - result.demos)
     with open_station(spec, seed=station_seed(seed, "demos", episodes)) as station:
         check_cameras(workspace, station.robot, station.cameras, report)
-        attributes = episode_attributes(spec, station, seed)
+        attributes = episode_attributes(workspace, station, seed)
         start_ns = station.rig.clock.now_ns()
         with UndecidedEpisode(workspace.demos, "demo", attributes) as episode:
             loop = EpisodeLoop(

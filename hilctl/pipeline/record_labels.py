@@ -18,7 +18,7 @@ from hilctl.data.step import EpisodeSummary, Step
 from hilctl.env.loop import EpisodeLoop
 from hilctl.env.make import Station, open_station
 from hilctl.errors import HilctlError
-from hilctl.pipeline.calibration.references import check_cameras
+from hilctl.pipeline.calibration.check import check_cameras
 from hilctl.pipeline.label_counts import SOURCE, LabelsResult, count_labels, frames_wanted
 from hilctl.pipeline.label_frames import coverage_of, measure_variety
 from hilctl.pipeline.label_sources import GUARD_S, SOURCES, Source
@@ -134,7 +134,7 @@ class _Session:
         clock = self.station.rig.clock
         start_ns = clock.now_ns()
         for source in SOURCES:
-            attributes = episode_attributes(self.workspace.spec, self.station, self.seed)
+            attributes = episode_attributes(self.workspace, self.station, self.seed)
             attributes |= {SOURCE: source.name, "guard_s": GUARD_S}
             window = source.window(self.workspace.spec.control.rate_hz)
             with _LabelledEpisode(self.workspace.labels, attributes, window) as episode:

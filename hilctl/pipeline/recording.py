@@ -16,10 +16,12 @@ from hilctl.data.recovery import Recovered, recover_partials
 from hilctl.data.step import EpisodeSummary, Outcome, Step
 from hilctl.data.writer import EpisodeWriter, Kind
 from hilctl.env.make import Station
+from hilctl.pipeline.calibration.identity import current_references
 from hilctl.pipeline.labelling import NEITHER
 from hilctl.pipeline.progress import Event, Report
 from hilctl.task.fingerprint import data_fingerprint, data_identity
 from hilctl.task.spec import TaskSpec
+from hilctl.task.workspace import Workspace
 
 Question = Callable[[], bool]
 
@@ -73,9 +75,11 @@ def put_away_partials(folder: Path, report: Report) -> list[Recovered]:
     return found
 
 
-def episode_attributes(spec: TaskSpec, station: Station, seed: int) -> dict[str, Any]:
+def episode_attributes(workspace: Workspace, station: Station, seed: int) -> dict[str, Any]:
     """Return what is stored with every episode that a station records."""
+    spec = workspace.spec
     known = {
+        "references": current_references(workspace),
         "task_fingerprint": data_fingerprint(spec),
         "task_identity": data_identity(spec),
         "operator": station.teleop.operator,

@@ -12,7 +12,7 @@ import jinja2
 import numpy as np
 from matplotlib.figure import Figure
 
-from hilctl.task.workspace import write_text_atomic
+from hilctl.task.files import write_text_atomic
 
 WINDOW = 20
 FEWEST = 5  # episodes whose mean says something

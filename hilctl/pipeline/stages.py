@@ -14,6 +14,7 @@ from hilctl.data.header import EpisodeHeader, opened
 from hilctl.data.index import episode_paths
 from hilctl.data.step import Outcome
 from hilctl.errors import DataError, MissingStageError
+from hilctl.pipeline.calibration.identity import from_before
 from hilctl.pipeline.manifest import ClassifierManifest, Evaluation, RunManifest, read_manifest
 from hilctl.task.fingerprint import (
     Identity,
@@ -124,6 +125,7 @@ def _demos(workspace: Workspace) -> Judgement:
     reason = f"{done}/{wanted} successful demonstrations"
     if unfinished := len(list(workspace.demos.glob("*.partial"))):
         reason += f", {unfinished} unfinished"
+    reason += _older(workspace, headers)
     return Judgement(_progress(headers, enough=done >= wanted), reason)
 
 
@@ -136,7 +138,14 @@ def _labels(workspace: Workspace) -> Judgement:
     wanted = {kind: int(options.get(f"{kind}_frames", 0)) for kind in found}
     counts = ", ".join(f"{found[kind]}/{wanted[kind]} {kind}" for kind in found)
     enough = all(found[kind] >= wanted[kind] for kind in found)
-    return Judgement(_progress(headers, enough=enough), f"{counts} frames")
+    reason = f"{counts} frames{_older(workspace, headers)}"
+    return Judgement(_progress(headers, enough=enough), reason)
+
+
+def _older(workspace: Workspace, headers: list[EpisodeHeader]) -> str:
+    """Return in words how many episodes are from before a camera got a new reference."""
+    counts = from_before(workspace, headers)
+    return "".join(f", {n} from before camera {name} moved" for name, n in counts.items())
 
 
 def _progress(headers: list[EpisodeHeader], *, enough: bool) -> State:

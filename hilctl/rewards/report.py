@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hilctl.rewards.frames import LabelledFrames
 from hilctl.rewards.metrics import Metrics
-from hilctl.task.workspace import os_errors, write_bytes_atomic
+from hilctl.task.files import os_errors, write_bytes_atomic
 
 COLUMNS = 6
 TILE_IN = 2.0

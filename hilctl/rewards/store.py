@@ -24,8 +24,8 @@ from hilctl.rewards.fit import FittedClassifier, Source
 from hilctl.rewards.frames import Memory
 from hilctl.rewards.metrics import Metrics
 from hilctl.rewards.model import Heads, SuccessModel
+from hilctl.task.files import os_errors, write_bytes_atomic, write_json_atomic
 from hilctl.task.fingerprint import explain_difference, fingerprint
-from hilctl.task.workspace import os_errors, write_bytes_atomic, write_json_atomic
 
 FORMAT = 1
 FILE = "classifier.json"

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.devices import Device
+
+if TYPE_CHECKING:
+    from hilctl.cameras.base import Camera
 
 Array = NDArray[np.float64]
 
@@ -100,6 +104,29 @@ class Robot(Device):
 
         Returns:
             Whether it is there; if not, a person has to do it.
+        """
+        return False
+
+    def carry_board(
+        self, pattern: NDArray[np.uint8], size_m: tuple[float, float], before: Camera
+    ) -> bool:
+        """Let somebody carry a calibration board before a camera, where a simulator can do that.
+
+        Args:
+            pattern: (H, W) grey levels.
+            size_m: width and height of the pattern.
+            before: the camera it is shown to; the arm must not move.
+
+        Returns:
+            Whether that is done; if not, a person has to do it.
+        """
+        return False
+
+    def lead_by_hand(self) -> bool:
+        """Let a person move the arm, until `stop()`; nothing else may move it meanwhile.
+
+        Returns:
+            Whether this driver can do that; if not, nothing has changed.
         """
         return False
 

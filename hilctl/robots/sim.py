@@ -14,6 +14,9 @@ from hilctl.errors import DeviceError
 from hilctl.robots.base import Command, Robot, RobotLimits, RobotState
 
 if TYPE_CHECKING:
+    from hilctl.cameras.base import Camera
+    from hilctl.cameras.sim import SimCameraOptions
+    from hilctl.sim.scenes import PrintedBoard
     from hilctl.sim.world import SimWorld
 
 Array = NDArray[np.float64]
@@ -141,16 +144,43 @@ class SimRobot(Robot):
     ) -> bool:
         """Build the world again with a board instead of the scene's objects; time goes on."""
         from hilctl.sim.scenes import PrintedBoard
+
+        self._rebuild(PrintedBoard(pattern, size_m, "hand" if in_hand else "table"))
+        return True
+
+    def carry_board(
+        self, pattern: NDArray[np.uint8], size_m: tuple[float, float], before: Camera
+    ) -> bool:
+        """Build the world again with somebody in it who carries a board; time goes on."""
+        from hilctl.sim.person import Carrier, Eye
+        from hilctl.sim.scenes import PrintedBoard
+
+        world = self._rebuild(PrintedBoard(pattern, size_m, "person"))
+        options = cast("SimCameraOptions", before.options)
+        eye = Eye(options.view, options.width_px / options.height_px)
+        world.carrier = Carrier(world, eye, size_m, self.rig.generator("person"))
+        return True
+
+    def lead_by_hand(self) -> bool:
+        """Let somebody lead the arm around where it is, so that a board stays in view."""
+        from hilctl.sim.person import Leader
+        from hilctl.sim.scenes.board import HELD_AHEAD_M, in_hand
+
+        world = self.world
+        pivot_m = HELD_AHEAD_M if in_hand(world.scene) else float(world.tcp_pose()[2])
+        world.leader = Leader(world, pivot_m, self.rig.generator("person"))
+        return True
+
+    def _rebuild(self, board: PrintedBoard) -> SimWorld:
         from hilctl.sim.world import SimWorld
 
         now_ns = self.world.time_ns
         self.world.close()
         scene = cast(SimRobotOptions, self.options).scene
-        board = PrintedBoard(pattern, size_m, in_hand)
         self._world = SimWorld(scene, self.rig.generator("grasp"), board=board)
         self._world.time_ns = now_ns
         self.rig.attach_world(self._world)
-        return True
+        return self._world
 
     def true_success(self) -> bool | None:
         """Return whether the scene's task is truly solved."""

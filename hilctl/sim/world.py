@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hilctl import geometry
 from hilctl.errors import DeviceError
 from hilctl.sim.impedance import Gains, ImpedanceController
+from hilctl.sim.person import Person
 from hilctl.sim.rendering import Renderer, make_renderer
 from hilctl.sim.scenes import SCENES, BoardScene, PrintedBoard, Scene
 
@@ -17,6 +18,7 @@ Array = NDArray[np.float64]
 # joint angles near which the elbow is up and no joint is close to its limit, rad
 READY_Q = np.array([0.0, -0.3, 0.0, -2.3, 0.0, 2.0, 0.785])
 WRENCH_SAMPLES = 5
+PERSON_PERIOD_NS = 20_000_000
 FINER = 2
 
 
@@ -43,6 +45,10 @@ class SimWorld:
         rng: source of what differs from episode to episode.
         gains: of the arm's controller.
         board: shown instead of the scene's objects.
+
+    Attributes:
+        carrier: who carries a board, if anybody does.
+        leader: who leads the arm by the hand, until it has to hold.
     """
 
     def __init__(
@@ -66,6 +72,8 @@ class SimWorld:
         self.controller = ImpedanceController(self.model, self.data, self._home_q, gains or Gains())
         self._renderer: Renderer | None = None
         self._fine_renderer: Renderer | None = None
+        self.carrier: Person | None = None
+        self.leader: Person | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -78,7 +86,8 @@ class SimWorld:
         self.hold()
 
     def hold(self) -> None:
-        """Make the present tcp pose the controller's target."""
+        """Make the present tcp pose the controller's target; nobody leads the arm any more."""
+        self.leader = None
         self.set_target(self.tcp_pose())
 
     def set_target(self, T_base_tcp: Array) -> None:
@@ -92,6 +101,7 @@ class SimWorld:
         sample_every = max(1, steps // WRENCH_SAMPLES)
         wrenches = []
         for step in range(steps):
+            self._let_people_act(self.time_ns + step * self._step_ns)
             self.data.ctrl[:] = self.controller.torques()
             mujoco.mj_step(self.model, self.data)
             if step % sample_every == sample_every - 1:
@@ -112,6 +122,12 @@ class SimWorld:
         quat = np.zeros(4)
         mujoco.mju_mat2Quat(quat, view.xmat)
         return geometry.pose(view.xpos, quat[[1, 2, 3, 0]])
+
+    def camera_pose(self, camera: str) -> Array:
+        """Return the (7,) `T_base_cam` of a camera: x to the right, y down, z ahead."""
+        view = self.data.camera(camera)
+        quat = geometry.quat_from_matrix(view.xmat.reshape(3, 3) * [1.0, -1.0, -1.0])
+        return geometry.pose(view.xpos, quat)
 
     def tcp_velocity(self) -> Array:
         """Return the (6,) linear m/s and angular rad/s velocity of the tcp in the base frame."""
@@ -146,6 +162,13 @@ class SimWorld:
             if renderer is not None:
                 renderer.close()
         self._renderer = self._fine_renderer = None
+
+    def _let_people_act(self, stamp_ns: int) -> None:
+        if stamp_ns % PERSON_PERIOD_NS:
+            return
+        for person in (self.carrier, self.leader):
+            if person is not None:
+                person.act(stamp_ns)
 
     def _contact_wrench(self) -> Array:
         """Return the (6,) force and torque on the tool from outside, at the tcp, tcp frame.

@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from hilctl.errors import DataError
-from hilctl.task.workspace import explain_os_error
+from hilctl.task.files import explain_os_error
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -137,5 +137,11 @@ def check_encoder(block: Block, options: Options) -> None:
         raise PluginProblem(loc, f"unknown encoder {name!r}", did_you_mean(name, known))
 
 
+def frame_size_px(camera: CameraSpec) -> tuple[int, int] | None:
+    """Return width and height of a camera's raw frames where its options alone tell them."""
+    found = _registry(REGISTRIES["cameras"]).get(camera.type)
+    return cast("tuple[int, int] | None", found.frame_size(camera.options))
+
+
 def _registry(target: str) -> Registry[Any]:
     return cast("Registry[Any]", load(target))

@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hilctl.errors import HilctlError, UsageError
 from hilctl.registry import did_you_mean
 from hilctl.task.document import Document
+from hilctl.task.files import explain_os_error, os_errors
 from hilctl.task.load import load_task
 from hilctl.task.problems import TaskProblemsError
-from hilctl.task.workspace import explain_os_error, os_errors
 
 _MANIFEST = "template.yaml"
 _SUFFIX = ".j2"

@@ -1,35 +1,26 @@
-"""Every path of a task folder, who may write there, and writing that is never half done."""
+"""Every path of a task folder, and who may write there."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import json
 import os
-import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from hilctl.errors import (
-    DataError,
-    FolderBusyError,
-    HilctlError,
-    MissingStageError,
-    TaskFileError,
-    UsageError,
-)
+from hilctl.errors import FolderBusyError, MissingStageError, TaskFileError
+from hilctl.task.files import os_errors
 from hilctl.task.load import TASK_FILE, load_task
+from hilctl.task.measured import with_measured
 from hilctl.task.spec import TaskSpec
 
 RUN_ID_FORMAT = "%Y%m%d-%H%M%S"
-_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_NO_PERMISSION = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 @dataclass(frozen=True)
@@ -96,6 +87,10 @@ class Workspace:
         hint = "cd into a task folder, use --task DIR, or start one: hilctl new-task NAME"
         raise TaskFileError(reason, where=str(root / TASK_FILE), hint=hint)
 
+    def fresh(self) -> Workspace:
+        """Return this folder as it is now: its spec is read again."""
+        return Workspace(self.root)
+
     def with_weights(self, weights: Path | None) -> Workspace:
         """Return this folder with another weights file for the encoder; None = the task's own."""
         if weights is None:
@@ -111,12 +106,13 @@ class Workspace:
 
     @cached_property
     def spec(self) -> TaskSpec:
-        """The task, read once.
+        """The task with what was measured for it, read once.
 
         Raises:
             TaskFileError: unreadable or wrong.
+            DataError: what was measured is damaged.
         """
-        return load_task(self.task_file)
+        return with_measured(load_task(self.task_file), self.calibration)
 
     def command(self, verb: str) -> str:
         """Return the command line for a verb that works from where the person is."""
@@ -209,84 +205,3 @@ class Workspace:
             where=str(self.root),
             hint=f"wait until it ends, or stop it: kill -INT {owner.pid}",
         )
-
-
-@contextlib.contextmanager
-def os_errors(path: Path) -> Iterator[None]:
-    """Turn disk trouble into words: full, not writable, not there.
-
-    Raises:
-        HilctlError: in place of an OSError inside the block.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise explain_os_error(error, path) from error
-
-
-def explain_os_error(error: OSError, path: Path | None = None) -> HilctlError:
-    """Return the error a person can act on for one of the operating system."""
-    where = str(error.filename or path or "") or None
-    number = os_errno(error)
-    if number in _DISK_FULL:
-        return DataError(
-            "the disk is full", where=where, hint="free some space (df -h), then run it again"
-        )
-    if number in _NO_PERMISSION:
-        return UsageError(
-            f"no permission for {where}",
-            where=where,
-            hint="check the folder's owner and rights (ls -ld), or choose another folder",
-        )
-    return DataError(f"{where}: {error.strerror or error}", where=where)
-
-
-def is_folder_trouble(error: OSError) -> bool:
-    """Return whether an error is about a full disk or missing permission, so no bug."""
-    return os_errno(error) in _DISK_FULL | _NO_PERMISSION
-
-
-def os_errno(error: OSError) -> int | None:
-    """Return the number of an OSError; HDF5 mentions it only in its text."""
-    if error.errno is None:
-        found = re.search(r"errno = (\d+)", str(error))
-        return int(found[1]) if found else None
-    return error.errno
-
-
-def write_bytes_atomic(path: Path, content: bytes) -> None:
-    """Write a file so that readers see the old or the new content, never a part.
-
-    Raises:
-        HilctlError: the disk is full or the folder cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with os_errors(path):
-        try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        sync_folder(path.parent)
-
-
-def write_text_atomic(path: Path, text: str) -> None:
-    """Write a text file in UTF-8, as `write_bytes_atomic` does."""
-    write_bytes_atomic(path, text.encode("utf-8"))
-
-
-def write_json_atomic(path: Path, value: Any) -> None:
-    """Write a value as indented JSON, as `write_bytes_atomic` does."""
-    write_text_atomic(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -22,9 +22,9 @@ from hilctl.agents import AGENTS
 from hilctl.agents.base import Agent
 from hilctl.errors import DamagedDataError, DataError, MissingStageError
 from hilctl.networks.perception import Perception
+from hilctl.task.files import os_errors, write_bytes_atomic, write_json_atomic
 from hilctl.task.fingerprint import explain_difference, fingerprint, policy_identity
 from hilctl.task.spec import TaskSpec
-from hilctl.task.workspace import os_errors, write_bytes_atomic, write_json_atomic
 
 FORMAT = 1
 TRAIN_AGAIN = "hilctl train"

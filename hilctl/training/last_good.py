@@ -11,7 +11,7 @@ import numpy as np
 from hilctl.agents.base import Agent
 from hilctl.data.batch import Batch
 from hilctl.errors import DataError
-from hilctl.task.workspace import os_errors
+from hilctl.task.files import os_errors
 
 REMEMBER_EVERY = 25  # calls of `remember` between two copies
 FAULTS_IN_A_ROW = 3

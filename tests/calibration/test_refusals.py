@@ -109,7 +109,9 @@ def test_damaged_pictures_are_left_out_and_named(
         seed=0,
         report=lambda event: told.append(event.text),
     )
-    assert told == [f"{i:02}.png: cannot be read as a picture" for i in range(3)]
+    assert [line for line in told if "cannot be read as a picture" in line] == [
+        f"{i:02}.png: cannot be read as a picture" for i in range(3)
+    ]
     assert set(record.made.left_out) == {"00.png", "01.png", "02.png"}
     assert len(record.made.used) == 12
 
@@ -222,4 +224,4 @@ def test_hand_eye_needs_intrinsics(files: CameraFiles, tmp_path: Path) -> None:
     alone = Survey(tmp_path / "survey", [looking_at(board, 0.35)])
     with pytest.raises(HilctlError, match="intrinsics of camera wrist are not known") as caught:
         alone.find(files, alone.poses)
-    assert caught.value.hint == "hilctl calibrate intrinsics --camera wrist"
+    assert str(caught.value.hint).startswith("hilctl calibrate intrinsics --camera wrist --task")

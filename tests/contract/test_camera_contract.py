@@ -70,3 +70,30 @@ def test_a_frame_that_was_given_away_does_not_change(opened: Opened) -> None:
 def test_a_camera_that_is_not_open_says_so(name: str, options: dict[str, Any]) -> None:
     with pytest.raises(DeviceError):
         build("camera", name, options, Rig()).latest(max_age_s=0.2)
+
+
+def test_what_a_camera_says_of_its_controls_it_takes_back(opened: Opened) -> None:
+    camera, _ = opened
+    controls = camera.controls()
+    assert all(isinstance(value, float) for value in controls.values())
+    assert camera.fix(controls) == pytest.approx(controls)
+    assert camera.controls() == pytest.approx(controls)
+
+
+def test_half_the_exposure_is_half_the_light(opened: Opened) -> None:
+    camera, _ = opened
+    controls = camera.controls()
+    if "exposure_s" not in controls:
+        pytest.skip("its driver cannot set the exposure")
+    before = camera.latest(max_age_s=0.2).image.mean()
+    taken = camera.fix({**controls, "exposure_s": controls["exposure_s"] / 2})
+    assert taken["exposure_s"] == pytest.approx(controls["exposure_s"] / 2)
+    assert camera.latest(max_age_s=0.2).image.mean() == pytest.approx(before / 2, rel=0.05)
+
+
+def test_a_serial_stays_the_same_and_is_no_other_cameras(opened: Opened) -> None:
+    camera, robot = opened
+    if camera.serial is None:
+        pytest.skip("its driver cannot say")
+    again = type(camera)(camera.options, robot.rig)
+    assert again.serial == camera.serial != ""

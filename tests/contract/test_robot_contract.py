@@ -137,6 +137,19 @@ def test_stop_holds_the_arm_where_it_is(robot: Robot) -> None:
     assert np.linalg.norm(robot.state().tcp_velocity[:3]) < 0.01
 
 
+def test_an_arm_that_can_be_led_is_led_until_it_is_stopped(robot: Robot) -> None:
+    start = robot.state().tcp_pose
+    led = robot.lead_by_hand()
+    wait(robot, 3.0)
+    moved_m = np.linalg.norm(robot.state().tcp_pose[:3] - start[:3])
+    assert moved_m > 0.01 if led else moved_m < 0.001
+    robot.stop()
+    wait(robot, 0.5)
+    here = robot.state().tcp_pose
+    wait(robot, 3.0)
+    np.testing.assert_allclose(robot.state().tcp_pose[:3], here[:3], atol=0.001)
+
+
 def test_stop_may_come_from_any_thread_and_after_closing(robot: Robot) -> None:
     failures: list[BaseException] = []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +14,9 @@ from hilctl import geometry
 from hilctl.cameras.base import Camera
 from hilctl.errors import DataError, DeviceError
 from hilctl.pipeline.calibration.camera_files import CameraFiles
+from hilctl.pipeline.calibration.check import check_cameras
 from hilctl.pipeline.calibration.devices import open_devices
-from hilctl.pipeline.calibration.references import check_cameras, take_references
+from hilctl.pipeline.calibration.references import take_references
 from hilctl.pipeline.progress import Event
 from hilctl.pipeline.record_demos import record_demos
 from hilctl.robots.base import Robot
@@ -91,9 +91,10 @@ def test_a_small_shift_is_a_remark_and_a_large_one_stops(task: Workspace, camera
 
 
 def test_nothing_is_recorded_with_a_camera_that_has_moved(task: Workspace) -> None:
-    reference = CameraFiles(task, "side").reference_file
+    side, wrist = CameraFiles(task, "side"), CameraFiles(task, "wrist").record()
     # as if the camera had stood elsewhere when the reference was taken
-    shutil.copy(CameraFiles(task, "wrist").reference_file, reference)
+    assert wrist is not None
+    side.update(wrist.size_px, reference=wrist.reference)
     with pytest.raises(DeviceError, match="camera side shows something else"):
         record_demos(task, count=1)
     assert not list(task.demos.glob("*.hdf5"))

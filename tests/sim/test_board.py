@@ -100,6 +100,45 @@ def test_a_still_shows_the_same_view_as_a_frame(studio: Studio) -> None:
     np.testing.assert_allclose(expected, (view.image_px + 0.5) * scale - 0.5, atol=0.3)
 
 
+@pytest.mark.parametrize("view", list(BOARDS))
+def test_a_carried_board_rests_where_the_model_has_it_in_ever_new_places(view: str) -> None:
+    studio = Studio(view)
+    with studio.robot as robot:
+        board = BOARDS["wrist"]
+        assert robot.carry_board(board.picture(40), board.size_m, studio.camera)
+        world, clock = robot.world, robot.rig.clock
+        T_cam_base = transform(world.camera_pose(view)).inv()
+        clock.sleep_until(clock.now_ns() + 900_000_000)  # the first rest
+        places, normals = [], []
+        for _ in range(12):
+            image = studio.camera.still().image
+            found = board.detect(image)
+            assert found is not None
+            body = world.data.body("board")
+            T_base_board = transform(geometry.pose(body.xpos, body.xquat[[1, 2, 3, 0]]))
+            T_cam_board = T_cam_base * T_base_board
+            expected = studio.intrinsics.project(T_cam_board.apply(found.object_m))
+            off_px = np.linalg.norm(found.image_px - expected, axis=1)
+            assert np.sqrt(np.mean(off_px**2)) < 0.15
+            assert len(off_px) >= 20  # nearly all of it is in view
+            places.append(found.image_px.mean(axis=0) / image.shape[1])
+            normals.append(T_cam_board.rotation.apply([0, 0, 1]))
+            go_to_the_next_rest(studio)
+    assert np.ptp(places, axis=0).min() > 0.3
+    assert np.degrees(np.arccos(np.min(np.array(normals) @ np.transpose(normals)))) > 45
+
+
+def go_to_the_next_rest(studio: Studio) -> None:
+    world, clock = studio.robot.world, studio.robot.rig.clock
+    clock.sleep_until(clock.now_ns() + 1_500_000_000)
+    for _ in range(50):
+        before = world.data.mocap_pos.copy()
+        clock.sleep_until(clock.now_ns() + 100_000_000)
+        if (before == world.data.mocap_pos).all():
+            return
+    raise AssertionError("it never rests")
+
+
 def test_time_goes_on_when_a_board_is_put_there() -> None:
     robot = SimRobot(SimRobotOptions(scene="reach"), Rig(seed=0))
     with robot:

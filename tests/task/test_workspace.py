@@ -16,13 +16,13 @@ import pytest
 
 from hilctl.errors import DataError, FolderBusyError, HilctlError, TaskFileError, UsageError
 from hilctl.task import workspace as module
-from hilctl.task.workspace import (
-    Workspace,
+from hilctl.task.files import (
     explain_os_error,
     is_folder_trouble,
     write_json_atomic,
     write_text_atomic,
 )
+from hilctl.task.workspace import Workspace
 
 HOLD_LOCK = """
 import sys, time

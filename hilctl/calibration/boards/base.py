@@ -66,6 +66,10 @@ class Board(ABC):
         return across * self.square_m, down * self.square_m
 
     @abstractmethod
+    def with_square(self, square_m: float) -> Board:
+        """Return this board as it was printed: larger or smaller than it was meant to be."""
+
+    @abstractmethod
     def picture(self, square_px: int) -> Image:
         """Return the (height, width) grey pattern, without a margin."""
 

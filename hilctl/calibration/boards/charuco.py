@@ -44,6 +44,11 @@ class Charuco(Board):
         """Squares along a row and down a column."""
         return self.columns, self.rows
 
+    def with_square(self, square_m: float) -> Charuco:
+        """Return this board as it was printed: larger or smaller than it was meant to be."""
+        marker_m = self.marker_m * square_m / self.square_m
+        return Charuco(self.columns, self.rows, square_m, marker_m, self.dictionary)
+
     def picture(self, square_px: int) -> Image:
         """Return the (height, width) grey pattern, without a margin."""
         size = (self.columns * square_px, self.rows * square_px)

@@ -26,6 +26,10 @@ class Chessboard(Board):
         """Squares along a row and down a column."""
         return self.columns + 1, self.rows + 1
 
+    def with_square(self, square_m: float) -> Chessboard:
+        """Return this board as it was printed: larger or smaller than it was meant to be."""
+        return Chessboard(self.columns, self.rows, square_m)
+
     def picture(self, square_px: int) -> Image:
         """Return the (height, width) grey pattern, without a margin; the first square is black."""
         across, down = self.squares

@@ -26,7 +26,7 @@ def parse_board(text: str) -> Board:
     """
     kind, *parts = text.strip().lower().split(":")
     if kind == "chessboard" and len(parts) == 2:
-        return Chessboard(*_counts(parts[0], text), _length_m(parts[1], text))
+        return Chessboard(*_counts(parts[0], text), parse_length_m(parts[1], text))
     if kind == "charuco" and len(parts) in (3, 4):
         return _charuco(parts, text)
     raise UsageError(f"'{text}' is no calibration board", hint=HINT)
@@ -34,7 +34,7 @@ def parse_board(text: str) -> Board:
 
 def _charuco(parts: list[str], text: str) -> Charuco:
     columns, rows = _counts(parts[0], text)
-    square_m, marker_m = _length_m(parts[1], text), _length_m(parts[2], text)
+    square_m, marker_m = parse_length_m(parts[1], text), parse_length_m(parts[2], text)
     dictionary = parts[3] if len(parts) == 4 else DEFAULT_DICTIONARY
     if dictionary not in DICTIONARIES:
         known = ", ".join(DICTIONARIES)
@@ -61,7 +61,16 @@ def _counts(part: str, text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _length_m(part: str, text: str) -> float:
+def parse_length_m(part: str, text: str = "the answer") -> float:
+    """Return a length that a person wrote with its unit.
+
+    Args:
+        part: like "30mm".
+        text: what it is a part of, for the error.
+
+    Raises:
+        UsageError: it is none, or not the size of a square.
+    """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(mm|cm|m|in)", part)
     if not found or not MIN_LENGTH_M <= float(found[1]) * UNITS_M[found[2]] <= MAX_LENGTH_M:
         wanted = "a length with its unit (mm, cm, m, in), 1 mm to 1 m"

@@ -14,7 +14,7 @@ from matplotlib.path import Path as Outline
 
 from hilctl.calibration.boards.base import Board
 from hilctl.patches import patches
-from hilctl.task.workspace import write_bytes_atomic
+from hilctl.task.files import write_bytes_atomic
 
 PAGES_MM = {"A4": (210, 297), "A3": (297, 420), "A2": (420, 594), "A1": (594, 841)}
 MARGIN_MM = 8.0

@@ -6,10 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from hilctl.calibration.record import CameraRecord, read_record, write_record
-from hilctl.cameras import CAMERAS
 from hilctl.errors import UsageError
 from hilctl.registry import did_you_mean
-from hilctl.task.workspace import Workspace, os_errors
+from hilctl.task.files import os_errors
+from hilctl.task.plugins import frame_size_px
+from hilctl.task.workspace import Workspace
+
+
+def only_camera(workspace: Workspace) -> str:
+    """Return the one camera of a task.
+
+    Raises:
+        UsageError: there are several.
+    """
+    names = list(workspace.spec.cameras)
+    if len(names) == 1:
+        return names[0]
+    raise UsageError(
+        f"the task has {len(names)} cameras", hint=f"say which: --camera {' or '.join(names)}"
+    )
 
 
 class CameraFiles:
@@ -29,6 +44,7 @@ class CameraFiles:
             hint = did_you_mean(camera, list(cameras))
             raise UsageError(f"the task has no camera called '{camera}'", hint=hint)
         self.camera, self.spec = camera, cameras[camera]
+        self.workspace = workspace
         self.folder = workspace.calibration
         self.record_file = self.folder / f"{camera}.json"
         self.pictures = self.folder / camera
@@ -50,6 +66,10 @@ class CameraFiles:
         """
         return read_record(self.record_file)
 
+    def command(self, step: str) -> str:
+        """Return the command line for a step with this camera."""
+        return self.workspace.command(f"calibrate {step} --camera {self.camera}")
+
     def update(self, size_px: tuple[int, int], **parts: Any) -> CameraRecord:
         """Write new parts of the record; the others stay.
 
@@ -70,4 +90,4 @@ class CameraFiles:
 
     def raw_size_px(self) -> tuple[int, int] | None:
         """Return width and height of the raw frames, where the task file alone tells them."""
-        return CAMERAS.get(self.spec.type).frame_size(self.spec.options)
+        return frame_size_px(self.spec)

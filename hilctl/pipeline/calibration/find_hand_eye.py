@@ -51,7 +51,7 @@ def find_hand_eye(
     if known is None or known.intrinsics is None:
         raise MissingStageError(
             f"the intrinsics of camera {files.camera} are not known",
-            hint=f"hilctl calibrate intrinsics --camera {files.camera}",
+            hint=files.command("intrinsics"),
         )
     T_base_tcp, views = _paired(read_poses(poses), look_through(images, board, report))
     views.require(MIN_POSES)

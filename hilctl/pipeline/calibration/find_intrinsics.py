@@ -37,6 +37,7 @@ def find_intrinsics(
     """
     views = look_through(images, board, report)
     views.require(MIN_VIEWS)
+    report(Event("fit", "comparing models of the lens on pictures they have not seen"))
     fitted = fit_intrinsics(views.detections, np.random.default_rng(seed))
     judgement = judge(fitted, views.detections)
     if judgement.objections:
@@ -58,6 +59,7 @@ def look_through(images: Path, board: Board, report: Report) -> Views:
     Raises:
         DataError: there is no such folder, or no picture in it.
     """
+    report(Event("examine", f"looking for the board in the pictures of {images}"))
     views = examine_all(read_pictures(images), board)
     for one in views.left_out:
         told = {"picture": one.name, "reason": one.reason}

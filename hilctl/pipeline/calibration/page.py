@@ -137,7 +137,7 @@ def _draw_poses(fitted: Fitted) -> bytes:
     axes.axhline(np.degrees(ACCEPT_RAD), color="tab:orange")
     axes.set(xlabel="mm", ylabel="degrees", xlim=(0, None), ylim=(0, None))
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper right")
+    axes.legend(loc="center")
     return _png(figure)
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from hilctl.calibration.boards import Board, Detection
+from hilctl.calibration.boards import Board
 from hilctl.calibration.boards.base import Image
 from hilctl.calibration.hand_eye import Mount
-from hilctl.calibration.intrinsics import Intrinsics
+from hilctl.calibration.look import rough_intrinsics
 from hilctl.calibration.pose_file import write_poses
 from hilctl.calibration.proposals import propose_poses
 from hilctl.calibration.views import write_picture
@@ -22,19 +22,18 @@ from hilctl.env.safety import reset_pose
 from hilctl.errors import DataError, DeviceError
 from hilctl.pipeline.calibration.camera_files import CameraFiles
 from hilctl.pipeline.calibration.devices import go_to, open_devices
+from hilctl.pipeline.calibration.exposure import greet
 from hilctl.pipeline.progress import Event, Report
 from hilctl.pipeline.recording import Question
-from hilctl.robots.base import Robot
+from hilctl.robots.base import Robot, RobotState
+from hilctl.task.files import os_errors
 from hilctl.task.spec import Bounds, TaskSpec
-from hilctl.task.workspace import os_errors
 
 Array = NDArray[np.float64]
 
 POSES_FILE = "poses.csv"
 SHIFT_M = 0.02
 PATTERN_SQUARE_PX = 40  # of a simulated board
-# a camera that nobody has calibrated sees about 53° across
-ROUGH_FOCAL = 1.0  # focal length in widths of the picture
 HELD_AHEAD_M = 0.07  # of the tcp: about the middle of a board in the hand
 AHEAD_SHARE = 0.7  # of the distance to the board: the tool is nearer than the camera on it
 
@@ -80,6 +79,7 @@ def take_pictures(
     """
     with open_devices(spec, [files.camera], seed) as (robot, cameras):
         rig = Rigged(robot, cameras[files.camera])
+        greet(files, rig.camera)
         rig.robot.show_board(
             board.picture(PATTERN_SQUARE_PX), board.size_m, in_hand=mount is Mount.WORLD
         )
@@ -91,9 +91,7 @@ def take_pictures(
             else _distance_ahead_m(board, rig.camera.still().image)
         )
         poses = propose_poses(home, count, pivot_m=pivot_m, shift_m=SHIFT_M)
-        with os_errors(files.pictures):
-            shutil.rmtree(files.pictures, ignore_errors=True)
-            files.pictures.mkdir(parents=True)
+        make_room(files)
         taken: dict[str, RigidTransform] = {}
         for number, pose in enumerate(poses, start=1):
             if stop():
@@ -115,11 +113,27 @@ def take_pictures(
 def _photograph(rig: Rigged, file: Path, board: Board) -> tuple[RigidTransform, int]:
     """Write a picture; return where the tool is, and how many corners it shows."""
     image = rig.camera.still().image
-    here = rig.robot.state().tcp_pose
+    T_base_tcp = tool_pose(rig.robot.state())
     write_picture(file, image)
     view = board.detect(image)
-    T_base_tcp = RigidTransform.from_components(here[:3], Rotation.from_quat(here[3:]))
     return T_base_tcp, len(view.ids) if view else 0
+
+
+def make_room(files: CameraFiles) -> None:
+    """Make an empty folder for a camera's pictures; earlier ones are gone.
+
+    Raises:
+        HilctlError: the folder cannot be written.
+    """
+    with os_errors(files.pictures):
+        shutil.rmtree(files.pictures, ignore_errors=True)
+        files.pictures.mkdir(parents=True)
+
+
+def tool_pose(state: RobotState) -> RigidTransform:
+    """Return `T_base_tcp` as the robot measured it."""
+    here = state.tcp_pose
+    return RigidTransform.from_components(here[:3], Rotation.from_quat(here[3:]))
 
 
 def _distance_ahead_m(board: Board, image: Image) -> float:
@@ -137,14 +151,6 @@ def _distance_ahead_m(board: Board, image: Image) -> float:
         )
     distance_m = rough_intrinsics(view).locate(view).apply(np.mean(view.object_m, axis=0))[2]
     return AHEAD_SHARE * float(distance_m)
-
-
-def rough_intrinsics(view: Detection) -> Intrinsics:
-    """Return what a camera that nobody has calibrated may be."""
-    width, height = view.size_px
-    f = ROUGH_FOCAL * width
-    K = np.array([[f, 0, width / 2], [0, f, height / 2], [0, 0, 1]])
-    return Intrinsics(K, np.zeros(5), "plumb_bob", view.size_px)
 
 
 def _within(pose: Array, bounds: Bounds) -> Array:

@@ -17,6 +17,7 @@ from hilctl.env.safety import reset_pose
 from hilctl.errors import MissingStageError
 from hilctl.pipeline.calibration.camera_files import CameraFiles
 from hilctl.pipeline.calibration.devices import go_to
+from hilctl.pipeline.calibration.exposure import hold_exposure
 from hilctl.robots.base import Robot
 from hilctl.task.spec import TaskSpec
 
@@ -44,8 +45,9 @@ def draw_what_is_known(
         lacking = "intrinsics" if record is None or record.intrinsics is None else "hand-eye"
         raise MissingStageError(
             f"the {lacking} of camera {files.camera} is not known",
-            hint=f"hilctl calibrate {lacking} --camera {files.camera}",
+            hint=files.command(lacking),
         )
+    hold_exposure(record, camera)
     go_to(robot, reset_pose(spec.reset))
     image = camera.still().image
     here = robot.state().tcp_pose

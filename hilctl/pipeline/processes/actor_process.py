@@ -14,7 +14,7 @@ from hilctl.env.make import open_station
 from hilctl.errors import HilctlError
 from hilctl.networks.perception import Perception
 from hilctl.pipeline.acting import acting, prepared_policy
-from hilctl.pipeline.calibration.references import check_cameras
+from hilctl.pipeline.calibration.check import check_cameras
 from hilctl.pipeline.processes.child import Assignment
 from hilctl.pipeline.processes.outlet import Outlet
 from hilctl.pipeline.processes.signals import Signals

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hilctl.errors import FolderBusyError
-from hilctl.task.workspace import os_errors
+from hilctl.task.files import os_errors
 
 FILE = ".hilctl.processes.lock"
 PATIENCE_S = 60.0

@@ -1,9 +1,9 @@
-"""A calibration board in place of a scene's objects: on the table, or in the hand."""
+"""A calibration board in place of a scene's objects: on the table, in the hand, or carried."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import mujoco
 import numpy as np
@@ -30,12 +30,12 @@ class PrintedBoard:
     Attributes:
         pattern: (H, W) grey levels; below 128 is ink.
         size_m: width and height of the pattern.
-        in_hand: held by the hand; else it lies on the table.
+        place: it lies on the table, is held by the arm's hand, or is carried by a person.
     """
 
     pattern: Pattern
     size_m: tuple[float, float]
-    in_hand: bool
+    place: Literal["table", "hand", "person"]
 
 
 class BoardScene(Scene):
@@ -51,12 +51,13 @@ class BoardScene(Scene):
     def __init__(self, scene: Scene, board: PrintedBoard) -> None:
         self._scene, self._board = scene, board
         self.home_tcp = scene.home_tcp
+        self.place = board.place
 
     @property
     def T_parent_board(self) -> Array:
-        """The (7,) pose of the board in the tcp's frame (`in_hand`) or in the base's."""
+        """The (7,) pose of the board in the tcp's frame ("hand") or in the base's, at first."""
         width, height = self._board.size_m
-        if self._board.in_hand:
+        if self.place == "hand":
             # upright, seen from the hand's y: x is the hand's x, y its z
             turn = geometry.quat_from_rotvec([np.pi / 2, 0, 0])
             middle = np.array([0.0, 0.0, HELD_AHEAD_M])
@@ -74,14 +75,17 @@ class BoardScene(Scene):
     def add_objects(self, spec: Any) -> None:
         """Add the board: a white plate with every patch of ink as a box of its own."""
         pose = self.T_parent_board
-        if self._board.in_hand:
+        carried = self.place == "person"
+        if carried:
+            _clear_the_view(spec)
+        if self.place == "hand":
             parent = spec.body("hand")
             pose = geometry.compose(
                 geometry.pose([0, 0, TCP_IN_HAND_M], geometry.IDENTITY[3:]), pose
             )
         else:
             parent = spec.worldbody
-        plate = parent.add_body(name="board", pos=pose[:3], quat=pose[[6, 3, 4, 5]])
+        plate = parent.add_body(name="board", pos=pose[:3], quat=pose[[6, 3, 4, 5]], mocap=carried)
         width, height = self._board.size_m
         rim = MARGIN * width
         half = [width / 2 + rim, height / 2 + rim, PLATE_M]
@@ -103,3 +107,14 @@ class BoardScene(Scene):
     def solved(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:
         """Return False: there is nothing to do."""
         return False
+
+
+def in_hand(scene: Scene) -> bool:
+    """Return whether a scene is that of a board in the arm's hand."""
+    return isinstance(scene, BoardScene) and scene.place == "hand"
+
+
+def _clear_the_view(spec: Any) -> None:
+    """Make all that is there invisible: arm and table leave no room for a board to be carried."""
+    for geom in spec.geoms:
+        geom.rgba = [*geom.rgba[:3], 0.0]

@@ -1,0 +1,1 @@
+"""The steps of `hilctl calibrate`, each with its words."""

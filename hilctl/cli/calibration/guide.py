@@ -1,0 +1,153 @@
+"""`hilctl calibrate` without a step: one question after the other, through what a task needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hilctl.cli.calibration import board_steps, camera_steps
+from hilctl.cli.calibration.job import Job, Station
+from hilctl.cli.calibration.overview import next_step, table
+from hilctl.cli.prompts import ask, one_of
+from hilctl.cli.render import Output
+from hilctl.errors import HilctlError
+from hilctl.pipeline.calibration.camera_files import CameraFiles
+from hilctl.pipeline.calibration.crops import uncropped
+from hilctl.task.workspace import Workspace
+
+PICTURES = 25
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One thing to do.
+
+    Attributes:
+        title: what, in a few words.
+        why: what for.
+        proposed: whether Enter does it.
+        run: does it.
+    """
+
+    title: str
+    why: str
+    proposed: bool
+    run: Callable[[], None]
+
+
+class WithoutEnd(Output):
+    """An output whose steps do not say what comes next: here that is the next question."""
+
+    def next(self, command: str) -> None:
+        """Say nothing."""
+
+    def result(self, result: Mapping[str, Any]) -> None:
+        """Write nothing: people are watching."""
+
+
+def guide(station: Station) -> None:
+    """Go through the chapters, each of which may be left out."""
+    output = station.output
+    table(output, station.workspace)
+    output.say()
+    output.say("Enter takes what stands in brackets; q leaves, what is done stays.")
+    inner = replace(station, output=WithoutEnd())
+    for chapter in _chapters(inner):
+        output.say()
+        output.say(f"{chapter.title}: {chapter.why}")
+        default = "yes" if chapter.proposed else "no"
+        answer = ask(output, "do it now? yes, no, q", default, one_of("yes", "no", "q"))
+        if answer == "q":
+            break
+        if answer == "yes":
+            _attempt(output, chapter)
+    output.say()
+    table(output, station.workspace.fresh())
+    output.next(next_step(station.workspace.fresh()))
+
+
+def _attempt(output: Output, chapter: Chapter) -> None:
+    """Run a chapter, once more as long as it fails and the person wants to."""
+    while True:
+        try:
+            chapter.run()
+            return
+        except HilctlError as error:
+            output.error(error)
+        if ask(output, "try again? yes, no", "no", one_of("yes", "no")) == "no":
+            return
+
+
+def _chapters(station: Station) -> Iterator[Chapter]:
+    """Yield what there is to do, each judged by what is known when its turn comes."""
+    plain = uncropped(station.workspace)
+    names = list(plain.spec.cameras)
+    yield Chapter(
+        "exposure",
+        "as long as a camera adapts to the light, the policy sees every day something else",
+        not all(_knows(station, name, "exposure") for name in names),
+        partial(camera_steps.exposure, station, names),
+    )
+    for name in names:
+        if plain.spec.cameras[name].crop is None:  # else the task file has decided
+            yield Chapter(
+                f"crop of camera {name}",
+                "the policy sees few pixels; give it those that matter",
+                False,
+                partial(camera_steps.crop, _job(station, plain, name), None),
+            )
+    for name in names:
+        yield Chapter(
+            f"lens and place of camera {name}",
+            "in mm instead of px, for overlays and other programs; learning does not need it",
+            False,
+            partial(_lens_and_place, _job(station, station.workspace, name)),
+        )
+    yield Chapter(
+        "reference pictures",
+        "with them it is noticed before every recording that a camera was touched; "
+        "take the board away first",
+        not all(_knows(station, name, "reference") for name in names),
+        partial(camera_steps.drift, station, names, accept=True),
+    )
+
+
+def _knows(station: Station, name: str, part: str) -> bool:
+    record = CameraFiles(station.workspace, name).record()
+    return record is not None and getattr(record, part) is not None
+
+
+def _job(station: Station, workspace: Workspace, name: str) -> Job:
+    return Job(replace(station, workspace=workspace), CameraFiles(workspace, name))
+
+
+def _lens_and_place(job: Job) -> None:
+    """Ask what has to be known, then find intrinsics and hand-eye from the same pictures."""
+    job = job.with_mount_asked()
+    question = "who moves, the robot by itself or you by hand? robot, hand"
+    by_hand = ask(job.output, question, "robot", one_of("robot", "hand")) == "hand"
+    job = replace(job, freehand=by_hand)
+    board = _board(job)
+    folder = board_steps.take(job, board, PICTURES)
+    board_steps.intrinsics(job, folder, board)
+    board_steps.hand_eye(job, folder, None, board)
+    board_steps.verify(job, None)
+
+
+def _board(job: Job) -> Any:
+    """Return the board that the person has, in its true size."""
+    from hilctl.calibration.boards import parse_board
+
+    output, usual = job.output, job.board(None)
+    output.say("a board has to be seen from many sides")
+    question = "which one? its name, or 'print' to make this one"
+    answer = ask(output, question, str(usual), lambda text: text.strip().lower())
+    if answer == "print":
+        return board_steps.sheet(output, usual, Path("board.pdf"))
+    board = parse_board(answer)
+    usual_mm = round(1e3 * board.square_m, 3)
+    question = "how long is a square on paper, measured, in mm?"
+    return board.with_square(1e-3 * ask(output, question, usual_mm, board_steps.parse_mm))

@@ -1,0 +1,119 @@
+"""The step `exposure`: let a camera's automatics settle, then hold what they have found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from hilctl.calibration.exposure import Light, measure_light, not_taken
+from hilctl.calibration.record import CameraRecord, ExposureRecord
+from hilctl.cameras.base import STILL_MAX_AGE_S, Camera
+from hilctl.clock import Clock
+from hilctl.env.safety import reset_pose
+from hilctl.errors import DeviceError
+from hilctl.pipeline.calibration.camera_files import CameraFiles
+from hilctl.pipeline.calibration.devices import go_to
+from hilctl.pipeline.calibration.identity import meet
+from hilctl.pipeline.progress import Event, Report
+from hilctl.robots.base import Robot
+from hilctl.task.workspace import Workspace
+
+PERIOD_S = 0.2
+STEADY = 5  # looks one after the other that are alike: a second
+STEADY_SHARE = 0.02  # of the luminance
+SETTLE_S = 10.0
+
+
+def lock_exposure(
+    workspace: Workspace, robot: Robot, cameras: Mapping[str, Camera], report: Report
+) -> dict[str, ExposureRecord]:
+    """Let cameras settle on what they see with the robot at its reset pose, and hold that.
+
+    Args:
+        workspace: the task folder.
+        robot, cameras: open.
+        report: told of every camera, and of light that is bad to see by.
+
+    Raises:
+        DeviceError: a picture does not settle, or a camera does not take its own controls.
+        HilctlError: the folder cannot be written.
+    """
+    go_to(robot, reset_pose(workspace.spec.reset))
+    records = {}
+    for name, camera in cameras.items():
+        meet(workspace, name, camera)
+        settle(name, camera, robot.rig.clock)
+        records[name] = _hold(name, camera, robot.rig.clock)
+        files = CameraFiles(workspace, name)
+        known = files.record()
+        assert known is not None
+        files.update(known.size_px, exposure=records[name])
+        report(Event("exposure", _told(name, records[name])))
+    return records
+
+
+def hold_exposure(record: CameraRecord, camera: Camera) -> list[str]:
+    """Give a camera the controls that were locked; return in words which ones it did not take.
+
+    Raises:
+        DeviceError: the camera does not answer.
+    """
+    if record.exposure is None or not record.exposure.controls:
+        return []
+    return not_taken(record.exposure.controls, camera.fix(record.exposure.controls))
+
+
+def greet(files: CameraFiles, camera: Camera) -> None:
+    """Note which device a camera is, and give it the controls that were locked for it.
+
+    Raises:
+        DeviceError: it is the one that was calibrated under another name.
+        HilctlError: the folder cannot be written.
+    """
+    meet(files.workspace, files.camera, camera)
+    known = files.record()
+    assert known is not None
+    hold_exposure(known, camera)
+
+
+def settle(name: str, camera: Camera, clock: Clock) -> Light:
+    """Wait until a camera's picture has stopped to become lighter or darker.
+
+    Raises:
+        DeviceError: it goes on for `SETTLE_S`.
+    """
+    levels: list[float] = []
+    for _ in range(round(SETTLE_S / PERIOD_S)):
+        light = _look(camera)
+        levels = [*levels, light.luminance][-STEADY:]
+        if len(levels) == STEADY and np.ptp(levels) <= STEADY_SHARE * max(levels):
+            return light
+        clock.sleep_until(clock.now_ns() + round(PERIOD_S * 1e9))
+    raise DeviceError(
+        f"the brightness of camera {name} has not settled within {SETTLE_S:g} s: "
+        f"it went between {min(levels):.0%} and {max(levels):.0%} of full light",
+        hint="does the light flicker, or something move before it? then try again",
+    )
+
+
+def _hold(name: str, camera: Camera, clock: Clock) -> ExposureRecord:
+    controls = camera.controls()
+    if controls and (off := not_taken(controls, camera.fix(controls))):
+        raise DeviceError(f"camera {name} does not hold its exposure: {'; '.join(off)}")
+    # frames on their way were taken before
+    clock.sleep_until(clock.now_ns() + round(PERIOD_S * 1e9))
+    light = _look(camera)
+    return ExposureRecord(controls=controls, luminance=light.luminance, saturated=light.saturated)
+
+
+def _look(camera: Camera) -> Light:
+    return measure_light(camera.latest(max_age_s=STILL_MAX_AGE_S).image)
+
+
+def _told(name: str, record: ExposureRecord) -> str:
+    held = ", ".join(f"{control} {value:g}" for control, value in record.controls.items())
+    told = f"{name}: {record.luminance:.0%} of full light, {record.saturated:.0%} over-exposed"
+    told += f"; held: {held}" if held else "; its driver cannot hold exposure: light is compared"
+    against = record.light.objection
+    return f"{told}; {against}" if against else told

@@ -1,0 +1,140 @@
+"""What the policy sees of a camera is chosen once, used everywhere, and part of the data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_task import edit, make_task
+
+from hilctl.calibration.views import read_picture
+from hilctl.data.dataset import Dataset
+from hilctl.env.make import open_station
+from hilctl.errors import DataError, DeviceError, UsageError
+from hilctl.pipeline.calibration import crops
+from hilctl.pipeline.calibration.camera_files import CameraFiles
+from hilctl.pipeline.calibration.devices import open_devices
+from hilctl.pipeline.record_demos import record_demos
+from hilctl.pipeline.stages import State, survey
+from hilctl.task.fingerprint import data_fingerprint
+from hilctl.task.workspace import Workspace
+
+CROP = (4, 6, 20, 20)
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Workspace:
+    return make_task(tmp_path / "ball")
+
+
+def raw_frame(task: Workspace) -> np.ndarray:
+    with open_devices(task.spec, ["side"], 0) as (_, cameras):
+        return cameras["side"].latest(max_age_s=1).image
+
+
+def choose(task: Workspace, crop: tuple[int, int, int, int]) -> Workspace:
+    """Return the task folder as a next command finds it."""
+    crops.keep_crop(CameraFiles(task, "side"), raw_frame(task), crop, None)
+    return task.fresh()
+
+
+def test_a_chosen_crop_is_what_the_policy_sees(task: Workspace) -> None:
+    chosen = choose(task, CROP)
+    assert chosen.spec.cameras["side"].crop == CROP
+    assert chosen.spec.cameras["wrist"].crop is None
+    with open_station(chosen.spec) as station:
+        seen = station.env.reset()[0]["images"]["side"]
+        raw = station.cameras["side"].latest(max_age_s=1).image
+    expected = crops.as_policy_sees(CameraFiles(chosen, "side"), raw, CROP)
+    np.testing.assert_array_equal(seen, expected)
+    assert seen.shape == (32, 32, 3)
+    assert "crop" not in task.task_file.read_text().split("Give a camera")[0]
+
+
+def test_data_of_another_crop_do_not_fit_and_going_back_makes_them_fit(task: Workspace) -> None:
+    record_demos(task, count=1)
+    before = data_fingerprint(task.spec)
+    chosen = choose(task, CROP)
+    assert data_fingerprint(chosen.spec) != before
+    assert crops.recorded_otherwise(chosen, "side", CROP) == 1
+    (demos,) = [stage for stage in survey(chosen) if stage.name == "demos"]
+    assert demos.state is State.STALE
+    assert "cameras.side.crop: [4, 6, 20, 20] here, null there" in demos.reason
+    back = choose(task, (0, 0, 32, 32))
+    assert data_fingerprint(back.spec) == before
+    assert crops.recorded_otherwise(back, "side", None) == 0
+
+
+def test_a_picture_shows_the_crop_beside_what_the_policy_sees(task: Workspace) -> None:
+    choose(task, CROP)
+    shown = read_picture(crops.picture_file(CameraFiles(task, "side")))
+    assert shown is not None
+    assert shown.shape[0] == 32
+    assert shown.shape[1] == 2 * (32 + crops.GAP_PX)
+    np.testing.assert_array_equal(shown[6, 4], [255, 230, 0])
+
+
+def test_what_the_task_file_says_goes_first_and_is_not_overruled(task: Workspace) -> None:
+    choose(task, CROP)
+    with_its_own = edit(task, {"view: side, ": "view: side, crop: [0, 0, 16, 16], "})
+    assert with_its_own.spec.cameras["side"].crop == (0, 0, 16, 16)
+    with pytest.raises(UsageError, match="itself says what is seen of camera side") as caught:
+        crops.require_choice(crops.uncropped(with_its_own), "side")
+    assert "delete `crop` there" in str(caught.value.hint)
+
+
+def test_a_crop_that_no_longer_lies_in_the_frame_is_refused_and_can_be_chosen_anew(
+    task: Workspace,
+) -> None:
+    choose(task, CROP)
+    smaller = edit(task, {"view: side, width_px: 32, height_px: 32": "view: side, width_px: 20"})
+    smaller = edit(smaller, {"view: side, width_px: 20": "view: side, width_px: 20, height_px: 20"})
+    with pytest.raises(DataError, match=r"leaves the raw frame of 20×20 px") as caught:
+        _ = smaller.spec
+    assert "calibrate roi" in str(caught.value.hint)
+    plain = crops.uncropped(smaller)
+    crops.keep_crop(CameraFiles(plain, "side"), raw_frame(plain), (0, 0, 16, 16), None)
+    assert smaller.fresh().spec.cameras["side"].crop == (0, 0, 16, 16)
+
+
+def test_frames_too_small_for_the_crop_stop_the_episode(task: Workspace) -> None:
+    files = CameraFiles(choose(task, CROP), "side")
+    with pytest.raises(DeviceError, match="leaves the frame of 10×10 px"):
+        crops.as_policy_sees(files, np.zeros((10, 10, 3), np.uint8), CROP)
+
+
+def test_motion_in_demonstrations_is_where_the_arm_goes(task: Workspace) -> None:
+    files = CameraFiles(task, "side")
+    assert crops.motion_in_demos(files, task.demos, (32, 32)) is None
+    record_demos(task, count=2)
+    motion = crops.motion_in_demos(files, task.demos, (32, 32))
+    assert motion is not None
+    assert motion.shape == (32, 32)
+    y, x = np.unravel_index(motion.argmax(), motion.shape)
+    around = (max(0, min(16, int(x) - 8)), max(0, min(16, int(y) - 8)), 16, 16)
+    away = (0 if x > 16 else 16, 0 if y > 16 else 16, 16, 16)
+    cut_around = crops.cut_motion(motion, around)
+    assert cut_around < crops.cut_motion(motion, away)
+    assert any("of what moves" in remark for remark in crops.remarks(files, away, motion))
+    assert crops.remarks(files, (0, 0, 32, 32), motion) == []
+
+
+def test_motion_of_cropped_demonstrations_is_put_where_it_was_on_the_raw_frame(
+    task: Workspace,
+) -> None:
+    chosen = choose(task, CROP)
+    record_demos(chosen, count=1)
+    motion = crops.motion_in_demos(CameraFiles(chosen, "side"), chosen.demos, (32, 32))
+    assert motion is not None
+    outside = motion.copy()
+    outside[6:26, 4:24] = 0
+    assert motion.max() > 0
+    assert outside.max() == 0
+    (episode,) = Dataset.open(chosen.demos, expect_fingerprint=None).episodes()
+    assert episode.header.task_identity["cameras"]["side"]["crop"] == list(CROP)
+
+
+def test_a_crop_of_another_shape_is_said_to_distort(task: Workspace) -> None:
+    (remark,) = crops.remarks(CameraFiles(task, "side"), (0, 0, 32, 16), None)
+    assert remark == "32×16 px are squeezed into 32×32: shapes are distorted"
