@@ -104,7 +104,7 @@ def read_pictures(folder: Path) -> Iterator[tuple[str, Image | None]]:
 def read_picture(path: Path) -> Image | None:
     """Return the (H, W, 3) RGB picture of a file, or None when it cannot be read."""
     # neither imread nor warnings: they print to the terminal when a file is damaged
-    cv2.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     content = np.frombuffer(path.read_bytes(), np.uint8)
     if not len(content):
         return None
