@@ -116,6 +116,23 @@ def _transform(pose: list[float]) -> RigidTransform:
     return RigidTransform.from_components(pose[:3], Rotation.from_quat(pose[3:]))
 
 
+class FactoryRecord(Part):
+    """What the camera's maker says of its lens; see `FactoryLens`."""
+
+    focal_px: tuple[float, float]
+    centre_px: tuple[float, float]
+    distortion: list[float]
+    model: str
+    size_px: Size
+
+    @property
+    def camera(self) -> Intrinsics:
+        """The camera to compute with."""
+        (fx, fy), (cx, cy) = self.focal_px, self.centre_px
+        K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
+        return Intrinsics(K, np.array(self.distortion), self.model, self.size_px)
+
+
 class ExposureRecord(Part):
     """What a camera's automatics found when they had settled.
 
@@ -159,6 +176,7 @@ class CameraRecord(Part):
         camera: its name in the task file.
         size_px: width and height of its raw frames.
         serial: of the device; None where its driver cannot say.
+        factory: what is stored in the device about its lens.
         crop: x, y, width, height in px of what the policy sees; the task file's own goes first.
     """
 
@@ -166,11 +184,18 @@ class CameraRecord(Part):
     camera: str
     size_px: Size
     serial: str | None = None
+    factory: FactoryRecord | None = None
     exposure: ExposureRecord | None = None
     crop: Box | None = None
     intrinsics: IntrinsicsRecord | None = None
     hand_eye: HandEyeRecord | None = None
     reference: Reference | None = None
+
+    @property
+    def lens(self) -> Intrinsics | None:
+        """The camera to compute with: as it was measured, else as its maker says, else None."""
+        known = self.intrinsics or self.factory
+        return None if known is None else known.camera
 
 
 def read_record(file: Path) -> CameraRecord | None:

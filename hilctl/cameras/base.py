@@ -22,6 +22,25 @@ class Frame:
     stamp_ns: int
 
 
+@dataclass(frozen=True)
+class FactoryLens:
+    """What the maker of a camera says of its lens.
+
+    Attributes:
+        focal_px: fx, fy.
+        centre_px: cx, cy; the centre of the first pixel is (0, 0).
+        distortion: coefficients in OpenCV's order.
+        model: "plumb_bob" (5 coefficients), "rational_polynomial" (8) or "fisheye" (4).
+        size_px: width and height of the raw frames it is for.
+    """
+
+    focal_px: tuple[float, float]
+    centre_px: tuple[float, float]
+    distortion: tuple[float, ...]
+    model: str
+    size_px: tuple[int, int]
+
+
 class Camera(Device):
     """A colour camera that delivers raw frames of `frame_size`."""
 
@@ -53,6 +72,10 @@ class Camera(Device):
         Raises:
             DeviceError: the camera is not open.
         """
+        return None
+
+    def factory_lens(self) -> FactoryLens | None:
+        """Return what is stored in the camera about its lens; None where there is nothing."""
         return None
 
     def controls(self) -> dict[str, float]:

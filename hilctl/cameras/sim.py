@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from hilctl.cameras.base import Camera, Frame
+from hilctl.cameras.base import Camera, FactoryLens, Frame
 from hilctl.devices import Options, Rig
 from hilctl.errors import DeviceError
 
@@ -77,6 +77,15 @@ class SimCamera(Camera):
     def serial(self) -> str | None:
         """The view of the scene, which no two cameras share."""
         return f"sim-{cast(SimCameraOptions, self.options).view}"
+
+    def factory_lens(self) -> FactoryLens | None:
+        """Return the lens of the scene's camera, which has no distortion."""
+        options = cast(SimCameraOptions, self.options)
+        width, height = options.width_px, options.height_px
+        fovy_rad = np.deg2rad(self._world().model.camera(options.view).fovy[0])
+        f = float(0.5 * height / np.tan(fovy_rad / 2))
+        centre = (width - 1) / 2, (height - 1) / 2
+        return FactoryLens((f, f), centre, (0.0,) * 5, "plumb_bob", (width, height))
 
     def controls(self) -> dict[str, float]:
         """Return exposure, gain and white balance."""

@@ -224,4 +224,6 @@ def test_hand_eye_needs_intrinsics(files: CameraFiles, tmp_path: Path) -> None:
     alone = Survey(tmp_path / "survey", [looking_at(board, 0.35)])
     with pytest.raises(HilctlError, match="intrinsics of camera wrist are not known") as caught:
         alone.find(files, alone.poses)
-    assert str(caught.value.hint).startswith("hilctl calibrate intrinsics --camera wrist --task")
+    assert str(caught.value.hint).startswith(
+        f"hilctl calibrate intrinsics --board {board} --images {alone.folder} --camera wrist"
+    )

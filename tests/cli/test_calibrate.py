@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Iterator
@@ -146,6 +147,28 @@ def test_new_references_mark_what_was_recorded_before(hilctl: Hilctl) -> None:
     assert "2 from before camera side moved" in hilctl("status", "--task", "ball").out
 
 
+def test_a_lens_that_its_maker_describes_is_used_until_it_is_measured(hilctl: Hilctl) -> None:
+    hilctl("new-task", "peg", "--defaults")
+    common = ("--task", "peg", "--camera", "wrist", "--mount", "tool", "-n", "12")
+    answer = hilctl("calibrate", "hand-eye", *common)
+    assert answer.code == 0, answer.err
+    assert "the lens of camera wrist is as its maker says" in answer.out
+    assert "its maker's" in hilctl("calibrate", "--task", "peg").out
+    x, y, z = 1e-3 * np.array(known_place(answer.out))
+    np.testing.assert_allclose([x, y, z], truth("wrist")[1].translation, atol=0.001)
+    images = ("--images", "peg/calibration/wrist")
+    answer = hilctl("calibrate", "intrinsics", *common, *images)
+    assert f"its maker says f {truth('wrist')[0]:.1f} px" in answer.out
+    assert "its maker's" not in hilctl("calibrate", "--task", "peg").out
+
+
+def known_place(talk: str) -> list[float]:
+    """Return x, y, z in mm as they are told."""
+    found = re.search(r"camera in tcp: x (.*), y (.*), z (.*) mm ±", talk)
+    assert found
+    return [float(number) for number in found.groups()]
+
+
 def test_ros_and_kalibr_get_the_intrinsics(hilctl: Hilctl) -> None:
     hilctl("new-task", "peg", "--defaults")
     common = ("--task", "peg", "--camera", "wrist")
@@ -201,7 +224,7 @@ WRONG = {
     "no intrinsics": (
         ["hand-eye", "--camera", "wrist", "--mount", "tool", "--images", "peg"],
         5,
-        "hilctl calibrate intrinsics --camera wrist --task peg",
+        "hilctl calibrate intrinsics --board charuco:7x5:20mm:15mm:5x5_100 --images peg",
     ),
     "no crop": (["roi", "--camera", "side", "--roi", "1,2,3"], 2, "write it like 100,40,300,300"),
     "crop outside": (["roi", "--camera", "side", "--roi", "0,0,200,20"], 2, "128×128 px"),

@@ -97,3 +97,16 @@ def test_a_serial_stays_the_same_and_is_no_other_cameras(opened: Opened) -> None
         pytest.skip("its driver cannot say")
     again = type(camera)(camera.options, robot.rig)
     assert again.serial == camera.serial != ""
+
+
+def test_a_lens_that_the_maker_describes_is_for_the_frames_it_delivers(opened: Opened) -> None:
+    camera, _ = opened
+    lens = camera.factory_lens()
+    if lens is None:
+        pytest.skip("its driver has nothing from its maker")
+    height, width = camera.latest(max_age_s=0.2).image.shape[:2]
+    assert lens.size_px == (width, height)
+    assert lens.centre_px == pytest.approx((width / 2, height / 2), rel=0.2)
+    assert min(lens.focal_px) > 0.2 * width
+    expected = {"plumb_bob": 5, "rational_polynomial": 8, "fisheye": 4}
+    assert len(lens.distortion) == expected[lens.model]

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from hilctl.cli.calibration.overview import next_step
 from hilctl.cli.render import Output
+from hilctl.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hilctl.calibration.boards import Board
+    from hilctl.calibration.record import IntrinsicsRecord
     from hilctl.cli.calibration.job import Job
 
 
@@ -119,12 +121,26 @@ def intrinsics(job: Job, images: Path, board: Board) -> None:
         f"corners of pictures it had not seen: {record.rms_px:.2f} px off; "
         f"{used} of {all_pictures} pictures, {100 * record.coverage:.0f} % of the picture covered"
     )
+    _compare_with_factory(job, record)
     following = next_step(job.workspace.fresh())
     if job.mount is not None and (images / POSES_FILE).is_file():
         # the same pictures do for hand-eye
         again = f"--camera {files.camera} --mount {job.mount} --board {board} --images {images}"
         following = job.workspace.command(f"calibrate hand-eye {again}")
     _done(job, "intrinsics", {"intrinsics": record.model_dump(mode="json")}, following)
+
+
+def _compare_with_factory(job: Job, record: IntrinsicsRecord) -> None:
+    """Tell how far intrinsics are from what the camera's maker says, where that is known."""
+    known = job.files.record()
+    if known is None or known.factory is None:
+        return
+    try:
+        theirs_px = known.factory.camera.at_size(record.size_px).parameters[0]
+    except DataError:
+        return  # pictures of another shape, from elsewhere
+    more = record.camera.parameters[0] / theirs_px - 1
+    job.output.say(f"its maker says f {theirs_px:.1f} px: what was measured is {more:+.1%} off")
 
 
 def hand_eye(job: Job, images: Path, poses: Path | None, board: Board) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hilctl.cli.calibration.overview import next_step
-from hilctl.errors import DataError, MissingStageError, UsageError
+from hilctl.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -163,13 +163,8 @@ def export(job: Job) -> None:
     from hilctl.task.files import write_text_atomic
 
     files, output = job.files, job.output
-    record = files.record()
-    if record is None or record.intrinsics is None:
-        raise MissingStageError(
-            f"the intrinsics of camera {files.camera} are not known",
-            hint=files.command("intrinsics"),
-        )
-    camera = record.intrinsics.camera.at_size(record.size_px)
+    record, lens = files.record_with_lens()
+    camera = lens.at_size(record.size_px)
     written: dict[str, str | None] = {}
     for form, write in (("camera_info", exports.camera_info), ("camchain", exports.camchain)):
         file = files.folder / f"{files.camera}-{form}.yaml"

@@ -47,10 +47,11 @@ def _measured(record: CameraRecord | None) -> tuple[str, str, str, str]:
     if record is None:
         return "unknown", "none", "unknown", "unknown"
     exposure, lens, place = record.exposure, record.intrinsics, record.hand_eye
+    not_measured = "its maker's" if record.factory else "unknown"
     return (
         "unknown" if exposure is None else "held" if exposure.controls else "compared",
         record.reference.at[:10] if record.reference else "none",
-        f"{lens.model}, {lens.rms_px:.2f} px" if lens else "unknown",
+        f"{lens.model}, {lens.rms_px:.2f} px" if lens else not_measured,
         f"{place.verdict}, {place.held_out}" if place else "unknown",
     )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from hilctl.calibration.intrinsics import Intrinsics
 from hilctl.calibration.record import CameraRecord, read_record, write_record
-from hilctl.errors import UsageError
+from hilctl.errors import MissingStageError, UsageError
 from hilctl.registry import did_you_mean
 from hilctl.task.files import os_errors
 from hilctl.task.plugins import frame_size_px
@@ -69,6 +70,25 @@ class CameraFiles:
     def command(self, step: str) -> str:
         """Return the command line for a step with this camera."""
         return self.workspace.command(f"calibrate {step} --camera {self.camera}")
+
+    def record_with_lens(self, step: str = "intrinsics") -> tuple[CameraRecord, Intrinsics]:
+        """Return what is known of a camera whose lens is known.
+
+        Args:
+            step: what to propose when it is not.
+
+        Raises:
+            MissingStageError: it is not.
+            DataError: the file is damaged.
+        """
+        record = self.record()
+        if record is None or record.lens is None:
+            raise MissingStageError(
+                f"the intrinsics of camera {self.camera} are not known",
+                where=str(self.record_file),
+                hint=self.command(step),
+            )
+        return record, record.lens
 
     def update(self, size_px: tuple[int, int], **parts: Any) -> CameraRecord:
         """Write new parts of the record; the others stay.

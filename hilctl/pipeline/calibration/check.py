@@ -170,7 +170,7 @@ def _moved_m(
     spec: TaskSpec, record: CameraRecord, drift: Drift, size_px: tuple[int, ...]
 ) -> float | None:
     """Return about how far the view has moved where the robot works."""
-    if drift.distance_px is None or record.intrinsics is None or record.hand_eye is None:
+    if drift.distance_px is None or record.lens is None or record.hand_eye is None:
         return None
     T_parent_cam = record.hand_eye.transform
     home = reset_pose(spec.reset)
@@ -180,7 +180,7 @@ def _moved_m(
     bounds = spec.control.bounds
     middle = np.mean([bounds.low[:3], bounds.high[:3]], axis=0)
     width_px, height_px = size_px
-    focal_px = float(record.intrinsics.camera.at_size((width_px, height_px)).parameters[0])
+    focal_px = float(record.lens.at_size((width_px, height_px)).parameters[0])
     return drift.distance_px / focal_px * float(np.linalg.norm(middle - eye))
 
 

@@ -14,11 +14,11 @@ from hilctl.calibration.mistakes import explain_misfit
 from hilctl.calibration.pose_file import read_poses
 from hilctl.calibration.record import HandEyeRecord, OffRecord
 from hilctl.calibration.views import LeftOut, Views
-from hilctl.errors import DataError, MissingStageError
+from hilctl.errors import DataError
 from hilctl.pipeline.calibration.camera_files import CameraFiles
 from hilctl.pipeline.calibration.find_intrinsics import look_through, made_from
 from hilctl.pipeline.calibration.page import write_hand_eye_page
-from hilctl.pipeline.progress import Report
+from hilctl.pipeline.progress import Event, Report
 
 
 def find_hand_eye(
@@ -47,15 +47,13 @@ def find_hand_eye(
         DataError: there are too few usable pictures, or the result cannot be trusted; it says why.
         HilctlError: the folder cannot be written.
     """
-    known = files.record()
-    if known is None or known.intrinsics is None:
-        raise MissingStageError(
-            f"the intrinsics of camera {files.camera} are not known",
-            hint=files.command("intrinsics"),
-        )
+    # the same pictures do for intrinsics
+    known, lens = files.record_with_lens(f"intrinsics --board {board} --images {images}")
+    if known.intrinsics is None:
+        report(Event("factory", f"the lens of camera {files.camera} is as its maker says"))
     T_base_tcp, views = _paired(read_poses(poses), look_through(images, board, report))
     views.require(MIN_POSES)
-    camera = known.intrinsics.camera.at_size(_size_px(views))
+    camera = lens.at_size(_size_px(views))
     T_cam_board = RigidTransform.concatenate([camera.locate(v) for v in views.detections])
     rng = np.random.default_rng(seed)
     fitted = _fit(T_base_tcp, T_cam_board, mount, rng)

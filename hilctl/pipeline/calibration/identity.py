@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 
-from hilctl.calibration.record import CameraRecord
+from hilctl.calibration.record import CameraRecord, FactoryRecord
 from hilctl.cameras.base import STILL_MAX_AGE_S, Camera
 from hilctl.data.header import EpisodeHeader
 from hilctl.errors import DeviceError
@@ -106,5 +107,7 @@ def meet(workspace: Workspace, name: str, camera: Camera) -> bool:
     if another:
         with os_errors(files.record_file):
             files.record_file.unlink()
-    files.update((width, height), **({"serial": serial} if serial else {}))
+    lens = camera.factory_lens()
+    parts = {"serial": serial, "factory": FactoryRecord(**asdict(lens)) if lens else None}
+    files.update((width, height), **{key: part for key, part in parts.items() if part is not None})
     return another

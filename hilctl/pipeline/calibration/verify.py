@@ -40,12 +40,10 @@ def draw_what_is_known(
         MissingStageError: intrinsics or hand-eye are not known.
         HilctlError: the file cannot be written.
     """
-    record = files.record()
-    if record is None or record.intrinsics is None or record.hand_eye is None:
-        lacking = "intrinsics" if record is None or record.intrinsics is None else "hand-eye"
+    record, lens = files.record_with_lens()
+    if record.hand_eye is None:
         raise MissingStageError(
-            f"the {lacking} of camera {files.camera} is not known",
-            hint=files.command(lacking),
+            f"it is not known where camera {files.camera} sits", hint=files.command("hand-eye")
         )
     hold_exposure(record, camera)
     go_to(robot, reset_pose(spec.reset))
@@ -55,7 +53,7 @@ def draw_what_is_known(
     known = record.hand_eye
     on_tool = known.mount is Mount.TOOL
     T_base_cam = T_base_tcp * known.transform if on_tool else known.transform
-    lens = record.intrinsics.camera.at_size((image.shape[1], image.shape[0]))
+    lens = lens.at_size((image.shape[1], image.shape[0]))
     drawn = overlay.draw(image, lens, T_base_cam, _lines(spec, known, T_base_tcp))
     write_picture(out, drawn)
 
