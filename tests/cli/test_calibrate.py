@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,6 +126,14 @@ def test_a_crop_is_chosen_shown_and_taken_back(hilctl: Hilctl) -> None:
     assert "1 episodes were recorded with another crop" in answer.out
     assert read_picture(Path("ball/calibration/side-roi.png")) is not None
     assert "0,0,32,64" in hilctl("calibrate", "--task", "ball").out
+    Path("ball/demos").rename("ball/demos.old")
+    answer = hilctl("record-demos", "-n", "1", "--task", "ball")
+    assert "side crop 0,0,32,64; cameras are not checked for having moved" in answer.out
+    hilctl("calibrate", "drift", "--task", "ball", "--camera", "wrist")
+    answer = hilctl("record-demos", "-n", "2", "--task", "ball")
+    assert "side without a reference, crop 0,0,32,64" in answer.out
+    shutil.rmtree("ball/demos")
+    Path("ball/demos.old").rename("ball/demos")
     assert "cameras.side.crop" in hilctl("status", "--task", "ball").out
     answer = hilctl(*roi, "--roi", "full", "--json")
     assert answer.json["crop"] is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,16 +97,18 @@ def check_cameras(
         DataError: a reference is damaged.
     """
     refuse_others(workspace, cameras)
-    records = all_records(workspace)
-    known = {name: records[name] for name in cameras if _tells_something(records.get(name))}
-    if not known:
-        take_one = workspace.command("calibrate drift")
-        text = f"cameras are not checked for having moved; {take_one} takes a reference"
-        report(Event("cameras", text))
+    known = {name: one for name, one in all_records(workspace).items() if name in cameras}
+    if not any(record.reference or record.exposure for record in known.values()):
+        report(Event("cameras", _not_checked(workspace, cameras)))
         return []
     not_held = {name: hold_exposure(record, cameras[name]) for name, record in known.items()}
     go_to(robot, reset_pose(workspace.spec.reset))
-    checked = [_check(workspace, known[name], cameras[name], not_held[name]) for name in known]
+    checked = [
+        _check(workspace, known[name], camera, not_held[name])
+        if name in known
+        else Checked(name, None, None, tuple(_applied(workspace.spec.cameras[name], None)), ())
+        for name, camera in cameras.items()
+    ]
     if moved := [one for one in checked if one.has_moved]:
         raise DeviceError(
             "camera " + "; camera ".join(_complaint(one) for one in moved),
@@ -119,8 +121,15 @@ def check_cameras(
     return checked
 
 
-def _tells_something(record: CameraRecord | None) -> bool:
-    return record is not None and bool(record.reference or record.exposure)
+def _not_checked(workspace: Workspace, cameras: Iterable[str]) -> str:
+    crops = [
+        f"{name} {crop}"
+        for name in cameras
+        for crop in _applied(workspace.spec.cameras[name], None)
+    ]
+    take_one = workspace.command("calibrate drift")
+    told = f"cameras are not checked for having moved; {take_one} takes a reference"
+    return "; ".join([*crops, told])
 
 
 def _check(
@@ -159,8 +168,9 @@ def _pictures(workspace: Workspace, record: CameraRecord, camera: Camera) -> tup
     return reference, picture
 
 
-def _applied(spec: CameraSpec, record: CameraRecord) -> Iterator[str]:
-    if record.exposure is not None and record.exposure.controls:
+def _applied(spec: CameraSpec, record: CameraRecord | None) -> Iterator[str]:
+    """Yield in words what is done to a camera's pictures."""
+    if record is not None and record.exposure is not None and record.exposure.controls:
         yield "exposure held"
     if spec.crop is not None:
         yield "crop " + ",".join(map(str, spec.crop))
