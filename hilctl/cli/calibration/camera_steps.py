@@ -76,14 +76,17 @@ def crop(job: Job, text: str | None) -> None:
 def _choose(job: Job, text: str | None) -> tuple[Image, Box | None, Motion | None]:
     """Return a raw frame, the crop that was said or picked (None = neither), and what moves."""
     from hilctl.calibration.roi import parse_box
+    from hilctl.cli.live import LiveProgress
     from hilctl.pipeline.calibration.crops import motion_in_demos
-    from hilctl.pipeline.calibration.devices import open_devices
+    from hilctl.pipeline.calibration.devices import open_camera
+    from hilctl.pipeline.calibration.exposure import greet
 
-    files, spec = job.files, job.workspace.spec
-    with open_devices(spec, [files.camera], job.station.seed) as (_, cameras):
+    files, spec, report = job.files, job.workspace.spec, LiveProgress(job.output).report
+    with open_camera(spec, files.camera, job.station.seed, report, needs_robot=False) as devices:
+        greet(files, devices.camera)
 
         def look() -> Image:
-            return cameras[files.camera].latest(max_age_s=LOOK_MAX_AGE_S).image
+            return devices.camera.latest(max_age_s=LOOK_MAX_AGE_S).image
 
         image = look()
         size_px = (image.shape[1], image.shape[0])

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.cameras import CAMERAS
-from hilctl.cameras.base import Camera
+from hilctl.cameras.base import STILL_MAX_AGE_S, Camera, Frame
 from hilctl.devices import Rig
+from hilctl.errors import DeviceError
+from hilctl.pipeline.progress import Event, Report
 from hilctl.robots import ROBOTS
 from hilctl.robots.base import Robot
 from hilctl.task.spec import TaskSpec
 
 SPEED = 0.2  # share of the robot's limits
 REST_S = 0.3  # after a move, before a picture
+SMALL_PX = 320  # a frame less wide shows too little of a board
 
 
 @contextmanager
@@ -49,3 +53,49 @@ def go_to(robot: Robot, tcp_pose: NDArray[np.float64]) -> None:
     robot.move_to(tcp_pose, speed=SPEED)
     clock = robot.rig.clock
     clock.sleep_until(clock.now_ns() + round(REST_S * 1e9))
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A camera that is open, and the robot if it is there."""
+
+    rig: Rig
+    robot: Robot | None
+    camera: Camera
+
+    def look(self) -> Frame:
+        """Return a frame that is large enough to find a board in."""
+        frame = self.camera.latest(max_age_s=STILL_MAX_AGE_S)
+        return frame if frame.image.shape[1] >= SMALL_PX else self.camera.still()
+
+
+@contextmanager
+def open_camera(
+    spec: TaskSpec, name: str, seed: int, report: Report, *, needs_robot: bool
+) -> Iterator[Watch]:
+    """Open one camera, and the robot, which nothing here moves.
+
+    Args:
+        spec: of the task.
+        name: of the camera.
+        seed: of simulated devices.
+        report: told when the robot is missing.
+        needs_robot: it must not be missing.
+
+    Raises:
+        DeviceError: a device that is needed cannot be opened.
+    """
+    rig = Rig(seed)
+    with ExitStack() as stack:
+        robot: Robot | None = None
+        try:
+            robot = stack.enter_context(ROBOTS.get(spec.robot.type)(spec.robot.options, rig))
+        except DeviceError as error:
+            if needs_robot:
+                raise
+            report(Event("without_robot", f"without the robot: {error.message}"))
+        block = spec.cameras[name]
+        camera = stack.enter_context(CAMERAS.get(block.type)(block.options, rig))
+        if robot is not None:
+            stack.callback(robot.stop)
+        yield Watch(rig, robot, camera)

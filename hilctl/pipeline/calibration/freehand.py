@@ -16,8 +16,9 @@ from hilctl.calibration.pose_file import write_poses
 from hilctl.calibration.views import write_picture
 from hilctl.errors import DataError
 from hilctl.pipeline.calibration.camera_files import CameraFiles
-from hilctl.pipeline.calibration.freehand_devices import Devices, begin, opened
-from hilctl.pipeline.calibration.pictures import POSES_FILE, make_room, tool_pose
+from hilctl.pipeline.calibration.devices import Watch, open_camera
+from hilctl.pipeline.calibration.exposure import greet
+from hilctl.pipeline.calibration.pictures import PATTERN_SQUARE_PX, POSES_FILE, make_room, tool_pose
 from hilctl.pipeline.progress import Event, Report
 from hilctl.pipeline.recording import Question
 from hilctl.robots.base import RobotState
@@ -64,8 +65,9 @@ def take_freehand(
         DeviceError: a device does not answer.
         HilctlError: the folder cannot be written.
     """
-    with opened(spec, files, mount, seed, report) as devices:
-        begin(devices, files.camera, board, mount, report)
+    with open_camera(spec, files.camera, seed, report, needs_robot=mount is not None) as devices:
+        greet(files, devices.camera)
+        _begin(devices, files.camera, board, mount, report)
         goal = ViewsWanted(board, seed) if mount is None else TurnsWanted(mount)
         capture = Capture(board, goal, count)
         session = Session(devices, files, capture, mount is not None, report)
@@ -75,6 +77,22 @@ def take_freehand(
             session.look()
             clock.sleep_until(looked_ns + PERIOD_NS)
     return files.pictures
+
+
+def _begin(devices: Watch, name: str, board: Board, mount: Mount | None, report: Report) -> None:
+    """Let the simulator's person begin, or say what a real one has to do."""
+    robot, pattern = devices.robot, board.picture(PATTERN_SQUARE_PX)
+    if mount is None:
+        if robot is None or not robot.carry_board(pattern, board.size_m, devices.camera):
+            told = f"carry the board before camera {name}; left and right are as the camera sees it"
+            report(Event("carry", told))
+        return
+    if robot is None:
+        return
+    robot.show_board(pattern, board.size_m, in_hand=mount is Mount.WORLD)
+    if not robot.lead_by_hand():
+        told = "lead the arm with its own free-drive: this driver cannot let go of it"
+        report(Event("lead", told))
 
 
 class Session:
@@ -90,7 +108,7 @@ class Session:
 
     def __init__(
         self,
-        devices: Devices,
+        devices: Watch,
         files: CameraFiles,
         capture: Capture,
         with_poses: bool,
