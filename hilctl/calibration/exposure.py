@@ -8,7 +8,7 @@ import numpy as np
 
 from hilctl.calibration.boards.base import Image, to_grey
 
-CLIPPED, BLACK = 250, 5
+CLIPPED = 250
 MAX_CLIPPED = 0.10  # share of the picture: lamps and highlights are less
 DARK, LIGHT = 0.08, 0.92  # luminance of a picture in which little can be told apart
 DARKER, BRIGHTER = 0.6, 1.67  # luminance over what it was
@@ -23,12 +23,10 @@ class Light:
     Attributes:
         luminance: mean level, 0 to 1.
         saturated: share of the picture that is clipped at the upper end.
-        black: share of the picture that is clipped at the lower end.
     """
 
     luminance: float
     saturated: float
-    black: float
 
     @property
     def objection(self) -> str | None:
@@ -55,7 +53,6 @@ def measure_light(image: Image) -> Light:
     return Light(
         luminance=float(grey.mean() / 255.0),
         saturated=float(np.mean(image.max(axis=2) >= CLIPPED)),
-        black=float(np.mean(grey <= BLACK)),
     )
 
 
@@ -70,8 +67,10 @@ def remarks_on(brightness: float) -> list[str]:
 
 def not_taken(wanted: dict[str, float], found: dict[str, float]) -> list[str]:
     """Return in words which controls a camera did not take as it was told."""
-    return [
-        f"its {name} is {found.get(name, float('nan')):g}, {value:g} was asked for"
-        for name, value in wanted.items()
-        if not np.isclose(found.get(name, np.nan), value, rtol=SAME, atol=1e-9)
-    ]
+    off = []
+    for name, value in wanted.items():
+        if name not in found:
+            off.append(f"it has no {name}")
+        elif not np.isclose(found[name], value, rtol=SAME, atol=1e-9):
+            off.append(f"its {name} is {found[name]:g}, {value:g} was asked for")
+    return off

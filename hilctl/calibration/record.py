@@ -15,9 +15,8 @@ from hilctl.calibration.intrinsics import Intrinsics
 from hilctl.errors import DataError
 from hilctl.task.files import write_json_atomic
 from hilctl.task.json_files import read_json
+from hilctl.task.measured import FORMAT
 from hilctl.task.spec import Box
-
-FORMAT = 1
 
 Size = tuple[int, int]
 
@@ -150,7 +149,7 @@ class ExposureRecord(Part):
     @property
     def light(self) -> Light:
         """How light its picture was."""
-        return Light(self.luminance, self.saturated, black=0.0)
+        return Light(self.luminance, self.saturated)
 
 
 class Reference(Part):
@@ -175,6 +174,7 @@ class CameraRecord(Part):
     Attributes:
         camera: its name in the task file.
         size_px: width and height of its raw frames.
+        driver: type of the camera in the task file.
         serial: of the device; None where its driver cannot say.
         factory: what is stored in the device about its lens.
         crop: x, y, width, height in px of what the policy sees; the task file's own goes first.
@@ -183,6 +183,7 @@ class CameraRecord(Part):
     format: int = FORMAT
     camera: str
     size_px: Size
+    driver: str | None = None
     serial: str | None = None
     factory: FactoryRecord | None = None
     exposure: ExposureRecord | None = None
@@ -192,10 +193,20 @@ class CameraRecord(Part):
     reference: Reference | None = None
 
     @property
+    def device(self) -> str:
+        """Which device it is, in words."""
+        return device_text(self.driver, self.serial)
+
+    @property
     def lens(self) -> Intrinsics | None:
         """The camera to compute with: as it was measured, else as its maker says, else None."""
         known = self.intrinsics or self.factory
         return None if known is None else known.camera
+
+
+def device_text(driver: str | None, serial: str | None) -> str:
+    """Return in words which device a camera is."""
+    return " ".join([f"type {driver}", *([f"serial {serial}"] if serial else [])])
 
 
 def read_record(file: Path) -> CameraRecord | None:
@@ -208,7 +219,9 @@ def read_record(file: Path) -> CameraRecord | None:
     record = read_json(CameraRecord, file, hint=hint)
     if record is not None and record.format != FORMAT:
         raise DataError(
-            f"{file.name} has format {record.format}, this version reads {FORMAT}", where=str(file)
+            f"{file.name} has format {record.format}, this version reads {FORMAT}",
+            where=str(file),
+            hint=hint,
         )
     return record
 

@@ -88,6 +88,8 @@ class Camera(Device):
     def fix(self, controls: Mapping[str, float]) -> dict[str, float]:
         """Switch automatics off, hold these controls, and return what the camera then has.
 
+        A camera that is opened again begins with its automatics on.
+
         Args:
             controls: as `controls` returned them.
 

@@ -52,6 +52,7 @@ class SimCamera(Camera):
                 "a camera of type 'sim' looks at the simulated robot, which is not there",
                 hint="set robot: {type: sim, ...} in task.yaml, or choose another camera type",
             )
+        self._controls = dict(NOMINAL)
         self.latest(max_age_s=0)
 
     def close(self) -> None:
@@ -75,7 +76,7 @@ class SimCamera(Camera):
 
     @property
     def serial(self) -> str | None:
-        """The view of the scene, which no two cameras share."""
+        """The view of the scene: cameras of one view are one device."""
         return f"sim-{cast(SimCameraOptions, self.options).view}"
 
     def factory_lens(self) -> FactoryLens | None:

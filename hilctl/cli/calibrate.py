@@ -130,6 +130,8 @@ def calibrate(
     else:
         if step is Step.HAND_EYE or not (images or freehand):
             job = job.with_mount_asked()
+        if step is Step.HAND_EYE:
+            job.required_mount()
         pattern = job.board(board)
         folder = images or board_steps.take(job, pattern, count)
         if step is Step.INTRINSICS:

@@ -16,7 +16,7 @@ def doctor(task: TaskOption = None, as_json: JsonOption = False) -> None:
     Nothing moves. Ends with exit code 4 when something needs mending.
     """
     from hilctl.devices import Finding
-    from hilctl.errors import DeviceError, TaskFileError
+    from hilctl.errors import DataError, DeviceError, TaskFileError
     from hilctl.pipeline.diagnosis import examine_computer, examine_devices
     from hilctl.task.workspace import Workspace
 
@@ -31,9 +31,9 @@ def doctor(task: TaskOption = None, as_json: JsonOption = False) -> None:
     if workspace:
         try:
             findings += examine_devices(workspace.spec)
-        except TaskFileError as error:
+        except (TaskFileError, DataError) as error:
             hint = f"{workspace.command('status')} shows what is wrong"
-            findings.append(Finding(False, "task file", error.message.splitlines()[0], hint))
+            findings.append(Finding(False, "task folder", error.message.splitlines()[0], hint))
     words = {True: "ok", False: "problem"}
     rows = [(one.subject, words[one.ok], one.detail) for one in findings]
     output.table(("subject", "state", "detail"), rows)

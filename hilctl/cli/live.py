@@ -9,6 +9,8 @@ from hilctl.cli.render import Output
 if TYPE_CHECKING:
     from hilctl.pipeline.progress import Event
 
+BAR_COLUMNS = 20
+
 
 def is_passing(event: Event) -> bool:
     """Return whether an event is of no interest once the next one of its kind is there."""
@@ -31,10 +33,12 @@ class LiveProgress:
 
     def __enter__(self) -> Self:
         if self._output.interactive:
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+            from rich.progress import BarColumn, Progress, TextColumn
+            from rich.table import Column
 
-            columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-            self._bar = Progress(*columns, transient=True)
+            # words wrap: what a person is told to do must not be cut off
+            words = TextColumn("{task.description}", table_column=Column(ratio=1))
+            self._bar = Progress(BarColumn(BAR_COLUMNS), words, transient=True, expand=True)
             self._bar.start()
         return self
 

@@ -11,10 +11,11 @@ from hilctl.errors import UsageError
 if TYPE_CHECKING:
     from hilctl.task.spec import TaskSpec
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
-def ask(output: Output, question: str, default: T, parse: Callable[[str], T]) -> T:
+def ask(output: Output, question: str, default: T, parse: Callable[[str], S]) -> T | S:
     """Ask until the answer can be parsed; Enter takes the default.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -46,6 +47,15 @@ class Dataset:
         headers = [EpisodeHeader.read(path) for path in episode_paths(root)]
         if expect_fingerprint is not None:
             _expect(headers, expect_fingerprint, expect_identity)
+        return cls(headers)
+
+    @classmethod
+    def of_readable(cls, root: Path) -> Self:
+        """Open the episodes of a folder that can be read, whatever task they are of."""
+        headers = []
+        for path in episode_paths(root):
+            with contextlib.suppress(DataError):
+                headers.append(EpisodeHeader.read(path))
         return cls(headers)
 
     @property

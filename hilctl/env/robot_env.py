@@ -108,7 +108,7 @@ class RobotEnv(gymnasium.Env[Obs, Array]):
         stamps: dict[str, int] = {}
         for name, camera in self.cameras.items():
             frame = camera.latest(max_age_s=MAX_FRAME_AGE_S)
-            images[name] = crop_and_resize(frame.image, self.task.cameras[name])
+            images[name] = crop_and_resize(name, frame.image, self.task.cameras[name])
             stamps[name] = frame.stamp_ns
         obs: Obs = {"images": images, "state": state_arrays(state)}
         info: dict[str, Any] = {
@@ -142,7 +142,7 @@ def state_arrays(state: RobotState) -> dict[str, Array]:
     }
 
 
-def crop_and_resize(image: NDArray[np.uint8], spec: CameraSpec) -> NDArray[np.uint8]:
+def crop_and_resize(camera: str, image: NDArray[np.uint8], spec: CameraSpec) -> NDArray[np.uint8]:
     """Return the (H, W, 3) picture the task asks for: its crop of the raw frame, at its size.
 
     Raises:
@@ -153,8 +153,9 @@ def crop_and_resize(image: NDArray[np.uint8], spec: CameraSpec) -> NDArray[np.ui
         if x + width > image.shape[1] or y + height > image.shape[0]:
             raise DeviceError(
                 f"the crop {list(spec.crop)} leaves the frame of "
-                f"{image.shape[1]}×{image.shape[0]} px that the camera delivers",
-                hint="set the camera's resolution as it was, or choose: hilctl calibrate roi",
+                f"{image.shape[1]}×{image.shape[0]} px that camera {camera} delivers",
+                hint="set its resolution as it was, or another crop: in task.yaml, or by "
+                f"hilctl calibrate roi --camera {camera}",
             )
         image = image[y : y + height, x : x + width]
     return at_size(image, spec.size)

@@ -145,7 +145,7 @@ def _labels(workspace: Workspace) -> Judgement:
 def _older(workspace: Workspace, headers: list[EpisodeHeader]) -> str:
     """Return in words how many episodes are from before a camera got a new reference."""
     counts = from_before(workspace, headers)
-    return "".join(f", {n} from before camera {name} moved" for name, n in counts.items())
+    return "".join(f", {n} from before {name}'s present reference" for name, n in counts.items())
 
 
 def _progress(headers: list[EpisodeHeader], *, enough: bool) -> State:

@@ -152,9 +152,12 @@ class SimRobot(Robot):
         self, pattern: NDArray[np.uint8], size_m: tuple[float, float], before: Camera
     ) -> bool:
         """Build the world again with somebody in it who carries a board; time goes on."""
+        from hilctl.cameras.sim import SimCamera
         from hilctl.sim.person import Carrier, Eye
         from hilctl.sim.scenes import PrintedBoard
 
+        if not isinstance(before, SimCamera):
+            return False
         world = self._rebuild(PrintedBoard(pattern, size_m, "person"))
         options = cast("SimCameraOptions", before.options)
         eye = Eye(options.view, options.width_px / options.height_px)

@@ -14,10 +14,15 @@ from hilctl.task.json_files import read_json
 from hilctl.task.plugins import frame_size_px
 from hilctl.task.spec import Box, CameraSpec, TaskSpec
 
+FORMAT = 1  # of `calibration/<camera>.json`
+HINT = "move it away and calibrate again: hilctl calibrate"
+
 
 class Measured(BaseModel):
     """The part of `calibration/<camera>.json` that belongs to the task."""
 
+    format: int
+    size_px: tuple[int, int]
     crop: Box | None = None
 
 
@@ -29,26 +34,45 @@ def with_measured(spec: TaskSpec, folder: Path) -> TaskSpec:
         folder: of the calibration.
 
     Raises:
-        DataError: a file is damaged, or its crop leaves the raw frame.
+        DataError: a file is damaged, of another format, or its crop is for other frames.
     """
     cameras = {}
     for name, camera in spec.cameras.items():
         file = folder / f"{name}.json"
-        known = read_json(Measured, file, hint="move it away and calibrate again: hilctl calibrate")
-        if camera.crop is None and known is not None and known.crop is not None:
-            _check_inside(camera, known.crop, file)
-            camera = camera.model_copy(update={"crop": known.crop})
-        cameras[name] = camera
+        known = _read(file)
+        if known is None or known.crop is None or camera.crop is not None:
+            cameras[name] = camera
+            continue
+        if why := _misfit(name, camera, known):
+            hint = f"set it as it was, or choose anew: hilctl calibrate roi --camera {name}"
+            raise DataError(why, where=str(file), hint=hint)
+        cameras[name] = camera.model_copy(update={"crop": known.crop})
     return spec.model_copy(update={"cameras": cameras})
 
 
-def _check_inside(camera: CameraSpec, crop: tuple[int, int, int, int], file: Path) -> None:
+def cameras_to_crop_anew(spec: TaskSpec, folder: Path) -> list[str]:
+    """Return the cameras of a task whose chosen crop no longer fits their frames."""
+    known = {name: _read(folder / f"{name}.json") for name in spec.cameras}
+    return [
+        name
+        for name, camera in spec.cameras.items()
+        if (found := known[name]) is not None and camera.crop is None
+        if found.crop is not None and _misfit(name, camera, found)
+    ]
+
+
+def _read(file: Path) -> Measured | None:
+    known = read_json(Measured, file, hint=HINT)
+    if known is not None and known.format != FORMAT:
+        message = f"{file.name} has format {known.format}, this version reads {FORMAT}"
+        raise DataError(message, where=str(file), hint=HINT)
+    return known
+
+
+def _misfit(name: str, camera: CameraSpec, known: Measured) -> str | None:
+    """Return why a crop cannot be used, or None."""
     size_px = frame_size_px(camera)
-    x, y, width, height = crop
-    if size_px and (x + width > size_px[0] or y + height > size_px[1]):
-        raise DataError(
-            f"the crop {x},{y},{width},{height} leaves "
-            f"the raw frame of {size_px[0]}×{size_px[1]} px",
-            where=str(file),
-            hint="set the camera's resolution as it was, or choose anew: hilctl calibrate roi",
-        )
+    if size_px is None or size_px == known.size_px:
+        return None
+    then, now = (f"{width}×{height}" for width, height in (known.size_px, size_px))
+    return f"the crop of camera {name} was chosen on {then} px, its frames now have {now}"

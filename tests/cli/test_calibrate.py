@@ -141,6 +141,35 @@ def test_a_crop_is_chosen_shown_and_taken_back(hilctl: Hilctl) -> None:
     assert "cameras.side.crop" not in hilctl("status", "--task", "ball").out
 
 
+def test_two_crops_that_no_longer_fit_are_mended_one_after_the_other(hilctl: Hilctl) -> None:
+    hilctl("new-task", "ball", "--template", "sim-reach", "--defaults")
+    for camera in ("wrist", "side"):
+        hilctl("calibrate", "roi", "--task", "ball", "--camera", camera, "--roi", "0,0,64,64")
+    file = Path("ball/task.yaml")
+    smaller = file.read_text().replace("size: [128, 128]", "width_px: 96, height_px: 96")
+    file.write_text(smaller)
+    answer = hilctl("status", "--task", "ball")
+    assert answer.code == 7
+    assert "calibrate roi --camera wrist" in answer.err
+    assert hilctl("doctor", "--task", "ball").code == 4
+    roi = ("calibrate", "roi", "--task", "ball", "--roi", "full", "--json")
+    answer = hilctl(*roi, "--camera", "wrist")
+    assert answer.code == 0, answer.err
+    assert answer.json["next"] == "hilctl calibrate roi --camera side --task ball"
+    answer = hilctl(*roi, "--camera", "side")
+    assert answer.json["next"] == "hilctl calibrate exposure --task ball"
+    assert hilctl("status", "--task", "ball").code == 0
+
+
+def test_a_damaged_episode_does_not_keep_references_from_being_told(hilctl: Hilctl) -> None:
+    hilctl("new-task", "ball", "--template", "sim-reach", "--defaults")
+    Path("ball/demos").mkdir()
+    Path("ball/demos/episode_000001.hdf5").write_bytes(b"no HDF5")
+    answer = hilctl("calibrate", "drift", "--task", "ball", "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json["older_episodes"] == {}
+
+
 def test_new_references_mark_what_was_recorded_before(hilctl: Hilctl) -> None:
     hilctl("new-task", "ball", "--template", "sim-reach", "--defaults")
     hilctl("calibrate", "drift", "--task", "ball")
@@ -153,7 +182,7 @@ def test_new_references_mark_what_was_recorded_before(hilctl: Hilctl) -> None:
     file.write_text(json.dumps(record))
     answer = hilctl("calibrate", "drift", "--accept", "--camera", "side", "--task", "ball")
     assert "2 recorded episodes show camera side as it was before" in answer.out
-    assert "2 from before camera side moved" in hilctl("status", "--task", "ball").out
+    assert "2 from before side's present reference" in hilctl("status", "--task", "ball").out
 
 
 def test_a_lens_that_its_maker_describes_is_used_until_it_is_measured(hilctl: Hilctl) -> None:
@@ -235,6 +264,7 @@ WRONG = {
         5,
         "hilctl calibrate intrinsics --board charuco:7x5:20mm:15mm:5x5_100 --images peg",
     ),
+    "nobody to lead": (["hand-eye", "--camera", "wrist", "--freehand"], 2, "--mount tool"),
     "no crop": (["roi", "--camera", "side", "--roi", "1,2,3"], 2, "write it like 100,40,300,300"),
     "crop outside": (["roi", "--camera", "side", "--roi", "0,0,200,20"], 2, "128×128 px"),
     "nobody to choose": (["roi", "--camera", "side"], 2, "say it: --roi x,y,w,h"),

@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -28,9 +29,9 @@ ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 class Person:
     """Somebody at a terminal who waits for words and types answers."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, columns: int = 110) -> None:
         self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 110, 0, 0))
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         bare = {key: value for key, value in os.environ.items() if "DISPLAY" not in key}
         self.child = subprocess.Popen(
             [sys.executable, "-m", "hilctl", *arguments],
@@ -59,6 +60,10 @@ class Person:
     def answers(self, question: str, keys: str) -> None:
         self.waits_for(question)
         os.write(self._master, keys.encode())
+
+    def interrupts(self) -> None:
+        """Press Ctrl-C."""
+        self.child.send_signal(signal.SIGINT)
 
     def leaves(self) -> int:
         """Return the exit code."""
@@ -127,7 +132,7 @@ def test_what_fails_is_explained_and_may_be_tried_again(task: Path) -> None:
     person.answers("robot, hand [robot]", "\r")
     person.answers("its name, or 'print' to make this one", "charuco:7x5:300mm:220mm\r")
     person.answers("measured, in mm? [300.0]", "30 kg\r")
-    person.answers("should be a length", "30 cm\r")
+    person.answers("is no length of a square", "30 cm\r")
     person.waits_for("error: the board is not in view at the reset pose")
     person.waits_for("hint:")
     person.answers("try again? yes, no [no]", "\r")
@@ -142,3 +147,38 @@ def test_a_board_is_printed_and_measured(here: Path) -> None:
     person.waits_for("next: hilctl calibrate intrinsics --board charuco:7x5:29.7mm:21.78mm")
     assert person.leaves() == 0
     assert (here / "board.pdf").is_file()
+
+
+def test_enter_never_makes_a_moved_camera_the_reference(hilctl: Hilctl, task: Path) -> None:
+    assert hilctl("calibrate", "drift", "--task", "ball", "--camera", "side").code == 0
+    record = known(task, "side")
+    person = Person("calibrate", "--task", "ball")
+    for _ in range(5):
+        person.answers("do it now?", "n\r")
+    person.waits_for("reference pictures")
+    person.answers("do it now? yes, no, q [yes]", "\r")
+    person.waits_for("next:")
+    assert person.leaves() == 0
+    assert known(task, "wrist")["reference"]
+    assert known(task, "side")["reference"] == record["reference"]
+
+
+@pytest.mark.parametrize("key", ["\x03", "\x04"])
+def test_ctrl_c_while_a_crop_is_chosen_ends_the_command(task: Path, key: str) -> None:
+    person = Person("calibrate", "roi", "--camera", "wrist", "--task", "ball")
+    person.answers("Enter keeps", key)
+    assert person.leaves() == 130
+    assert not (task / "calibration").exists()
+
+
+def test_guidance_is_not_cut_off_in_a_narrow_terminal(task: Path) -> None:
+    start = ("calibrate", "hand-eye", "--camera", "wrist", "--mount", "tool", "--freehand")
+    person = Person(*start, "--task", "ball", columns=60)
+    person.waits_for("pictures 0/25")
+    words = "point the tool further"
+    person.waits_for(words)
+    person.waits_for("base")
+    shown = person.seen[person.seen.rindex(words) :]
+    assert "…" not in shown
+    person.interrupts()
+    assert person.leaves() == 130

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rigs import build, opened_camera, variants
+from rigs import OPTIONS, REGISTRIES, build, opened_camera, variants
 
 from hilctl.cameras.base import Camera
 from hilctl.devices import Rig
@@ -91,12 +91,28 @@ def test_half_the_exposure_is_half_the_light(opened: Opened) -> None:
     assert camera.latest(max_age_s=0.2).image.mean() == pytest.approx(before / 2, rel=0.05)
 
 
-def test_a_serial_stays_the_same_and_is_no_other_cameras(opened: Opened) -> None:
-    camera, robot = opened
-    if camera.serial is None:
-        pytest.skip("its driver cannot say")
-    again = type(camera)(camera.options, robot.rig)
-    assert again.serial == camera.serial != ""
+def test_a_camera_that_is_opened_again_begins_with_its_automatics(opened: Opened) -> None:
+    camera, _ = opened
+    controls = camera.controls()
+    if "exposure_s" not in controls:
+        pytest.skip("its driver cannot set the exposure")
+    camera.fix({**controls, "exposure_s": controls["exposure_s"] / 2})
+    camera.close()
+    camera.open()
+    assert camera.controls() == pytest.approx(controls)
+
+
+@pytest.mark.parametrize("name", REGISTRIES["camera"].names())
+def test_a_serial_is_no_other_devices_and_stays_the_same(name: str) -> None:
+    def serials() -> list[str]:
+        found = []
+        for options in OPTIONS["camera"][name]:
+            with opened_camera(name, options) as (camera, _):
+                found += [] if camera.serial is None else [camera.serial]
+        return found
+
+    assert len(set(serials())) == len(serials())
+    assert serials() == serials()
 
 
 def test_a_lens_that_the_maker_describes_is_for_the_frames_it_delivers(opened: Opened) -> None:

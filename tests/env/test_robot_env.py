@@ -239,17 +239,17 @@ def camera(**settings: Any) -> CameraSpec:
 
 
 def test_a_picture_of_the_right_size_is_left_as_it_is() -> None:
-    np.testing.assert_array_equal(crop_and_resize(RAW, camera(size=(60, 40))), RAW)
+    np.testing.assert_array_equal(crop_and_resize("side", RAW, camera(size=(60, 40))), RAW)
 
 
 def test_a_crop_is_x_y_width_height_on_the_raw_frame() -> None:
-    cropped = crop_and_resize(RAW, camera(size=(20, 16), crop=(10, 4, 20, 16)))
+    cropped = crop_and_resize("side", RAW, camera(size=(20, 16), crop=(10, 4, 20, 16)))
     np.testing.assert_array_equal(cropped, RAW[4:20, 10:30])
 
 
 def test_a_smaller_picture_averages_what_it_leaves_out() -> None:
     smooth = np.linspace(0, 255, 60)[None, :, None].repeat(40, 0).repeat(3, 2).astype(np.uint8)
-    small = crop_and_resize(smooth, camera(size=(30, 20)))
+    small = crop_and_resize("side", smooth, camera(size=(30, 20)))
     assert small.shape == (20, 30, 3)
     np.testing.assert_allclose(small[0, :, 0], smooth[0].reshape(30, 2, 3).mean(1)[:, 0], atol=1)
 

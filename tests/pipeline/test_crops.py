@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from small_task import edit, make_task
 
+from hilctl.calibration.roi import cut_motion, objections
 from hilctl.calibration.views import read_picture
 from hilctl.data.dataset import Dataset
 from hilctl.env.make import open_station
+from hilctl.env.robot_env import crop_and_resize
 from hilctl.errors import DataError, DeviceError, UsageError
 from hilctl.pipeline.calibration import crops
 from hilctl.pipeline.calibration.camera_files import CameraFiles
@@ -18,6 +20,7 @@ from hilctl.pipeline.calibration.devices import open_devices
 from hilctl.pipeline.record_demos import record_demos
 from hilctl.pipeline.stages import State, survey
 from hilctl.task.fingerprint import data_fingerprint
+from hilctl.task.measured import cameras_to_crop_anew
 from hilctl.task.workspace import Workspace
 
 CROP = (4, 6, 20, 20)
@@ -46,7 +49,7 @@ def test_a_chosen_crop_is_what_the_policy_sees(task: Workspace) -> None:
     with open_station(chosen.spec) as station:
         seen = station.env.reset()[0]["images"]["side"]
         raw = station.cameras["side"].latest(max_age_s=1).image
-    expected = crops.as_policy_sees(CameraFiles(chosen, "side"), raw, CROP)
+    expected = crop_and_resize("side", raw, chosen.spec.cameras["side"])
     np.testing.assert_array_equal(seen, expected)
     assert seen.shape == (32, 32, 3)
     assert "crop" not in task.task_file.read_text().split("Give a camera")[0]
@@ -55,15 +58,17 @@ def test_a_chosen_crop_is_what_the_policy_sees(task: Workspace) -> None:
 def test_data_of_another_crop_do_not_fit_and_going_back_makes_them_fit(task: Workspace) -> None:
     record_demos(task, count=1)
     before = data_fingerprint(task.spec)
-    chosen = choose(task, CROP)
+    kept = crops.keep_crop(CameraFiles(task, "side"), raw_frame(task), CROP, None)
+    assert kept.episodes_that_no_longer_fit == 1
+    assert any("1 episodes were recorded with another crop" in one for one in kept.remarks)
+    chosen = task.fresh()
     assert data_fingerprint(chosen.spec) != before
-    assert crops.recorded_otherwise(chosen, "side", CROP) == 1
     (demos,) = [stage for stage in survey(chosen) if stage.name == "demos"]
     assert demos.state is State.STALE
     assert "cameras.side.crop: [4, 6, 20, 20] here, null there" in demos.reason
-    back = choose(task, (0, 0, 32, 32))
-    assert data_fingerprint(back.spec) == before
-    assert crops.recorded_otherwise(back, "side", None) == 0
+    kept = crops.keep_crop(CameraFiles(task, "side"), raw_frame(task), (0, 0, 32, 32), None)
+    assert (kept.crop, kept.remarks, kept.episodes_that_no_longer_fit) == (None, [], 0)
+    assert data_fingerprint(task.fresh().spec) == before
 
 
 def test_a_picture_shows_the_crop_beside_what_the_policy_sees(task: Workspace) -> None:
@@ -90,18 +95,22 @@ def test_a_crop_that_no_longer_lies_in_the_frame_is_refused_and_can_be_chosen_an
     choose(task, CROP)
     smaller = edit(task, {"view: side, width_px: 32, height_px: 32": "view: side, width_px: 20"})
     smaller = edit(smaller, {"view: side, width_px: 20": "view: side, width_px: 20, height_px: 20"})
-    with pytest.raises(DataError, match=r"leaves the raw frame of 20×20 px") as caught:
+    with pytest.raises(DataError, match="chosen on 32×32 px, its frames now have 20×20") as caught:
         _ = smaller.spec
-    assert "calibrate roi" in str(caught.value.hint)
+    assert "calibrate roi --camera side" in str(caught.value.hint)
+    assert cameras_to_crop_anew(crops.uncropped(smaller).spec, smaller.calibration) == ["side"]
     plain = crops.uncropped(smaller)
     crops.keep_crop(CameraFiles(plain, "side"), raw_frame(plain), (0, 0, 16, 16), None)
     assert smaller.fresh().spec.cameras["side"].crop == (0, 0, 16, 16)
 
 
 def test_frames_too_small_for_the_crop_stop_the_episode(task: Workspace) -> None:
-    files = CameraFiles(choose(task, CROP), "side")
-    with pytest.raises(DeviceError, match="leaves the frame of 10×10 px"):
-        crops.as_policy_sees(files, np.zeros((10, 10, 3), np.uint8), CROP)
+    spec = choose(task, CROP).spec.cameras["side"]
+    with pytest.raises(
+        DeviceError, match="leaves the frame of 10×10 px that camera side"
+    ) as caught:
+        crop_and_resize("side", np.zeros((10, 10, 3), np.uint8), spec)
+    assert "hilctl calibrate roi --camera side" in str(caught.value.hint)
 
 
 def test_motion_in_demonstrations_is_where_the_arm_goes(task: Workspace) -> None:
@@ -114,10 +123,9 @@ def test_motion_in_demonstrations_is_where_the_arm_goes(task: Workspace) -> None
     y, x = np.unravel_index(motion.argmax(), motion.shape)
     around = (max(0, min(16, int(x) - 8)), max(0, min(16, int(y) - 8)), 16, 16)
     away = (0 if x > 16 else 16, 0 if y > 16 else 16, 16, 16)
-    cut_around = crops.cut_motion(motion, around)
-    assert cut_around < crops.cut_motion(motion, away)
-    assert any("of what moves" in remark for remark in crops.remarks(files, away, motion))
-    assert crops.remarks(files, (0, 0, 32, 32), motion) == []
+    assert cut_motion(motion, around) < cut_motion(motion, away)
+    assert any("of what moves" in remark for remark in objections(away, (32, 32), motion))
+    assert objections((0, 0, 32, 32), (32, 32), motion) == []
 
 
 def test_motion_of_cropped_demonstrations_is_put_where_it_was_on_the_raw_frame(
@@ -135,6 +143,25 @@ def test_motion_of_cropped_demonstrations_is_put_where_it_was_on_the_raw_frame(
     assert episode.header.task_identity["cameras"]["side"]["crop"] == list(CROP)
 
 
-def test_a_crop_of_another_shape_is_said_to_distort(task: Workspace) -> None:
-    (remark,) = crops.remarks(CameraFiles(task, "side"), (0, 0, 32, 16), None)
+def test_a_crop_of_another_shape_is_said_to_distort() -> None:
+    (remark,) = objections((0, 0, 32, 16), (32, 32), None)
     assert remark == "32×16 px are squeezed into 32×32: shapes are distorted"
+
+
+def test_a_crop_under_another_resolution_is_refused_even_where_it_would_fit(
+    task: Workspace,
+) -> None:
+    choose(task, CROP)
+    larger = edit(task, {"view: side, width_px: 32, height_px: 32": "view: side, height_px: 64"})
+    larger = edit(larger, {"view: side, height_px: 64": "view: side, width_px: 64, height_px: 64"})
+    with pytest.raises(DataError, match="chosen on 32×32 px, its frames now have 64×64"):
+        _ = larger.spec
+
+
+def test_a_damaged_demonstration_does_not_keep_a_crop_from_being_chosen(task: Workspace) -> None:
+    record_demos(task, count=1)
+    (demo,) = task.demos.glob("*_0*.hdf5")
+    demo.write_bytes(b"no HDF5")
+    files = CameraFiles(task, "side")
+    assert crops.motion_in_demos(files, task.demos, (32, 32)) is None
+    assert crops.keep_crop(files, raw_frame(task), CROP, None).episodes_that_no_longer_fit == 0

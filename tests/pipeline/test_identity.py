@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_task import edit, make_task
@@ -12,7 +13,8 @@ from hilctl.errors import DeviceError
 from hilctl.pipeline.calibration.camera_files import CameraFiles
 from hilctl.pipeline.calibration.check import check_cameras
 from hilctl.pipeline.calibration.devices import open_devices
-from hilctl.pipeline.calibration.identity import from_before, meet
+from hilctl.pipeline.calibration.exposure import greet, lock_exposure
+from hilctl.pipeline.calibration.identity import from_before, meet, refuse_other_size
 from hilctl.pipeline.calibration.references import take_references
 from hilctl.pipeline.progress import Event
 from hilctl.pipeline.record_demos import record_demos
@@ -33,10 +35,10 @@ def task(tmp_path: Path) -> Workspace:
     return workspace
 
 
-def retake(workspace: Workspace) -> list[str]:
+def retake(workspace: Workspace, *, renew: bool = False) -> list[str]:
     told: list[Event] = []
     with open_devices(workspace.spec, workspace.spec.cameras, 0) as (robot, cameras):
-        take_references(workspace, robot, cameras, told.append)
+        take_references(workspace, robot, cameras, told.append, renew=renew)
     return [event.text for event in told]
 
 
@@ -45,36 +47,89 @@ def check(workspace: Workspace) -> None:
         check_cameras(workspace, robot, cameras, lambda event: None)
 
 
-def test_swapped_cameras_are_refused_by_their_serials(task: Workspace) -> None:
+@pytest.mark.parametrize("renew", [False, True])
+def test_swapped_cameras_are_refused_by_their_serials(task: Workspace, renew: bool) -> None:
     check(task)
     swapped = edit(task, SWAPPED)
     with pytest.raises(DeviceError, match="camera wrist is the one that was calibrated as side"):
         check(swapped)
     with pytest.raises(DeviceError, match="are they swapped"):
-        retake(swapped)
+        retake(swapped, renew=renew)
+
+
+def with_another_device_in_its_place(task: Workspace, **changes: str) -> CameraFiles:
+    """Change what is known of the side camera as if it were about another device."""
+    files = CameraFiles(task, "side")
+    files.update((32, 32), crop=(0, 0, 20, 20), **{"serial": "sim-that-broke", **changes})
+    return CameraFiles(task.fresh(), "side")
 
 
 def test_another_camera_is_refused_until_it_is_accepted_and_then_known_anew(
     task: Workspace,
 ) -> None:
-    files = CameraFiles(task, "side")
-    files.update((32, 32), serial="sim-that-broke", crop=(0, 0, 20, 20))
+    files = with_another_device_in_its_place(task)
     with pytest.raises(DeviceError, match="camera side is another one than was calibrated") as e:
-        check(task)
+        check(files.workspace)
     assert "calibrate drift --accept --camera side" in str(e.value.hint)
-    assert any("side is another one" in line for line in retake(task))
+    before = files.record()
+    with pytest.raises(DeviceError, match="another one"):
+        retake(files.workspace)
+    assert files.record() == before
+    assert any("side: it is another one" in line for line in retake(files.workspace, renew=True))
     record = files.record()
     assert record is not None
     assert record.serial == "sim-side"
     assert record.crop is None
-    check(task)
+    check(task.fresh())
+
+
+@pytest.mark.parametrize("step", [lock_exposure, take_references])
+def test_no_step_forgets_a_camera_that_was_replaced(task: Workspace, step: Any) -> None:
+    files = with_another_device_in_its_place(task)
+    before = files.record()
+    with open_devices(task.spec, ["side"], 0) as (robot, cameras):
+        with pytest.raises(DeviceError, match="another one"):
+            step(files.workspace, robot, cameras, lambda event: None)
+        with pytest.raises(DeviceError, match="another one"):
+            greet(files, cameras["side"], lambda event: None)
+    assert files.record() == before
+
+
+def test_a_camera_of_another_type_is_another_one_even_without_a_serial(task: Workspace) -> None:
+    files = with_another_device_in_its_place(task, serial="sim-side", driver="webcam")
+    with pytest.raises(DeviceError, match="type sim serial sim-side, not type webcam"):
+        check(files.workspace)
+
+
+def test_two_names_may_stand_for_one_device(task: Workspace) -> None:
+    line = "  side: {type: sim, view: side"
+    zoomed = edit(task, {line: line.replace("side:", "zoom:", 1) + ", size: [16, 16]}\n" + line})
+    assert set(zoomed.spec.cameras) == {"wrist", "side", "zoom"}
+    retake(zoomed)
+    check(zoomed)
+    records = [CameraFiles(zoomed, name).record() for name in ("side", "zoom")]
+    assert {record.serial for record in records if record} == {"sim-side"}
+
+
+def test_a_crop_is_not_used_on_frames_of_another_size_than_the_camera_says(
+    task: Workspace,
+) -> None:
+    files = CameraFiles(task, "side")
+    # a driver whose options do not tell the size: only its frames do
+    files.update((32, 32), crop=(0, 0, 20, 20))
+    cropped = task.fresh()
+    assert cropped.spec.cameras["side"].crop == (0, 0, 20, 20)
+    refuse_other_size(cropped, "side", (32, 32))
+    with pytest.raises(DeviceError, match="chosen on 32×32 px, now it delivers 64×48") as caught:
+        refuse_other_size(cropped, "side", (64, 48))
+    assert "calibrate roi --camera side" in str(caught.value.hint)
 
 
 def test_the_same_camera_keeps_what_is_known_of_it(task: Workspace) -> None:
     files = CameraFiles(task, "side")
     before = files.record()
     with open_devices(task.spec, ["side"], 0) as (_, cameras):
-        assert not meet(task, "side", cameras["side"])
+        meet(task, "side", cameras["side"])
     assert files.record() == before
 
 
@@ -91,7 +146,7 @@ def test_a_new_reference_marks_what_was_recorded_under_the_old_one(task: Workspa
     assert files.reference_file.read_bytes() != picture
     assert from_before(task, headers) == {"side": 2}
     (demos,) = [stage for stage in survey(task) if stage.name == "demos"]
-    assert "2 from before camera side moved" in demos.reason
+    assert "2 from before side's present reference" in demos.reason
     record_demos(task, count=3)
     headers = Dataset.open(task.demos, expect_fingerprint=None).headers
     assert from_before(task, headers) == {"side": 2}

@@ -11,6 +11,8 @@ import pytest
 from small_task import make_task
 
 from hilctl import geometry
+from hilctl.calibration.hand_eye import Mount
+from hilctl.calibration.record import HandEyeRecord, Made, OffRecord
 from hilctl.cameras.base import Camera
 from hilctl.errors import DataError, DeviceError
 from hilctl.pipeline.calibration.camera_files import CameraFiles
@@ -105,7 +107,8 @@ def test_a_camera_that_sees_hardly_anything_is_no_reason_to_stop(tmp_path: Path)
     told: list[Event] = []
     with devices(ball) as (robot, cameras):
         take_references(ball, robot, cameras, told.append)
-    assert [event.text.split(":")[0] for event in told] == ["camera side sees too little structure"]
+    (line,) = [event.text for event in told]
+    assert line.startswith("camera side: it sees too little structure")
     (line,) = check(ball)
     assert "side sees too little structure to tell" in line
 
@@ -125,3 +128,27 @@ def test_a_lost_reference_is_told_with_what_to_do(task: Workspace) -> None:
     with pytest.raises(DataError, match="missing or damaged") as caught:
         check(task)
     assert "calibrate drift --accept" in str(caught.value.hint)
+
+
+def test_a_moved_camera_that_is_accepted_has_no_known_place_any_more(task: Workspace) -> None:
+    files = CameraFiles(task, "side")
+    place = HandEyeRecord(
+        mount=Mount.WORLD,
+        T_parent_cam=[0, 0, 1, 0, 0, 0, 1],
+        T_other_board=[0, 0, 0, 0, 0, 0, 1],
+        held_out=OffRecord(distance_m=0.001, angle_rad=0.001),
+        uncertainty=OffRecord(distance_m=0.001, angle_rad=0.001),
+        verdict="accepted",
+        outliers=[],
+        made=Made(board="charuco:7x5:12mm:9mm", used=[]),
+    )
+    files.update((128, 128), hand_eye=place)
+    for moved_px, told_of in ((0.0, 0), (6.0, 1)):
+        told: list[Event] = []
+        with devices(task) as (robot, cameras):
+            turn(robot, "side", moved_px)
+            take_references(task, robot, cameras, told.append, renew=True)
+        assert len([event for event in told if "has to be found again" in event.text]) == told_of
+    record = files.record()
+    assert record is not None
+    assert record.hand_eye is None

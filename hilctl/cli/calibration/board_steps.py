@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hilctl.cli.calibration.overview import next_step
 from hilctl.cli.render import Output
-from hilctl.errors import DataError
+from hilctl.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,8 +45,13 @@ def parse_mm(text: str) -> float:
     """
     from hilctl.calibration.boards.naming import parse_length_m
 
-    typed = "".join(text.lower().split())
-    return 1e3 * parse_length_m(typed if typed[-1:].isalpha() else f"{typed}mm")
+    typed = "".join(text.lower().split()).replace(",", ".")
+    try:
+        return 1e3 * parse_length_m(typed if typed[-1:].isalpha() else f"{typed}mm")
+    except UsageError as error:
+        raise UsageError(
+            f"'{text}' is no length of a square", hint="like 29.7 or 2.97cm"
+        ) from error
 
 
 def take(job: Job, board: Board, count: int) -> Path:

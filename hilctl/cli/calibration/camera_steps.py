@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from hilctl.cli.calibration.overview import next_step
 from hilctl.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from hilctl.calibration.roi import Box, Image
+    from hilctl.calibration.boards.base import Image
     from hilctl.cli.calibration.job import Job, Station
-    from hilctl.pipeline.calibration.crops import Motion
+    from hilctl.pipeline.calibration.crops import Chosen, Motion
+    from hilctl.task.spec import Box
+    from hilctl.task.workspace import Workspace
 
 LOOK_MAX_AGE_S = 1.0
 
@@ -47,43 +50,38 @@ def crop(job: Job, text: str | None) -> None:
     """
     from hilctl.pipeline.calibration import crops
 
-    output, files = job.output, job.files
-    crops.require_choice(job.workspace, files.camera)
+    output, files, workspace = job.output, job.files, job.workspace
+    crops.require_choice(workspace, files.camera)
     if text is None and not output.interactive:
         raise UsageError("nobody is here to choose", hint="say it: --roi x,y,w,h in px, or full")
-    with job.workspace.lock("calibrate"):
-        image, chosen, motion = _choose(job, text)
-        if chosen is None:
-            output.say("nothing was changed")
-            return
-        record = crops.keep_crop(files, image, chosen, motion)
-    for remark in crops.remarks(files, chosen, motion):
-        output.say(f"mind: {remark}")
-    seen = "all of it" if record.crop is None else ",".join(map(str, record.crop))
-    picture = crops.picture_file(files)
-    output.say(f"the policy sees of camera {files.camera}: {seen}; picture: {picture}")
-    if others := crops.recorded_otherwise(job.workspace, files.camera, record.crop):
-        output.say(
-            f"mind: {others} episodes were recorded with another crop and no longer fit: "
-            "record them anew, or choose that crop again"
-        )
-    following = next_step(job.workspace.fresh())
+    with workspace.lock("calibrate"):
+        chosen = _choose(job, text)
+    if chosen is None:
+        output.say("nothing was changed")
+    else:
+        for remark in chosen.remarks:
+            output.say(f"mind: {remark}")
+        picture = crops.picture_file(files)
+        output.say(f"the policy sees of camera {files.camera}: {chosen}; picture: {picture}")
+    following = _after_a_crop(workspace)
     output.next(following)
-    result = {"camera": files.camera, "crop": record.crop, "episodes_that_no_longer_fit": others}
-    output.result({**result, "picture": str(picture), "next": following})
+    result = asdict(chosen) if chosen is not None else {}
+    shown = {"picture": str(crops.picture_file(files))} if chosen is not None else {}
+    output.result({"camera": files.camera, **result, **shown, "next": following})
 
 
-def _choose(job: Job, text: str | None) -> tuple[Image, Box | None, Motion | None]:
-    """Return a raw frame, the crop that was said or picked (None = neither), and what moves."""
+def _choose(job: Job, text: str | None) -> Chosen | None:
+    """Return what was said or picked, and kept; None = the person left without."""
     from hilctl.calibration.roi import parse_box
     from hilctl.cli.live import LiveProgress
-    from hilctl.pipeline.calibration.crops import motion_in_demos
+    from hilctl.pipeline.calibration.crops import keep_crop, motion_in_demos
     from hilctl.pipeline.calibration.devices import open_camera
     from hilctl.pipeline.calibration.exposure import greet
+    from hilctl.pipeline.calibration.identity import refuse_others
 
     files, spec, report = job.files, job.workspace.spec, LiveProgress(job.output).report
     with open_camera(spec, files.camera, job.station.seed, report, needs_robot=False) as devices:
-        greet(files, devices.camera)
+        refuse_others(job.workspace, {files.camera: devices.camera})
 
         def look() -> Image:
             return devices.camera.latest(max_age_s=LOOK_MAX_AGE_S).image
@@ -91,16 +89,38 @@ def _choose(job: Job, text: str | None) -> tuple[Image, Box | None, Motion | Non
         image = look()
         size_px = (image.shape[1], image.shape[0])
         motion = motion_in_demos(files, job.workspace.demos, size_px)
-        if text is not None:
-            return image, parse_box(text, size_px), motion
-        from hilctl.cli.calibration.roi_choice import Subject, pick
-        from hilctl.cli.interrupt import interruptible
+        box = parse_box(text, size_px) if text is not None else _pick(job, look, motion)
+        if box is None:
+            return None
+        chosen = keep_crop(files, look(), box, motion)
+        greet(files, devices.camera, report)
+        return chosen
 
-        known = files.record()
-        start = known.crop if known and known.crop else parse_box("full", size_px)
-        subject = Subject(files.camera, image, start, files.spec.size, motion, look)
-        with interruptible() as stop:
-            return image, pick(job.output, subject, stop), motion
+
+def _pick(job: Job, look: Callable[[], Image], motion: Motion | None) -> Box | None:
+    """Let the person pick a crop before live pictures; None = they left without."""
+    from hilctl.calibration.roi import parse_box
+    from hilctl.cli.calibration.roi_choice import Subject, pick
+    from hilctl.cli.interrupt import interruptible
+
+    image, known = look(), job.files.record()
+    start = parse_box("full", (image.shape[1], image.shape[0]))
+    if known is not None and known.crop is not None:
+        start = known.crop
+    subject = Subject(job.files.camera, image, start, job.files.spec.size, motion, look)
+    with interruptible() as stop:
+        box = pick(job.output, subject, stop)
+    stop.leave_if_interrupted()
+    return box
+
+
+def _after_a_crop(workspace: Workspace) -> str:
+    """Return the command for another camera whose crop no longer fits, else for what is missing."""
+    from hilctl.task.measured import cameras_to_crop_anew
+
+    if others := cameras_to_crop_anew(workspace.spec, workspace.calibration):
+        return workspace.command(f"calibrate roi --camera {others[0]}")
+    return next_step(workspace.fresh())
 
 
 def drift(station: Station, names: Sequence[str], *, accept: bool) -> None:
@@ -124,7 +144,7 @@ def drift(station: Station, names: Sequence[str], *, accept: bool) -> None:
         fresh = {files.camera: cameras.pop(files.camera) for files in new}
         checked = check_cameras(workspace, robot, cameras, live.report) if cameras else []
         if fresh:
-            take_references(workspace, robot, fresh, live.report)
+            take_references(workspace, robot, fresh, live.report, renew=accept)
     if fresh:
         output.say(f"this is how {' and '.join(fresh)} look from now on")
     older = _mark_older(station)
@@ -146,11 +166,8 @@ def _mark_older(station: Station) -> dict[str, int]:
     from hilctl.pipeline.calibration.identity import from_before
 
     workspace = station.workspace
-    headers = [
-        header
-        for folder in (workspace.demos, workspace.labels)
-        for header in Dataset.open(folder, expect_fingerprint=None).headers
-    ]
+    folders = (workspace.demos, workspace.labels)
+    headers = [header for folder in folders for header in Dataset.of_readable(folder).headers]
     older = from_before(workspace, headers)
     for name, count in older.items():
         station.output.say(
@@ -161,7 +178,7 @@ def _mark_older(station: Station) -> dict[str, int]:
 
 
 def export(job: Job) -> None:
-    """Write a camera's intrinsics for other programs."""
+    """Write a camera's lens for other programs."""
     from hilctl.calibration import exports
     from hilctl.task.files import write_text_atomic
 
@@ -173,10 +190,12 @@ def export(job: Job) -> None:
         file = files.folder / f"{files.camera}-{form}.yaml"
         written[form] = None
         try:
-            write_text_atomic(file, write(files.camera, camera))
+            content = write(files.camera, camera)
         except DataError as error:
             output.say(f"no {form}: {error.message}")
             continue
+        with job.workspace.lock("calibrate"):
+            write_text_atomic(file, content)
         written[form] = str(file)
         output.say(f"{file}: for {'ROS' if form == 'camera_info' else 'Kalibr'}")
     following = next_step(job.workspace)

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hilctl.calibration.boards import Board, parse_board
 from hilctl.cli.calibration import board_steps, camera_steps
 from hilctl.cli.calibration.job import Job, Station
 from hilctl.cli.calibration.overview import next_step, table
@@ -85,11 +86,12 @@ def _chapters(station: Station) -> Iterator[Chapter]:
     """Yield what there is to do, each judged by what is known when its turn comes."""
     plain = uncropped(station.workspace)
     names = list(plain.spec.cameras)
+    adapting = [name for name in names if not _knows(station, name, "exposure")]
     yield Chapter(
         "exposure",
         "as long as a camera adapts to the light, the policy sees every day something else",
-        not all(_knows(station, name, "exposure") for name in names),
-        partial(camera_steps.exposure, station, names),
+        bool(adapting),
+        partial(camera_steps.exposure, station, adapting or names),
     )
     for name in names:
         if plain.spec.cameras[name].crop is None:  # else the task file has decided
@@ -106,12 +108,13 @@ def _chapters(station: Station) -> Iterator[Chapter]:
             False,
             partial(_lens_and_place, _job(station, station.workspace, name)),
         )
+    complete = all(_knows(station, name, "reference") for name in names)
     yield Chapter(
-        "reference pictures",
+        "new reference pictures" if complete else "reference pictures",
         "with them it is noticed before every recording that a camera was touched; "
         "take the board away first",
-        not all(_knows(station, name, "reference") for name in names),
-        partial(camera_steps.drift, station, names, accept=True),
+        not complete,
+        partial(camera_steps.drift, station, names, accept=complete),
     )
 
 
@@ -137,17 +140,23 @@ def _lens_and_place(job: Job) -> None:
     board_steps.verify(job, None)
 
 
-def _board(job: Job) -> Any:
+def _board(job: Job) -> Board:
     """Return the board that the person has, in its true size."""
-    from hilctl.calibration.boards import parse_board
-
     output, usual = job.output, job.board(None)
     output.say("a board has to be seen from many sides")
     question = "which one? its name, or 'print' to make this one"
-    answer = ask(output, question, str(usual), lambda text: text.strip().lower())
-    if answer == "print":
+    board = ask(output, question, usual, _board_or_print)
+    if board is None:
         return board_steps.sheet(output, usual, Path("board.pdf"))
-    board = parse_board(answer)
     usual_mm = round(1e3 * board.square_m, 3)
     question = "how long is a square on paper, measured, in mm?"
     return board.with_square(1e-3 * ask(output, question, usual_mm, board_steps.parse_mm))
+
+
+def _board_or_print(text: str) -> Board | None:
+    """Return the board that was named; None = it is to be printed.
+
+    Raises:
+        UsageError: it is none.
+    """
+    return None if text.strip().lower() == "print" else parse_board(text)

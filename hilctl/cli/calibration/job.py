@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from hilctl.pipeline.calibration.camera_files import CameraFiles
     from hilctl.task.workspace import Workspace
 
+ON_TOOL = ("wrist", "hand", "tool", "tcp", "eye", "gripper")  # in names of cameras on the arm
 DEFAULT_BOARD = "charuco:7x5:30mm:22mm"
 # what the simulator's cameras see all of: on the table, and in the hand
-ON_TOOL = ("wrist", "hand", "tool", "tcp", "eye", "gripper")  # in names of cameras on the arm
 SIM_BOARDS = {"tool": "charuco:7x5:20mm:15mm", "world": "charuco:7x5:12mm:9mm"}
 
 

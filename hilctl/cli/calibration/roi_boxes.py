@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hilctl.calibration.roi import LEAST_PX, Box
+from hilctl.calibration.roi import LEAST_PX
+from hilctl.task.spec import Box
 
 Size = tuple[int, int]
 
@@ -65,12 +66,6 @@ def between(a: tuple[int, int], b: tuple[int, int], frame_px: Size) -> Box:
     left, right = max(left, 0), min(right, frame_px[0])
     top, bottom = max(top, 0), min(bottom, frame_px[1])
     return clamped((left, top, right - left, bottom - top), frame_px)
-
-
-def distortion(box: Box, size: Size) -> float:
-    """Return how many times longer than the other a side of a square becomes, at least 1."""
-    ratio = (size[0] / box[2]) / (size[1] / box[3])
-    return max(ratio, 1 / ratio)
 
 
 def _clamped_side(start: int, length: int, whole: int) -> tuple[int, int]:

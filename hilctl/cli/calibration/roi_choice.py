@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.calibration.boards.base import Image
-from hilctl.calibration.roi import Box, cut_motion, drawn
+from hilctl.calibration.roi import CUTS_MUCH, DISTORTS, cut_motion, distortion, drawn
 from hilctl.cli.calibration.roi_boxes import (
     Size,
     clamped,
-    distortion,
     grown,
     moved,
     resized,
@@ -25,13 +24,13 @@ from hilctl.cli.calibration.roi_boxes import (
 from hilctl.cli.render import Output
 from hilctl.env.robot_env import at_size
 from hilctl.errors import DeviceError
+from hilctl.task.spec import Box
 
 Level = Literal["ok", "warning", "bad"]
 
 STEPS_PX = (1, 4, 16)
 LOOK_EVERY_S = 0.5
-CUTS_MUCH, CUTS_TOO_MUCH = 0.05, 0.2  # of what moves
-DISTORTS = 1.02  # less than that is rounding
+CUTS_TOO_MUCH = 0.2  # of what moves
 ARROWS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 GROWS = {"+": 1, "=": 1, "-": -1, "_": -1}  # with and without Shift
 
@@ -108,7 +107,7 @@ class Choice:
             self.resizes = not self.resizes
         elif key == "m":
             self.shows_motion = self.subject.motion is not None and not self.shows_motion
-        elif key in ("enter", "escape", "q", "ctrl+c"):
+        elif key in ("enter", "escape", "q"):
             self.is_over = True
             self.kept = self.box if key == "enter" else None
 

@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.segment import Segment, Segments
 from rich.text import Text
 
-from hilctl.calibration.roi import Box
 from hilctl.cli.calibration.roi_choice import Choice, Level, Subject
 from hilctl.cli.halfblocks import drawn, fitted, half_blocks
 from hilctl.cli.terminal_keys import Keys, taken_over, write
 from hilctl.errors import UsageError
+from hilctl.task.spec import Box
 
 LEAST_COLUMNS, LEAST_ROWS = 60, 16
 POLICY_SHARE = 0.35  # of the columns
@@ -38,16 +38,19 @@ def pick_in_terminal(subject: Subject, stop: Callable[[], bool]) -> Box | None:
 
     Raises:
         UsageError: the terminal cannot be drawn on.
+        KeyboardInterrupt: Ctrl-C.
     """
     # it knows the colours of the terminal, and must not write to it by itself
     console = Console(file=io.StringIO(), force_terminal=True, highlight=False)
     if console.is_dumb_terminal or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError("this terminal cannot show pictures", hint="use another one")
+        raise UsageError("this terminal cannot show pictures", hint="say the crop: --roi x,y,w,h")
     choice, keys, screen = Choice(subject), Keys(), Screen(sys.stdout)
     with taken_over(sys.stdin.fileno(), sys.stdout):
         screen.show(console, choice)
         while not stop():
             pressed = keys.read(sys.stdin.fileno())
+            if "ctrl+c" in pressed:
+                raise KeyboardInterrupt
             for key in pressed:
                 if not choice.is_over:
                     choice.press(key)

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 
 from hilctl.calibration.boards.base import Image
-from hilctl.calibration.roi import Box
 from hilctl.cli.calibration.roi_boxes import Size, between
 from hilctl.cli.calibration.roi_choice import ARROWS, Choice, Level, Subject
+from hilctl.task.spec import Box
 
 if TYPE_CHECKING:
     import tkinter

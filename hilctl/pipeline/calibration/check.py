@@ -18,14 +18,13 @@ from hilctl.env.safety import reset_pose
 from hilctl.errors import DeviceError
 from hilctl.pipeline.calibration.devices import go_to
 from hilctl.pipeline.calibration.exposure import hold_exposure
-from hilctl.pipeline.calibration.identity import all_records, refuse_others
-from hilctl.pipeline.calibration.references import reference_picture
+from hilctl.pipeline.calibration.identity import all_records, refuse_other_size, refuse_others
+from hilctl.pipeline.calibration.references import STOP_PX, WARN_PX, reference_picture
 from hilctl.pipeline.progress import Event, Report
 from hilctl.robots.base import Robot
 from hilctl.task.spec import CameraSpec, TaskSpec
 from hilctl.task.workspace import Workspace
 
-WARN_PX, STOP_PX = 1.0, 3.0
 COLOUR = 0.04  # change of a channel's share of the light
 
 
@@ -140,8 +139,10 @@ def _check(
         reference, picture = _pictures(workspace, record, camera)
         drift = measure_drift(reference, picture)
         moved_m = _moved_m(workspace.spec, record, drift, picture.shape[1::-1])
+    frame = camera.latest(max_age_s=STILL_MAX_AGE_S).image
+    refuse_other_size(workspace, record.camera, (frame.shape[1], frame.shape[0]))
     if record.exposure is not None:
-        now = measure_light(camera.latest(max_age_s=STILL_MAX_AGE_S).image)
+        now = measure_light(frame)
         lit_otherwise = record.exposure.light.remarks(now)
     else:
         lit_otherwise = remarks_on(drift.brightness) if drift else []

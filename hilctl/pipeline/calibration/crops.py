@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -9,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.calibration.boards.base import Image
-from hilctl.calibration.record import CameraRecord
-from hilctl.calibration.roi import Box, cut_motion, drawn, motion_map
+from hilctl.calibration.roi import drawn, motion_map, objections
 from hilctl.calibration.views import write_picture
 from hilctl.data.dataset import Dataset
 from hilctl.data.header import EpisodeHeader
@@ -18,12 +18,11 @@ from hilctl.env.robot_env import crop_and_resize
 from hilctl.errors import UsageError
 from hilctl.pipeline.calibration.camera_files import CameraFiles
 from hilctl.task.load import load_task
+from hilctl.task.spec import Box
 from hilctl.task.workspace import Workspace
 
 Motion = NDArray[np.float64]
 
-MAX_CUT = 0.05  # of what moves
-MAX_SQUEEZE = 1.1  # of the sides' ratio, from crop to what the policy sees
 GAP_PX = 8
 
 
@@ -54,28 +53,63 @@ def require_choice(workspace: Workspace, camera: str) -> None:
         )
 
 
-def keep_crop(files: CameraFiles, image: Image, crop: Box, motion: Motion | None) -> CameraRecord:
+@dataclass(frozen=True)
+class Chosen:
+    """A crop that was kept.
+
+    Attributes:
+        crop: x, y, width, height in px on the raw frame; None = all of it.
+        remarks: what speaks against it, in words.
+        episodes_that_no_longer_fit: how many were recorded with another crop.
+    """
+
+    crop: Box | None
+    remarks: list[str]
+    episodes_that_no_longer_fit: int
+
+    def __str__(self) -> str:
+        """Return it as on the command line."""
+        return "all of it" if self.crop is None else ",".join(map(str, self.crop))
+
+
+def keep_crop(files: CameraFiles, image: Image, box: Box, motion: Motion | None) -> Chosen:
     """Keep a crop, with a picture of it for people.
 
     Args:
         files: of the camera.
         image: (H, W, 3) raw frame.
-        crop: of it; all of it = none.
+        box: of it; all of it = none.
         motion: (H, W) share of the frames in which each pixel moves.
 
     Raises:
         HilctlError: the folder cannot be written.
     """
     size_px = (image.shape[1], image.shape[0])
-    record = files.update(size_px, crop=None if crop == (0, 0, *size_px) else crop)
-    seen = as_policy_sees(files, image, crop)
-    shown = drawn(image, crop, motion)
+    crop = None if box == (0, 0, *size_px) else box
+    others = _recorded_otherwise(files, crop)
+    remarks = objections(box, files.spec.size, motion)
+    if others:
+        remarks.append(
+            f"{others} episodes were recorded with another crop and no longer fit: "
+            "record them anew, or choose that crop again"
+        )
+    files.update(size_px, crop=crop)
+    write_picture(picture_file(files), _beside(drawn(image, box, motion), _seen(files, image, box)))
+    return Chosen(crop, remarks, others)
+
+
+def _seen(files: CameraFiles, image: Image, box: Box) -> Image:
+    spec = files.spec.model_copy(update={"crop": box})
+    return crop_and_resize(files.camera, image, spec)
+
+
+def _beside(shown: Image, seen: Image) -> Image:
+    """Return a frame, enlarged to about the height of what is seen of it, and that beside it."""
     scale = max(1, round(seen.shape[0] / shown.shape[0]))
     large = shown.repeat(scale, axis=0).repeat(scale, axis=1)
     height = max(len(large), len(seen))
     sides = [np.pad(side, ((0, height - len(side)), (0, GAP_PX), (0, 0))) for side in (large, seen)]
-    write_picture(picture_file(files), np.concatenate(sides, axis=1))
-    return record
+    return np.concatenate(sides, axis=1)
 
 
 def picture_file(files: CameraFiles) -> Path:
@@ -83,51 +117,27 @@ def picture_file(files: CameraFiles) -> Path:
     return files.folder / f"{files.camera}-roi.png"
 
 
-def as_policy_sees(files: CameraFiles, image: Image, crop: Box) -> Image:
-    """Return what the policy sees of a raw frame under a crop."""
-    return crop_and_resize(image, files.spec.model_copy(update={"crop": crop}))
-
-
-def remarks(files: CameraFiles, crop: Box, motion: Motion | None) -> list[str]:
-    """Return in words what speaks against a crop."""
-    found = []
-    if motion is not None and (cut := cut_motion(motion, crop)) > MAX_CUT:
-        found.append(f"it cuts {cut:.0%} of what moves in the demonstrations")
-    (wide, high), size = crop[2:], files.spec.size
-    squeeze = (wide / high) / (size[0] / size[1])
-    if max(squeeze, 1 / squeeze) > MAX_SQUEEZE:
-        found.append(
-            f"{wide}×{high} px are squeezed into {size[0]}×{size[1]}: shapes are distorted"
-        )
-    return found
-
-
-def recorded_otherwise(workspace: Workspace, camera: str, crop: Box | None) -> int:
+def _recorded_otherwise(files: CameraFiles, crop: Box | None) -> int:
     """Return how many demonstrations and label episodes were recorded with another crop."""
     wanted = None if crop is None else list(crop)
-    headers = [
-        header
-        for folder in (workspace.demos, workspace.labels)
-        for header in Dataset.open(folder, expect_fingerprint=None).headers
-    ]
-    return sum(_crop_of(header, camera) != wanted for header in headers)
+    folders = (files.workspace.demos, files.workspace.labels)
+    headers = [header for folder in folders for header in Dataset.of_readable(folder).headers]
+    return sum(_crop_of(header, files.camera) != wanted for header in headers)
 
 
 def motion_in_demos(files: CameraFiles, demos: Path, size_px: tuple[int, int]) -> Motion | None:
     """Return (H, W) in how many frames of the demonstrations each pixel of the raw frame moves.
 
-    What lay outside of the crop they were recorded with counts as still.
+    What lay outside of the crop they were recorded with counts as still; episodes that cannot be
+    read are left out.
 
     Args:
         files: of the camera.
         demos: folder of the demonstrations.
         size_px: width and height of the raw frame.
-
-    Raises:
-        DataError: an episode is damaged.
     """
     total, frames = np.zeros(size_px[::-1]), 0
-    for episode in Dataset.open(demos, expect_fingerprint=None).episodes():
+    for episode in Dataset.of_readable(demos).episodes():
         if files.camera not in episode.cameras:
             continue
         moved = motion_map([episode.images(files.camera)])

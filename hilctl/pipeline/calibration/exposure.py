@@ -42,13 +42,10 @@ def lock_exposure(
     go_to(robot, reset_pose(workspace.spec.reset))
     records = {}
     for name, camera in cameras.items():
-        meet(workspace, name, camera)
+        known = meet(workspace, name, camera)
         settle(name, camera, robot.rig.clock)
         records[name] = _hold(name, camera, robot.rig.clock)
-        files = CameraFiles(workspace, name)
-        known = files.record()
-        assert known is not None
-        files.update(known.size_px, exposure=records[name])
+        CameraFiles(workspace, name).update(known.size_px, exposure=records[name])
         report(Event("exposure", _told(name, records[name])))
     return records
 
@@ -64,17 +61,21 @@ def hold_exposure(record: CameraRecord, camera: Camera) -> list[str]:
     return not_taken(record.exposure.controls, camera.fix(record.exposure.controls))
 
 
-def greet(files: CameraFiles, camera: Camera) -> None:
+def greet(files: CameraFiles, camera: Camera, report: Report) -> None:
     """Note which device a camera is, and give it the controls that were locked for it.
 
     Raises:
-        DeviceError: it is the one that was calibrated under another name.
+        DeviceError: it is another device than what is known is about.
         HilctlError: the folder cannot be written.
     """
-    meet(files.workspace, files.camera, camera)
-    known = files.record()
-    assert known is not None
-    hold_exposure(known, camera)
+    known = meet(files.workspace, files.camera, camera)
+    for trouble in hold_exposure(known, camera):
+        report(trouble_with(files.camera, trouble))
+
+
+def trouble_with(camera: str, trouble: str) -> Event:
+    """Return what is told of a camera that is not as it should be."""
+    return Event("cameras", f"camera {camera}: {trouble}", figures={camera: trouble})
 
 
 def settle(name: str, camera: Camera, clock: Clock) -> Light:
@@ -100,7 +101,10 @@ def settle(name: str, camera: Camera, clock: Clock) -> Light:
 def _hold(name: str, camera: Camera, clock: Clock) -> ExposureRecord:
     controls = camera.controls()
     if controls and (off := not_taken(controls, camera.fix(controls))):
-        raise DeviceError(f"camera {name} does not hold its exposure: {'; '.join(off)}")
+        raise DeviceError(
+            f"camera {name} does not hold its exposure: {'; '.join(off)}",
+            hint="close other programs that use it, plug it in anew, then try again",
+        )
     # frames on their way were taken before
     clock.sleep_until(clock.now_ns() + round(PERIOD_S * 1e9))
     light = _look(camera)

@@ -48,7 +48,9 @@ def find_intrinsics(
             hint="; ".join(others) or "then try again",
         )
     record = _record(fitted, judgement, views, board)
-    files.update(files.raw_size_px() or record.size_px, intrinsics=record)
+    known = files.record()
+    raw_size_px = files.raw_size_px() or (known.size_px if known else record.size_px)
+    files.update(raw_size_px, intrinsics=record)
     write_intrinsics_page(files, record, fitted, views)
     return record
 

@@ -66,7 +66,7 @@ def take_freehand(
         HilctlError: the folder cannot be written.
     """
     with open_camera(spec, files.camera, seed, report, needs_robot=mount is not None) as devices:
-        greet(files, devices.camera)
+        greet(files, devices.camera, report)
         _begin(devices, files.camera, board, mount, report)
         goal = ViewsWanted(board, seed) if mount is None else TurnsWanted(mount)
         capture = Capture(board, goal, count)

@@ -79,7 +79,7 @@ def take_pictures(
     """
     with open_devices(spec, [files.camera], seed) as (robot, cameras):
         rig = Rigged(robot, cameras[files.camera])
-        greet(files, rig.camera)
+        greet(files, rig.camera, report)
         rig.robot.show_board(
             board.picture(PATTERN_SQUARE_PX), board.size_m, in_hand=mount is Mount.WORLD
         )

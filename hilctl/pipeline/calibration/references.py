@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 from hilctl.calibration.boards.base import Image
 from hilctl.calibration.drift import measure_drift
@@ -14,49 +15,91 @@ from hilctl.env.safety import reset_pose
 from hilctl.errors import DataError
 from hilctl.pipeline.calibration.camera_files import CameraFiles
 from hilctl.pipeline.calibration.devices import go_to
-from hilctl.pipeline.calibration.exposure import hold_exposure
-from hilctl.pipeline.calibration.identity import meet
-from hilctl.pipeline.progress import Event, Report, silent
+from hilctl.pipeline.calibration.exposure import hold_exposure, trouble_with
+from hilctl.pipeline.calibration.identity import is_another, meet
+from hilctl.pipeline.progress import Report, silent
 from hilctl.robots.base import Robot
 from hilctl.task.workspace import Workspace
 
+WARN_PX, STOP_PX = 1.0, 3.0
+
 
 def take_references(
-    workspace: Workspace, robot: Robot, cameras: Mapping[str, Camera], report: Report = silent
+    workspace: Workspace,
+    robot: Robot,
+    cameras: Mapping[str, Camera],
+    report: Report = silent,
+    *,
+    renew: bool = False,
 ) -> dict[str, CameraRecord]:
     """Photograph what every camera sees with the robot at its reset pose, and keep that.
 
     Args:
         workspace: the task folder.
         robot, cameras: open.
-        report: told of cameras that are new, or see too little to notice that they have moved.
+        report: told what is not as it should be, and what is not known any more.
+        renew: what is there now counts, also where it is another device or has moved; else that
+            is refused.
 
     Raises:
-        DeviceError: a camera is the one that was calibrated under another name.
+        DeviceError: a camera is another device than what is known is about.
         HilctlError: the folder cannot be written.
     """
-    go_to(robot, reset_pose(workspace.spec.reset))
-    records = {}
+    known = {name: _met(workspace, name, cameras[name], report, renew=renew) for name in cameras}
     for name, camera in cameras.items():
-        files = CameraFiles(workspace, name)
-        if meet(workspace, name, camera):
-            text = f"camera {name} is another one: what was known of the one before is forgotten"
-            report(Event("cameras", text))
-        known = files.record()
-        assert known is not None
-        hold_exposure(known, camera)
-        image = camera.still().image
-        if measure_drift(image, image).plain:
-            text = f"camera {name} sees too little structure: nobody will notice that it has moved"
-            report(Event("cameras", text))
-        content = write_picture(files.reference_file, image)
-        reference = Reference(
-            picture=files.reference_file.name,
-            sha256=hashlib.sha256(content).hexdigest(),
-            tcp_pose=[float(number) for number in robot.state().tcp_pose],
-        )
-        records[name] = files.update(known.size_px, reference=reference)
-    return records
+        for trouble in hold_exposure(known[name], camera):
+            report(trouble_with(name, trouble))
+    go_to(robot, reset_pose(workspace.spec.reset))
+    return {
+        name: _keep(workspace, known[name], camera.still().image, robot, report)
+        for name, camera in cameras.items()
+    }
+
+
+def _met(
+    workspace: Workspace, name: str, camera: Camera, report: Report, *, renew: bool
+) -> CameraRecord:
+    before = CameraFiles(workspace, name).record()
+    known = meet(workspace, name, camera, renew=renew)
+    if before is not None and is_another(workspace, before, camera):
+        report(trouble_with(name, "it is another one: what was known of the one before is gone"))
+    return known
+
+
+def _keep(
+    workspace: Workspace, known: CameraRecord, image: Image, robot: Robot, report: Report
+) -> CameraRecord:
+    """Keep a picture as the reference; a place that the camera has left is forgotten."""
+    files = CameraFiles(workspace, known.camera)
+    if measure_drift(image, image).plain:
+        told = "it sees too little structure: nobody will notice that it has moved"
+        report(trouble_with(known.camera, told))
+    parts: dict[str, Any] = {}
+    if known.hand_eye is not None and _has_left(workspace, known, image):
+        told = f"it has moved: where it sits has to be found again: {files.command('hand-eye')}"
+        report(trouble_with(known.camera, told))
+        parts["hand_eye"] = None
+    content = write_picture(files.reference_file, image)
+    reference = Reference(
+        picture=files.reference_file.name,
+        sha256=hashlib.sha256(content).hexdigest(),
+        tcp_pose=[float(number) for number in robot.state().tcp_pose],
+    )
+    return files.update(known.size_px, reference=reference, **parts)
+
+
+def _has_left(workspace: Workspace, known: CameraRecord, image: Image) -> bool:
+    """Return whether a camera no longer looks where it did when its last reference was taken."""
+    if known.reference is None:
+        return False
+    try:
+        before = reference_picture(workspace, known)
+    except DataError:
+        return False  # nobody can tell
+    if before.shape != image.shape:
+        return False
+    drift = measure_drift(before, image)
+    return not drift.plain and (drift.distance_px is None or drift.distance_px > STOP_PX)
 
 
 def reference_picture(workspace: Workspace, record: CameraRecord) -> Image:

@@ -18,6 +18,7 @@ from hilctl.errors import MissingStageError
 from hilctl.pipeline.calibration.camera_files import CameraFiles
 from hilctl.pipeline.calibration.devices import go_to
 from hilctl.pipeline.calibration.exposure import hold_exposure
+from hilctl.pipeline.calibration.identity import refuse_others
 from hilctl.robots.base import Robot
 from hilctl.task.spec import TaskSpec
 
@@ -45,6 +46,7 @@ def draw_what_is_known(
         raise MissingStageError(
             f"it is not known where camera {files.camera} sits", hint=files.command("hand-eye")
         )
+    refuse_others(files.workspace, {files.camera: camera})
     hold_exposure(record, camera)
     go_to(robot, reset_pose(spec.reset))
     image = camera.still().image
