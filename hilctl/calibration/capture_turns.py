@@ -21,7 +21,10 @@ UP = np.array([0.0, 0.0, 1.0])
 
 # opposite directions of the tool's tip; a person sees them from the robot's base
 WORDS = (
-    ("point the tool further away from the robot's base", "point the tool further to its base"),
+    (
+        "point the tool further away from the base",
+        "point the tool further towards the base",
+    ),
     (
         "point the tool further to the left, seen from the base",
         "point the tool further to the right, seen from the base",

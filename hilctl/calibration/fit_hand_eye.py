@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student_t
 
-from hilctl.calibration.hand_eye import HandEye, Sightings, errors, solve
+from hilctl.calibration.few_samples import widening
+from hilctl.calibration.hand_eye import HandEye, Sightings, board_scale, errors, solve
 from hilctl.errors import DataError
 
 Array = NDArray[np.float64]
@@ -26,7 +26,7 @@ ACCEPT_M, WARN_M = 0.002, 0.005
 ACCEPT_RAD, WARN_RAD = np.deg2rad(0.5), np.deg2rad(1.25)
 STRANGE = 4.0  # times the median error of the others
 RESAMPLES = 200
-UNKNOWNS = 2  # as many poses as there are unknown ones: the camera's and the board's
+SCALE_OFF, SURELY = 0.01, 3.0  # a board's size is wrong: by so much, and so many sigma
 
 
 class Verdict(enum.StrEnum):
@@ -67,6 +67,7 @@ class Fitted:
         held_out: root mean square error of the board's place at poses that the solution they are
             judged by had not seen.
         uncertainty: half width of the 95 % interval of the camera's place (bootstrap over poses).
+        scale, scale_sigma: size of the board by the robot's motion, over the size that was given.
         outliers: indices of poses that fit the others badly and were left out.
         errors_m, errors_rad: (N,) of the poses that were used, each by a solution without it.
     """
@@ -74,9 +75,17 @@ class Fitted:
     hand_eye: HandEye
     held_out: Off
     uncertainty: Off
+    scale: float
+    scale_sigma: float
     outliers: tuple[int, ...]
     errors_m: Array
     errors_rad: Array
+
+    @property
+    def wrong_size(self) -> bool:
+        """Whether the board is not of the size that was given: held-out poses do not show that."""
+        off = abs(self.scale - 1)
+        return off > SCALE_OFF and off > SURELY * self.scale_sigma
 
 
 def fit_hand_eye(seen: Sightings, rng: np.random.Generator) -> Fitted:
@@ -101,8 +110,9 @@ def fit_hand_eye(seen: Sightings, rng: np.random.Generator) -> Fitted:
     found = solve(used)
     errors_m, errors_rad = held_out_errors(used, rng)
     held_out = Off(_rms(errors_m), _rms(errors_rad))
-    uncertainty = _uncertainty(found, used, rng)
-    return Fitted(found, held_out, uncertainty, outliers, errors_m, errors_rad)
+    uncertainty, scale_sigma = _uncertainty(found, used, rng)
+    scale = board_scale(used)
+    return Fitted(found, held_out, uncertainty, scale, scale_sigma, outliers, errors_m, errors_rad)
 
 
 def require_variety(seen: Sightings) -> None:
@@ -165,23 +175,23 @@ def _errors_when_left_out(seen: Sightings) -> tuple[Array, Array]:
     return np.concatenate([d for d, _ in found]), np.concatenate([a for _, a in found])
 
 
-def _uncertainty(found: HandEye, seen: Sightings, rng: np.random.Generator) -> Off:
-    """Return the 95 % interval of the camera's place by a bootstrap over poses.
+def _uncertainty(found: HandEye, seen: Sightings, rng: np.random.Generator) -> tuple[Off, float]:
+    """Return the 95 % interval of the camera's place, and sigma of the board's scale.
 
-    A bootstrap of few poses is too sure: it is widened as a t-interval is.
+    Both by a bootstrap over poses.
     """
     count = len(seen)
-    distances, angles = [], []
+    distances, angles, scales = [], [], []
     for _ in range(RESAMPLES):
-        again = solve(seen[rng.integers(0, count, count)])
+        drawn = seen[rng.integers(0, count, count)]
+        again = solve(drawn)
+        scales.append(board_scale(drawn))
         off = found.T_parent_cam.inv() * again.T_parent_cam
         distances.append(np.linalg.norm(off.translation))
         angles.append(off.rotation.magnitude())
-    free = count - UNKNOWNS
-    wider = float(np.sqrt(count / free) * student_t.ppf(0.975, free) / student_t.ppf(0.975, np.inf))
-    return Off(
-        wider * float(np.quantile(distances, 0.95)), wider * float(np.quantile(angles, 0.95))
-    )
+    wider = widening(count)
+    off = Off(wider * float(np.quantile(distances, 0.95)), wider * float(np.quantile(angles, 0.95)))
+    return off, wider * float(np.std(scales))
 
 
 def _rms(values: Array) -> float:

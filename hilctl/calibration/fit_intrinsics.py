@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.calibration.boards.base import Detection
+from hilctl.calibration.few_samples import widening
 from hilctl.calibration.intrinsics import FISHEYE, Intrinsics
 from hilctl.errors import DataError
 
@@ -34,7 +35,8 @@ class Fitted:
 
     Attributes:
         intrinsics: from all views but those dropped.
-        sigma: standard deviations of its parameters, by leaving each view out once (jackknife).
+        sigma: standard deviations of its parameters, by leaving each view out once (jackknife),
+            widened because views are few.
         held_out_rms_px: of corners in views the fit had not seen; all models by name.
         dropped: indices of views that fit the others badly.
     """
@@ -133,7 +135,7 @@ def _jackknife_sigma(fit: Fit, views: Sequence[Detection]) -> Array:
     count = len(views)
     without = np.array([fit([*views[:i], *views[i + 1 :]]).parameters for i in range(count)])
     spread = (without - without.mean(axis=0)) ** 2
-    return np.asarray(np.sqrt((count - 1) / count * spread.sum(axis=0)))
+    return np.asarray(widening(count) * np.sqrt((count - 1) / count * spread.sum(axis=0)))
 
 
 def _fit_radial(views: Sequence[Detection]) -> Intrinsics:

@@ -77,6 +77,16 @@ def solve(seen: Sightings) -> HandEye:
     return HandEye(T_parent_cam, boards.mean())
 
 
+def board_scale(seen: Sightings) -> float:
+    """Return the factor on the board's size that fits the robot's motions best."""
+    first, second = np.triu_indices(len(seen), k=1)
+    A = seen.T_parent_other[first] * seen.T_parent_other[second].inv()
+    B = seen.T_cam_board[first] * seen.T_cam_board[second].inv()
+    turned = solve(seen).T_parent_cam.rotation.apply(B.translation).reshape(-1, 1)
+    left = np.hstack([(A.rotation.as_matrix() - np.eye(3)).reshape(-1, 3), -turned])
+    return float(np.linalg.lstsq(left, -A.translation.reshape(-1))[0][3])
+
+
 def errors(found: HandEye, seen: Sightings) -> tuple[Array, Array]:
     """Return (N,) m and (N,) rad between where the board is and where each picture puts it."""
     boards = seen.T_parent_other.inv() * found.T_parent_cam * seen.T_cam_board

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from hilctl.calibration.fit_hand_eye import ACCEPT_M, ACCEPT_RAD, MIN_POSES, WARN_M, held_out_errors
-from hilctl.calibration.hand_eye import Mount, Sightings, solve
+from hilctl.calibration.hand_eye import Mount, Sightings, board_scale
 
 Mend = Callable[[RigidTransform], RigidTransform]
 
@@ -66,7 +66,7 @@ def _corrected(
         "looks like each pose was given to the picture before its own",
         Sightings.of(T_base_tcp[:-1], T_cam_board[1:], mount),
     )
-    scale = _scale(Sightings.of(T_base_tcp, T_cam_board, mount))
+    scale = board_scale(Sightings.of(T_base_tcp, T_cam_board, mount))
     if scale > 0:
         yield (
             f"looks like the board's squares are {100 * scale:.0f} % of the size given",
@@ -94,13 +94,3 @@ _POSES: dict[str, Mend] = {
     "looks like quaternions in the order w, x, y, z given as x, y, z, w": _quaternion_reordered,
     "looks like millimetres given as metres": lambda T: _scaled(T, 1e-3),
 }
-
-
-def _scale(seen: Sightings) -> float:
-    """Return the factor on the board's size that fits the robot's motions best."""
-    first, second = np.triu_indices(len(seen), k=1)
-    A = seen.T_parent_other[first] * seen.T_parent_other[second].inv()
-    B = seen.T_cam_board[first] * seen.T_cam_board[second].inv()
-    turned = solve(seen).T_parent_cam.rotation.apply(B.translation).reshape(-1, 1)
-    left = np.hstack([(A.rotation.as_matrix() - np.eye(3)).reshape(-1, 3), -turned])
-    return float(np.linalg.lstsq(left, -A.translation.reshape(-1))[0][3])

@@ -12,10 +12,9 @@ from scipy.spatial.transform import RigidTransform, Rotation
 from hilctl.calibration.exposure import Light
 from hilctl.calibration.hand_eye import Mount
 from hilctl.calibration.intrinsics import Intrinsics
-from hilctl.errors import DataError
 from hilctl.task.files import write_json_atomic
 from hilctl.task.json_files import read_json
-from hilctl.task.measured import FORMAT
+from hilctl.task.measured import FORMAT, HINT, check_format
 from hilctl.task.spec import Box
 
 Size = tuple[int, int]
@@ -215,15 +214,8 @@ def read_record(file: Path) -> CameraRecord | None:
     Raises:
         DataError: the file is damaged, or of another format.
     """
-    hint = "move it away and calibrate again: hilctl calibrate"
-    record = read_json(CameraRecord, file, hint=hint)
-    if record is not None and record.format != FORMAT:
-        raise DataError(
-            f"{file.name} has format {record.format}, this version reads {FORMAT}",
-            where=str(file),
-            hint=hint,
-        )
-    return record
+    check_format(file)
+    return read_json(CameraRecord, file, hint=HINT)
 
 
 def write_record(file: Path, record: CameraRecord) -> None:

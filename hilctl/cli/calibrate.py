@@ -98,7 +98,8 @@ def calibrate(
 
     output = Output(as_json=as_json)
     if step is Step.BOARD:
-        board_steps.sheet(output, parse_board(board or DEFAULT_BOARD), out or Path("board.pdf"))
+        pattern = parse_board(board or DEFAULT_BOARD)
+        board_steps.sheet(output, pattern, out or Path("board.pdf"), task)
         return
     workspace = Workspace.find(task)
     if step is Step.ROI:  # a crop that no longer fits is no reason not to choose another
@@ -132,7 +133,7 @@ def calibrate(
             job = job.with_mount_asked()
         if step is Step.HAND_EYE:
             job.required_mount()
-        pattern = job.board(board)
+        pattern = job.board(board, is_there=images is not None)
         folder = images or board_steps.take(job, pattern, count)
         if step is Step.INTRINSICS:
             board_steps.intrinsics(job, folder, pattern)

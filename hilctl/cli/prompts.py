@@ -22,7 +22,7 @@ def ask(output: Output, question: str, default: T, parse: Callable[[str], S]) ->
         KeyboardInterrupt: the person left, with Ctrl-C or Ctrl-D.
     """
     while True:
-        answer = _read_line(f"{question} [{default}] ")
+        answer = _read_line(output.wrapped(f"{question} [{default}]") + " ")
         if not answer.strip():
             return default
         try:

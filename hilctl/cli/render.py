@@ -47,8 +47,20 @@ class Output:
         return not self.as_json and sys.stdin.isatty() and sys.stdout.isatty()
 
     def say(self, text: str = "") -> None:
-        """Tell a person something."""
-        print(text, file=self.talk, flush=True)
+        """Tell a person something; in a terminal between words at its edge."""
+        self._line(self.wrapped(text))
+
+    def wrapped(self, text: str) -> str:
+        """Return a text broken between words at the edge of the terminal, if it is one."""
+        if not self.talk.isatty():
+            return text
+        columns = shutil.get_terminal_size().columns
+        return "\n".join(
+            textwrap.fill(line, columns, break_long_words=False, break_on_hyphens=False)
+            if len(line) > columns
+            else line
+            for line in text.split("\n")
+        )
 
     def event(self, event: Mapping[str, Any]) -> None:
         """Write one JSON line about work in progress; nothing without `--json`."""
@@ -62,7 +74,8 @@ class Output:
 
     def next(self, command: str) -> None:
         """Tell the exact command that comes next."""
-        self.say(f"{self._painted('next:', self.talk)} {command}")
+        # a command is not broken: it is there to be copied
+        self._line(f"{self._painted('next:', self.talk)} {command}")
 
     def hint(self, text: str) -> None:
         """Tell how something is mended."""
@@ -78,9 +91,9 @@ class Output:
                 self._painted(cell, self.talk, size) for cell, size in zip(row, fixed, strict=False)
             ]
             wrapped = textwrap.wrap(row[-1], width) if self.talk.isatty() else [row[-1]]
-            self.say("  ".join([*cells, wrapped[0] if wrapped else ""]).rstrip())
+            self._line("  ".join([*cells, wrapped[0] if wrapped else ""]).rstrip())
             for line in wrapped[1:]:
-                self.say(" " * indent + line)
+                self._line(" " * indent + line)
 
     def error(self, error: HilctlError) -> None:
         """Show an error: `error:` and `hint:` on stderr, or an object on stdout."""
@@ -104,6 +117,9 @@ class Output:
         if hint:
             lines.append(f"{self._painted('hint:', sys.stderr)} {hint}")
         print("\n".join(lines), file=sys.stderr, flush=True)
+
+    def _line(self, text: str) -> None:
+        print(text, file=self.talk, flush=True)
 
     def _write_json(self, value: Mapping[str, Any]) -> None:
         print(json.dumps(_plain(value), ensure_ascii=False), flush=True)

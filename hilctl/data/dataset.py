@@ -101,5 +101,6 @@ def _expect(
     raise DataError(
         "\n  ".join(lines),
         where=str(first.path),
-        hint="move these files elsewhere and record anew, or put task.yaml back as it was",
+        hint="move these files elsewhere and record anew, or put task.yaml back as it was, "
+        "and crops that were chosen: hilctl calibrate roi",
     )

@@ -14,7 +14,7 @@ from hilctl.data.header import EpisodeHeader, opened
 from hilctl.data.index import episode_paths
 from hilctl.data.step import Outcome
 from hilctl.errors import DataError, MissingStageError
-from hilctl.pipeline.calibration.identity import from_before
+from hilctl.pipeline.calibration.identity import all_records, from_before
 from hilctl.pipeline.manifest import ClassifierManifest, Evaluation, RunManifest, read_manifest
 from hilctl.task.fingerprint import (
     Identity,
@@ -114,6 +114,18 @@ def _task(workspace: Workspace) -> Judgement:
     return Judgement(
         State.READY, f"{spec.name}: {spec.robot.type} robot, {cameras}, {spec.agent.type}"
     )
+
+
+def _cameras(workspace: Workspace) -> Judgement:
+    """Return what is known of the cameras; nothing needs it, so it is always ready."""
+    records = all_records(workspace)
+    held = sum(record.exposure is not None for record in records.values())
+    watched = sum(record.reference is not None for record in records.values())
+    cameras = len(workspace.spec.cameras)
+    reason = f"{held}/{cameras} with exposure held, {watched}/{cameras} with a reference"
+    if min(held, watched) < cameras:
+        reason += f" (optional: {workspace.command('calibrate')})"
+    return Judgement(State.READY, reason)
 
 
 def _demos(workspace: Workspace) -> Judgement:
@@ -220,6 +232,7 @@ def _latest_evaluation(workspace: Workspace) -> Evaluation | None:
 
 _TABLE: dict[str, tuple[Callable[[Workspace], Judgement], str]] = {
     "task": (_task, "status"),
+    "cameras": (_cameras, "calibrate"),
     "demos": (_demos, "record-demos"),
     "labels": (_labels, "record-labels"),
     "classifier": (_classifier, "train-classifier"),

@@ -74,6 +74,9 @@ def write_bytes_atomic(path: Path, content: bytes) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
+        except OSError as error:
+            error.filename = str(path)  # nobody knows the temporary name
+            raise
         finally:
             temporary.unlink(missing_ok=True)
         sync_folder(path.parent)

@@ -18,10 +18,15 @@ FORMAT = 1  # of `calibration/<camera>.json`
 HINT = "move it away and calibrate again: hilctl calibrate"
 
 
+class Versioned(BaseModel):
+    """The part of `calibration/<camera>.json` that all versions have."""
+
+    format: int
+
+
 class Measured(BaseModel):
     """The part of `calibration/<camera>.json` that belongs to the task."""
 
-    format: int
     size_px: tuple[int, int]
     crop: Box | None = None
 
@@ -61,12 +66,21 @@ def cameras_to_crop_anew(spec: TaskSpec, folder: Path) -> list[str]:
     ]
 
 
-def _read(file: Path) -> Measured | None:
-    known = read_json(Measured, file, hint=HINT)
-    if known is not None and known.format != FORMAT:
-        message = f"{file.name} has format {known.format}, this version reads {FORMAT}"
+def check_format(file: Path) -> None:
+    """Check that this version can read what is known of a camera.
+
+    Raises:
+        DataError: the file is damaged, or of another format.
+    """
+    versioned = read_json(Versioned, file, hint=HINT)
+    if versioned is not None and versioned.format != FORMAT:
+        message = f"{file.name} has format {versioned.format}, this version reads {FORMAT}"
         raise DataError(message, where=str(file), hint=HINT)
-    return known
+
+
+def _read(file: Path) -> Measured | None:
+    check_format(file)
+    return read_json(Measured, file, hint=HINT)
 
 
 def _misfit(name: str, camera: CameraSpec, known: Measured) -> str | None:

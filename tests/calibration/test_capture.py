@@ -276,7 +276,7 @@ def led(*turns_deg: tuple[float, float, float]) -> TurnsWanted:
 
 def test_hand_eye_names_the_turns_that_are_missing() -> None:
     assert "sees all of the board" in led().wish()
-    away, towards = "point the tool further away from the robot's base", "to its base"
+    away, towards = "point the tool further away from the base", "towards the base"
     tipped = list(led((0, 0, 0), (0, -12, 0))._wishes())  # its tip moved away from the base
     assert any(towards in wish for wish in tipped)
     assert away not in tipped

@@ -188,6 +188,18 @@ def test_good_poses_are_accepted(files: CameraFiles, survey: Survey) -> None:
     assert "accepted" in files.page("hand-eye").read_text("utf-8")
 
 
+def test_squares_of_another_size_are_noticed_by_the_robots_motion(
+    files: CameraFiles, survey: Survey
+) -> None:
+    before = files.record()
+    survey.board = survey.board.with_square(0.98 * survey.board.square_m)
+    told = r"squares are 10(1\.9|2\.\d) ± 0\.\d % of the size"
+    with pytest.raises(HilctlError, match=told) as caught:
+        survey.find(files, survey.poses)
+    assert "perhaps charuco:7x5:30mm:22mm" in str(caught.value.hint)
+    assert files.record() == before
+
+
 def test_poses_of_the_wrong_frames_are_named(files: CameraFiles, survey: Survey) -> None:
     inverted = {name: T.inv() for name, T in survey.poses.items()}
     with pytest.raises(HilctlError, match="looks like base→tcp given as tcp→base"):

@@ -29,7 +29,7 @@ def test_as_json(hilctl: Hilctl, here: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert set(found) == {"stages", "next"}
     assert all(set(stage) == {"name", "state", "reason"} for stage in found["stages"])
     names = [stage["name"] for stage in found["stages"]]
-    assert names == ["task", "demos", "labels", "classifier", "policy", "evaluation"]
+    assert names == ["task", "cameras", "demos", "labels", "classifier", "policy", "evaluation"]
     assert found["next"] == "hilctl record-demos"
 
 

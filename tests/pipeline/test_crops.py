@@ -75,9 +75,10 @@ def test_a_picture_shows_the_crop_beside_what_the_policy_sees(task: Workspace) -
     choose(task, CROP)
     shown = read_picture(crops.picture_file(CameraFiles(task, "side")))
     assert shown is not None
-    assert shown.shape[0] == 32
-    assert shown.shape[1] == 2 * (32 + crops.GAP_PX)
-    np.testing.assert_array_equal(shown[6, 4], [255, 230, 0])
+    scale = crops.HEIGHT_PX // 32
+    assert shown.shape[0] == crops.HEIGHT_PX
+    assert shown.shape[1] == 2 * (crops.HEIGHT_PX + crops.GAP_PX)
+    np.testing.assert_array_equal(shown[6 * scale, 4 * scale], [255, 230, 0])
 
 
 def test_what_the_task_file_says_goes_first_and_is_not_overruled(task: Workspace) -> None:

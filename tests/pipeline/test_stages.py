@@ -115,18 +115,25 @@ def test_the_whole_way(space: Workspace) -> None:
         stages = survey(space)
         return [one.state.value for one in stages if one.ready], next_command(space, stages)
 
-    assert state() == (["ready"], "hilctl record-demos")
+    assert state() == (["ready"] * 2, "hilctl record-demos")
     for _ in range(2):
         record(space, space.demos)
-    assert state() == (["ready"] * 2, "hilctl record-labels")
+    assert state() == (["ready"] * 3, "hilctl record-labels")
     record(space, space.labels, labels="+" * 10 + "??" + "-" * 10)
-    assert state() == (["ready"] * 3, "hilctl train-classifier")
+    assert state() == (["ready"] * 4, "hilctl train-classifier")
     train_classifier(space)
-    assert state() == (["ready"] * 4, "hilctl train")
+    assert state() == (["ready"] * 5, "hilctl train")
     run = train(space)
-    assert state() == (["ready"] * 5, "hilctl eval")
+    assert state() == (["ready"] * 6, "hilctl eval")
     evaluate(run)
-    assert state() == (["ready"] * 6, "hilctl eval --episodes 50")
+    assert state() == (["ready"] * 7, "hilctl eval --episodes 50")
+
+
+def test_cameras_are_told_and_never_stand_in_the_way(space: Workspace) -> None:
+    found = stage(space, "cameras")
+    told = "0/2 with exposure held, 0/2 with a reference (optional: hilctl calibrate)"
+    assert found.ready
+    assert found.reason.replace(f" --task {space.root}", "") == told
 
 
 def test_demos_count_successes(space: Workspace) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hilctl.cli.calibration.overview import next_step
 from hilctl.cli.render import Output
-from hilctl.errors import DataError, UsageError
+from hilctl.errors import DataError, TaskFileError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,11 +17,16 @@ if TYPE_CHECKING:
     from hilctl.cli.calibration.job import Job
 
 
-def sheet(output: Output, board: Board, out: Path) -> Board:
-    """Write a board to print; return it with its squares as they were measured on paper."""
+def sheet(output: Output, board: Board, out: Path, task: Path | None = None) -> Board:
+    """Write a board to print; return it with its squares as they were measured on paper.
+
+    Raises:
+        UsageError: the file is not called as a PDF.
+    """
     from hilctl.calibration.boards.sheet import write_sheet
     from hilctl.cli.prompts import ask
 
+    _require_suffix(out, ".pdf")
     paper = write_sheet(out, board)
     output.say(f"{out}: {board} on {paper}")
     output.say("print it at 100 %, glue it to something flat, and measure a square with a ruler:")
@@ -30,11 +35,28 @@ def sheet(output: Output, board: Board, out: Path) -> Board:
         usual_mm = round(1e3 * board.square_m, 3)
         question = "how long is a square on paper, in mm? (Enter: as it should be)"
         board = board.with_square(1e-3 * ask(output, question, usual_mm, parse_mm))
-    following = f"hilctl calibrate intrinsics --board {board}"
+    following = _after_printing(board, task)
     output.next(following)
     result = {"file": str(out), "board": str(board), "paper": paper, "next": following}
     output.result(result)
     return board
+
+
+def _after_printing(board: Board, task: Path | None) -> str:
+    """Return the command in which a board is used: of the task's first camera, if there is one."""
+    from hilctl.task.workspace import Workspace
+
+    try:
+        workspace = Workspace.find(task)
+    except TaskFileError:
+        return f"hilctl calibrate intrinsics --board {board} --camera NAME"
+    camera = next(iter(workspace.spec.cameras))
+    return workspace.command(f"calibrate intrinsics --board {board} --camera {camera}")
+
+
+def _require_suffix(file: Path, suffix: str) -> None:
+    if file.suffix.lower() != suffix:
+        raise UsageError(f"{file} would be a {suffix[1:].upper()}", hint=f"call it *{suffix}")
 
 
 def parse_mm(text: str) -> float:
@@ -80,6 +102,9 @@ def take(job: Job, board: Board, count: int) -> Path:
             folder = take_pictures(
                 spec, files, board, mount, count=count, seed=seed, report=report, stop=stop
             )
+    if stop() and (taken := len(list(folder.glob("*.png")))):
+        job.output.say(f"{taken} pictures are in {folder}; to try them: --images {folder}")
+        job.output.say(f"earlier ones in {job.files.pictures} are as they were")
     stop.leave_if_interrupted()
     job.output.say(f"pictures: {folder}")
     return folder
@@ -90,6 +115,7 @@ def _explain(job: Job, board: Board) -> None:
     import numpy as np
 
     from hilctl.calibration.proposals import ROLL_RAD, TILT_RAD
+    from hilctl.cli.prompts import ask
 
     camera = job.files.camera
     if job.freehand and job.mount is None:
@@ -98,6 +124,10 @@ def _explain(job: Job, board: Board) -> None:
         return
     where = {"tool": "on the table", "world": "in the hand"}[job.required_mount()]
     job.output.say(f"the board, {board}, has to be {where}, in view of camera {camera}")
+    if job.workspace.spec.robot.type == "sim":
+        job.output.say("the simulator puts it there")
+    elif job.output.interactive:
+        ask(job.output, "Enter when it is", "there", str)
     if job.freehand:
         job.output.say("lead the arm by hand, as the words below say; hold still for each picture")
         return
@@ -144,8 +174,8 @@ def _compare_with_factory(job: Job, record: IntrinsicsRecord) -> None:
         theirs_px = known.factory.camera.at_size(record.size_px).parameters[0]
     except DataError:
         return  # pictures of another shape, from elsewhere
-    more = record.camera.parameters[0] / theirs_px - 1
-    job.output.say(f"its maker says f {theirs_px:.1f} px: what was measured is {more:+.1%} off")
+    more = abs(record.camera.parameters[0] / theirs_px - 1)
+    job.output.say(f"its maker says f {theirs_px:.1f} px: what was measured is {more:.1%} off")
 
 
 def hand_eye(job: Job, images: Path, poses: Path | None, board: Board) -> None:
@@ -165,6 +195,8 @@ def hand_eye(job: Job, images: Path, poses: Path | None, board: Board) -> None:
         f"camera in {parent}: x {x:.1f}, y {y:.1f}, z {z:.1f} mm ± {record.uncertainty} (95 %)"
     )
     output.say(f"{record.verdict}: {record.held_out} off at poses it had not seen")
+    if record.outliers:
+        output.say(f"left out, because they fit the others badly: {', '.join(record.outliers)}")
     result = {"hand_eye": record.model_dump(mode="json")}
     _done(job, "hand-eye", result, job.files.command("verify"))
 
@@ -176,13 +208,17 @@ def verify(job: Job, out: Path | None) -> None:
 
     output, files, spec = job.output, job.files, job.workspace.spec
     out = out or files.page("verify").with_suffix(".png")
+    _require_suffix(out, ".png")
+    files.record_with_lens()
     job.station.confirm_motion()
     with (
         job.workspace.lock("calibrate"),
         open_devices(spec, [files.camera], job.station.seed) as (robot, cameras),
     ):
         draw_what_is_known(spec, files, robot, cameras[files.camera], out)
-    output.say(f"{out}: the tool's axes, the bounds in yellow, the board in white; do they fit?")
+    output.say(f"{out}: the board's rim in white, the bounds in yellow, the tool's axes: x red,")
+    output.say("y green, z blue. The rim has to lie on the board, where it was when pictures were")
+    output.say(f"taken; if it does not: {files.command('hand-eye')}")
     following = next_step(job.workspace)
     output.next(following)
     output.result({"camera": files.camera, "file": str(out), "next": following})

@@ -146,7 +146,7 @@ def drift(station: Station, names: Sequence[str], *, accept: bool) -> None:
         if fresh:
             take_references(workspace, robot, fresh, live.report, renew=accept)
     if fresh:
-        output.say(f"this is how {' and '.join(fresh)} look from now on")
+        output.say(f"what is seen now is the reference of {' and '.join(fresh)}")
     older = _mark_older(station)
     following = next_step(workspace)
     output.next(following)

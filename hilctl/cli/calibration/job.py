@@ -102,8 +102,13 @@ class Job:
         likely = "tool" if any(word in self.files.camera.lower() for word in ON_TOOL) else "world"
         return replace(self, mount=ask(self.output, question, likely, one_of("tool", "world")))
 
-    def board(self, text: str | None) -> Board:
+    def board(self, text: str | None, *, is_there: bool = False) -> Board:
         """Return the board that was given, else the one it was shown last, else a usual one.
+
+        Args:
+            text: what was given.
+            is_there: pictures of it are; else the simulator has one on the table, and a smaller
+                one in the hand.
 
         Raises:
             UsageError: what was given is no board.
@@ -112,9 +117,10 @@ class Job:
 
         if text is not None:
             return parse_board(text)
+        simulated = self.workspace.spec.robot.type == "sim"
+        if simulated and self.mount is not None and not is_there:
+            return parse_board(SIM_BOARDS[self.mount])
         record = self.files.record()
         if record is not None and record.intrinsics is not None:
             return parse_board(record.intrinsics.made.board)
-        if self.workspace.spec.robot.type == "sim" and self.mount is not None:
-            return parse_board(SIM_BOARDS[self.mount])
         return parse_board(DEFAULT_BOARD)

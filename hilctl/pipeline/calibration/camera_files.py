@@ -49,6 +49,7 @@ class CameraFiles:
         self.folder = workspace.calibration
         self.record_file = self.folder / f"{camera}.json"
         self.pictures = self.folder / camera
+        self.unfinished_pictures = self.folder / f"{camera}-unfinished"
 
     def page(self, step: str) -> Path:
         """Return the page of a step, for people."""

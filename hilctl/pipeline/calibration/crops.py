@@ -23,7 +23,7 @@ from hilctl.task.workspace import Workspace
 
 Motion = NDArray[np.float64]
 
-GAP_PX = 8
+GAP_PX, HEIGHT_PX = 8, 384
 
 
 def uncropped(workspace: Workspace) -> Workspace:
@@ -104,11 +104,14 @@ def _seen(files: CameraFiles, image: Image, box: Box) -> Image:
 
 
 def _beside(shown: Image, seen: Image) -> Image:
-    """Return a frame, enlarged to about the height of what is seen of it, and that beside it."""
-    scale = max(1, round(seen.shape[0] / shown.shape[0]))
-    large = shown.repeat(scale, axis=0).repeat(scale, axis=1)
-    height = max(len(large), len(seen))
-    sides = [np.pad(side, ((0, height - len(side)), (0, GAP_PX), (0, 0))) for side in (large, seen)]
+    """Return a frame and what is seen of it beside each other, large enough to look at."""
+    large = [
+        image.repeat(scale, axis=0).repeat(scale, axis=1)
+        for image in (shown, seen)
+        for scale in [max(1, round(HEIGHT_PX / image.shape[0]))]
+    ]
+    height = max(map(len, large))
+    sides = [np.pad(side, ((0, height - len(side)), (0, GAP_PX), (0, 0))) for side in large]
     return np.concatenate(sides, axis=1)
 
 

@@ -46,7 +46,8 @@ def lock_exposure(
         settle(name, camera, robot.rig.clock)
         records[name] = _hold(name, camera, robot.rig.clock)
         CameraFiles(workspace, name).update(known.size_px, exposure=records[name])
-        report(Event("exposure", _told(name, records[name])))
+        figures = {"camera": name, **records[name].model_dump(mode="json")}
+        report(Event("exposure", _told(name, records[name]), figures=figures))
     return records
 
 

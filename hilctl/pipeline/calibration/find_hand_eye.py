@@ -57,6 +57,14 @@ def find_hand_eye(
     T_cam_board = RigidTransform.concatenate([camera.locate(v) for v in views.detections])
     rng = np.random.default_rng(seed)
     fitted = _fit(T_base_tcp, T_cam_board, mount, rng)
+    if fitted.wrong_size:
+        raise DataError(
+            f"by the robot's motion the board's squares are {100 * fitted.scale:.1f} ± "
+            f"{196 * fitted.scale_sigma:.1f} % of the size given",
+            where=str(images),
+            hint="measure one with a ruler, and give that with --board: perhaps "
+            f"{board.with_square(round(fitted.scale * board.square_m, 4))}",
+        )
     record = _record(fitted, mount, views, board)
     files.update(known.size_px, hand_eye=record)
     write_hand_eye_page(files, record, fitted)

@@ -18,7 +18,13 @@ from hilctl.errors import DataError
 from hilctl.pipeline.calibration.camera_files import CameraFiles
 from hilctl.pipeline.calibration.devices import Watch, open_camera
 from hilctl.pipeline.calibration.exposure import greet
-from hilctl.pipeline.calibration.pictures import PATTERN_SQUARE_PX, POSES_FILE, make_room, tool_pose
+from hilctl.pipeline.calibration.pictures import (
+    PATTERN_SQUARE_PX,
+    POSES_FILE,
+    begin_pictures,
+    complete_pictures,
+    tool_pose,
+)
 from hilctl.pipeline.progress import Event, Report
 from hilctl.pipeline.recording import Question
 from hilctl.robots.base import RobotState
@@ -48,7 +54,7 @@ def take_freehand(
 
     Args:
         spec: of the task.
-        files: of the camera; earlier pictures of it are replaced by the first new one.
+        files: of the camera; earlier pictures of it are replaced when there are enough.
         board: what is looked at.
         mount: whether the camera or the board is on the tool, which is led by the hand; None = the
             board is carried, for intrinsics.
@@ -58,7 +64,7 @@ def take_freehand(
         stop: asked before every look.
 
     Returns:
-        The folder of the pictures.
+        The folder of the pictures; one that is not complete has a name of its own.
 
     Raises:
         DataError: nobody shows anything new for a while.
@@ -76,7 +82,7 @@ def take_freehand(
             looked_ns = clock.now_ns()
             session.look()
             clock.sleep_until(looked_ns + PERIOD_NS)
-    return files.pictures
+    return complete_pictures(files) if capture.enough else files.unfinished_pictures
 
 
 def _begin(devices: Watch, name: str, board: Board, mount: Mount | None, report: Report) -> None:
@@ -149,12 +155,12 @@ class Session:
         verdict = self._capture.keep(image, pose)
         if verdict.seen is Seen.TAKEN:
             if self._capture.taken == 1:
-                make_room(self._files)
+                begin_pictures(self._files)
             name = f"{self._capture.taken:03}.png"
-            write_picture(self._files.pictures / name, image)
+            write_picture(self._files.unfinished_pictures / name, image)
             if pose is not None:
                 self._poses[name] = pose
-                write_poses(self._files.pictures / POSES_FILE, self._poses)
+                write_poses(self._files.unfinished_pictures / POSES_FILE, self._poses)
             self._taken_ns = self._devices.rig.clock.now_ns()
         return verdict
 
@@ -170,7 +176,7 @@ class Session:
         return DataError(
             f"no new picture in {PATIENCE_S:.0f} s, {taken} of {total} are taken: "
             f"{verdict.guidance}",
-            hint=f"those that are taken can be tried with --images {self._files.pictures}"
+            hint=f"to try those that are taken: --images {self._files.unfinished_pictures}"
             if taken
             else "show all of the board, in good light, and hold it still for half a second",
         )

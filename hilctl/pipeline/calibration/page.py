@@ -58,17 +58,19 @@ def write_hand_eye_page(files: CameraFiles, record: HandEyeRecord, fitted: Fitte
         files.page("hand-eye"),
         title=f"camera {files.camera}: hand-eye",
         lead=f"{record.verdict}: {record.held_out} off at poses it had not seen.",
-        tables=[("Camera", _place(record)), ("Pictures", _pictures(record.made))],
+        tables=[("Camera", _place(record, fitted)), ("Pictures", _pictures(record.made))],
         pictures=[("How far off each pose is by a solution without it", _draw_poses(fitted))],
     )
 
 
-def _place(record: HandEyeRecord) -> dict[str, str]:
+def _place(record: HandEyeRecord, fitted: Fitted) -> dict[str, str]:
     x, y, z = (1e3 * metres for metres in record.T_parent_cam[:3])
     parent = "tcp" if record.mount == "tool" else "base"
     return {
         f"camera in the {parent}": f"x {x:.1f}, y {y:.1f}, z {z:.1f} mm",
         "95 % interval": f"± {record.uncertainty}",
+        "squares by the robot's motion": f"{100 * fitted.scale:.1f} ± "
+        f"{196 * fitted.scale_sigma:.1f} % of the size given",
         "left out": ", ".join(record.outliers) or "none",
     }
 
@@ -104,7 +106,8 @@ def _draw_coverage(cells: NDArray[np.int64], size_px: tuple[int, int]) -> bytes:
     shown = axes.imshow(cells, extent=(0, width, height, 0), cmap="viridis", aspect="equal")
     for (row, column), count in np.ndenumerate(cells):
         x, y = (column + 0.5) * width / CELLS, (row + 0.5) * height / CELLS
-        axes.text(x, y, str(count), ha="center", va="center", color="white", fontsize=8)
+        ink = "black" if count > 0.6 * cells.max() else "white"
+        axes.text(x, y, str(count), ha="center", va="center", color=ink, fontsize=8)
     axes.set(xlabel="px", ylabel="px")
     figure.colorbar(shown, ax=axes, label="corners")
     return _png(figure)

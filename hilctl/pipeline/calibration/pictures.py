@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from hilctl.calibration.boards import Board
+from hilctl.calibration.boards import Board, Detection
 from hilctl.calibration.boards.base import Image
 from hilctl.calibration.hand_eye import Mount
 from hilctl.calibration.look import rough_intrinsics
@@ -34,6 +34,10 @@ Array = NDArray[np.float64]
 POSES_FILE = "poses.csv"
 SHIFT_M = 0.02
 PATTERN_SQUARE_PX = 40  # of a simulated board
+WHERE = {
+    Mount.TOOL: "lay it where the camera looks (a camera that is not on the arm: --mount world)",
+    Mount.WORLD: "let the robot hold it before the camera (a camera on the arm: --mount tool)",
+}
 HELD_AHEAD_M = 0.07  # of the tcp: about the middle of a board in the hand
 AHEAD_SHARE = 0.7  # of the distance to the board: the tool is nearer than the camera on it
 
@@ -61,7 +65,7 @@ def take_pictures(
 
     Args:
         spec: of the task.
-        files: of the camera; earlier pictures of it are replaced.
+        files: of the camera; earlier pictures of it are replaced when all are taken.
         board: what is looked at.
         mount: whether the camera or the board is on the tool.
         count: of poses.
@@ -70,7 +74,8 @@ def take_pictures(
         stop: asked before every move.
 
     Returns:
-        The folder of the pictures, with the poses beside them.
+        The folder of the pictures, with the poses beside them; one that is not complete has a name
+        of its own, and the earlier pictures stay.
 
     Raises:
         DataError: the board is not in view at the reset pose.
@@ -85,17 +90,14 @@ def take_pictures(
         )
         home = reset_pose(spec.reset)
         go_to(robot, home)
-        pivot_m = (
-            HELD_AHEAD_M
-            if mount is Mount.WORLD
-            else _distance_ahead_m(board, rig.camera.still().image)
-        )
+        view = _board_in_view(board, rig.camera.still().image, mount)
+        pivot_m = HELD_AHEAD_M if mount is Mount.WORLD else _distance_ahead_m(view)
         poses = propose_poses(home, count, pivot_m=pivot_m, shift_m=SHIFT_M)
-        make_room(files)
+        folder = begin_pictures(files)
         taken: dict[str, RigidTransform] = {}
         for number, pose in enumerate(poses, start=1):
             if stop():
-                break
+                return folder
             try:
                 go_to(robot, _within(pose, spec.control.bounds))
             except DeviceError as error:
@@ -103,11 +105,11 @@ def take_pictures(
                 report(Event("picture", told, number, count, {"picture": number, "corners": None}))
                 continue
             name = f"{number:03}.png"
-            taken[name], corners = _photograph(rig, files.pictures / name, board)
-            write_poses(files.pictures / POSES_FILE, taken)
+            taken[name], corners = _photograph(rig, folder / name, board)
+            write_poses(folder / POSES_FILE, taken)
             report(_told(number, count, corners))
         go_to(robot, home)
-    return files.pictures
+    return complete_pictures(files)
 
 
 def _photograph(rig: Rigged, file: Path, board: Board) -> tuple[RigidTransform, int]:
@@ -119,15 +121,28 @@ def _photograph(rig: Rigged, file: Path, board: Board) -> tuple[RigidTransform, 
     return T_base_tcp, len(view.ids) if view else 0
 
 
-def make_room(files: CameraFiles) -> None:
-    """Make an empty folder for a camera's pictures; earlier ones are gone.
+def begin_pictures(files: CameraFiles) -> Path:
+    """Return an empty folder for a camera's pictures; the earlier ones stay for the time being.
+
+    Raises:
+        HilctlError: the folder cannot be written.
+    """
+    with os_errors(files.unfinished_pictures):
+        shutil.rmtree(files.unfinished_pictures, ignore_errors=True)
+        files.unfinished_pictures.mkdir(parents=True)
+    return files.unfinished_pictures
+
+
+def complete_pictures(files: CameraFiles) -> Path:
+    """Put the pictures that were taken in the place of the earlier ones; return their folder.
 
     Raises:
         HilctlError: the folder cannot be written.
     """
     with os_errors(files.pictures):
         shutil.rmtree(files.pictures, ignore_errors=True)
-        files.pictures.mkdir(parents=True)
+        files.unfinished_pictures.rename(files.pictures)
+    return files.pictures
 
 
 def tool_pose(state: RobotState) -> RigidTransform:
@@ -136,19 +151,24 @@ def tool_pose(state: RobotState) -> RigidTransform:
     return RigidTransform.from_components(here[:3], Rotation.from_quat(here[3:]))
 
 
-def _distance_ahead_m(board: Board, image: Image) -> float:
-    """Return about how far ahead of the tool a board lies.
+def _board_in_view(board: Board, image: Image, mount: Mount) -> Detection:
+    """Return how the board is seen before anything is turned.
 
     Raises:
         DataError: it is not in view.
     """
     view = board.detect(image)
-    if view is None:
-        raise DataError(
-            "the board is not in view at the reset pose: "
-            + (board.explain_absence(image) or "nothing like it is there"),
-            hint="lay it where the camera looks, all of it in view, and check --board",
-        )
+    if view is not None:
+        return view
+    raise DataError(
+        "the board is not in view at the reset pose: "
+        + (board.explain_absence(image) or "nothing like it is there"),
+        hint=f"{WHERE[mount]}, all of it in view, and check --board",
+    )
+
+
+def _distance_ahead_m(view: Detection) -> float:
+    """Return about how far ahead of the tool a board lies."""
     distance_m = rough_intrinsics(view).locate(view).apply(np.mean(view.object_m, axis=0))[2]
     return AHEAD_SHARE * float(distance_m)
 

@@ -19,6 +19,7 @@ from hilctl.pipeline.calibration.camera_files import CameraFiles
 from hilctl.pipeline.calibration.devices import go_to
 from hilctl.pipeline.calibration.exposure import hold_exposure
 from hilctl.pipeline.calibration.identity import refuse_others
+from hilctl.pipeline.calibration.pictures import PATTERN_SQUARE_PX
 from hilctl.robots.base import Robot
 from hilctl.task.spec import TaskSpec
 
@@ -48,6 +49,9 @@ def draw_what_is_known(
         )
     refuse_others(files.workspace, {files.camera: camera})
     hold_exposure(record, camera)
+    board = parse_board(record.hand_eye.made.board)
+    pattern = board.picture(PATTERN_SQUARE_PX)
+    robot.show_board(pattern, board.size_m, in_hand=record.hand_eye.mount is Mount.WORLD)
     go_to(robot, reset_pose(spec.reset))
     image = camera.still().image
     here = robot.state().tcp_pose
