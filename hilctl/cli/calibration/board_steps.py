@@ -216,9 +216,11 @@ def verify(job: Job, out: Path | None) -> None:
         open_devices(spec, [files.camera], job.station.seed) as (robot, cameras),
     ):
         draw_what_is_known(spec, files, robot, cameras[files.camera], out)
-    output.say(f"{out}: the board's rim in white, the bounds in yellow, the tool's axes: x red,")
-    output.say("y green, z blue. The rim has to lie on the board, where it was when pictures were")
-    output.say(f"taken; if it does not: {files.command('hand-eye')}")
+    output.say(
+        f"{out}: the board's rim in white, the bounds in yellow, the tool's axes x, y, z in red, "
+        "green and blue; the rim has to lie on the board, where it was when pictures were taken"
+    )
+    output.say(f"if it does not: {files.command('hand-eye')}")
     following = next_step(job.workspace)
     output.next(following)
     output.result({"camera": files.camera, "file": str(out), "next": following})
