@@ -128,14 +128,14 @@ def calibrate(
         board_steps.verify(job, out)
     elif step is Step.EXPORT:
         camera_steps.export(job)
-    else:
-        if step is Step.HAND_EYE or not (images or freehand):
+    elif step is Step.INTRINSICS:
+        if not (images or freehand):
             job = job.with_mount_asked()
-        if step is Step.HAND_EYE:
-            job.required_mount()
+        pattern = job.board(board, is_there=images is not None)
+        board_steps.intrinsics(job, images or board_steps.take(job, pattern, count), pattern)
+    else:
+        job = job.with_mount_asked()
+        job.required_mount()
         pattern = job.board(board, is_there=images is not None)
         folder = images or board_steps.take(job, pattern, count)
-        if step is Step.INTRINSICS:
-            board_steps.intrinsics(job, folder, pattern)
-        else:
-            board_steps.hand_eye(job, folder, poses, pattern)
+        board_steps.hand_eye(job, folder, poses, pattern)

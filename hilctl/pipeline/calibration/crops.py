@@ -105,14 +105,15 @@ def _seen(files: CameraFiles, image: Image, box: Box) -> Image:
 
 def _beside(shown: Image, seen: Image) -> Image:
     """Return a frame and what is seen of it beside each other, large enough to look at."""
-    large = [
-        image.repeat(scale, axis=0).repeat(scale, axis=1)
-        for image in (shown, seen)
-        for scale in [max(1, round(HEIGHT_PX / image.shape[0]))]
-    ]
+    large = [_enlarged(shown), _enlarged(seen)]
     height = max(map(len, large))
     sides = [np.pad(side, ((0, height - len(side)), (0, GAP_PX), (0, 0))) for side in large]
     return np.concatenate(sides, axis=1)
+
+
+def _enlarged(image: Image) -> Image:
+    times = max(1, round(HEIGHT_PX / image.shape[0]))
+    return image.repeat(times, axis=0).repeat(times, axis=1)
 
 
 def picture_file(files: CameraFiles) -> Path:

@@ -43,7 +43,7 @@ def lock_exposure(
     records = {}
     for name, camera in cameras.items():
         known = meet(workspace, name, camera)
-        settle(name, camera, robot.rig.clock)
+        _settle(name, camera, robot.rig.clock)
         records[name] = _hold(name, camera, robot.rig.clock)
         CameraFiles(workspace, name).update(known.size_px, exposure=records[name])
         figures = {"camera": name, **records[name].model_dump(mode="json")}
@@ -79,7 +79,7 @@ def trouble_with(camera: str, trouble: str) -> Event:
     return Event("cameras", f"camera {camera}: {trouble}", figures={camera: trouble})
 
 
-def settle(name: str, camera: Camera, clock: Clock) -> Light:
+def _settle(name: str, camera: Camera, clock: Clock) -> None:
     """Wait until a camera's picture has stopped to become lighter or darker.
 
     Raises:
@@ -87,10 +87,9 @@ def settle(name: str, camera: Camera, clock: Clock) -> Light:
     """
     levels: list[float] = []
     for _ in range(round(SETTLE_S / PERIOD_S)):
-        light = _look(camera)
-        levels = [*levels, light.luminance][-STEADY:]
+        levels = [*levels, _look(camera).luminance][-STEADY:]
         if len(levels) == STEADY and np.ptp(levels) <= STEADY_SHARE * max(levels):
-            return light
+            return
         clock.sleep_until(clock.now_ns() + round(PERIOD_S * 1e9))
     raise DeviceError(
         f"the brightness of camera {name} has not settled within {SETTLE_S:g} s: "
