@@ -7,7 +7,8 @@ from pathlib import Path
 
 from hilctl.errors import MissingStageError
 from hilctl.pipeline.run import CHECKPOINTS, Run
-from hilctl.task.files import os_errors, write_bytes_atomic, write_json_atomic
+from hilctl.task.files import os_errors
+from hilctl.training.checkpoints import write_checkpoint
 
 BEST = "best"
 
@@ -47,19 +48,12 @@ def roll_back(run: Run) -> Path:
             where=str(run.folder),
             hint=run.workspace.command("train"),
         )
-    folder = run.folder / CHECKPOINTS
     with os_errors(best):
         about = json.loads(best.read_text("utf-8"))
         weights = (best.parent / about["weights"]).read_bytes()
-    name = f"step_{run.progress.robot_steps:07d}"
     about |= {
-        "weights": f"{name}.npz",
         "rolled_back_from_robot_steps": about["robot_steps"],
         "robot_steps": run.progress.robot_steps,
         "learner": about["learner"] | {"owed_steps": 0},
     }
-    for old in folder.glob("step_*.json"):  # a cut from here on leaves weights without a name
-        old.unlink()
-    write_bytes_atomic(folder / f"{name}.npz", weights)
-    write_json_atomic(folder / f"{name}.json", about)
-    return folder / f"{name}.json"
+    return write_checkpoint(run.folder / CHECKPOINTS, weights, about)

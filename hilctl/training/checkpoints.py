@@ -1,17 +1,19 @@
 """Policies on disk: arrays in an .npz, and beside it a JSON that says what they are.
 
-The JSON is written last and in one stroke, so a cut leaves an older checkpoint, never half of one.
+The arrays' file is named by what it holds, and the JSON, which names it, is written last and in one
+stroke. So a cut leaves an older checkpoint, never half of one nor the halves of two.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -25,6 +27,8 @@ from hilctl.networks.perception import Perception
 from hilctl.task.files import os_errors, write_bytes_atomic, write_json_atomic
 from hilctl.task.fingerprint import explain_difference, fingerprint, policy_identity
 from hilctl.task.spec import TaskSpec
+
+T = TypeVar("T")
 
 FORMAT = 1
 TRAIN_AGAIN = "hilctl train"
@@ -63,25 +67,42 @@ def save_checkpoint(
     Raises:
         HilctlError: the disk is full or the folder cannot be written.
     """
-    name = f"step_{about['robot_steps']:07d}"
     flat = {f"agent/{k}": v for k, v in leaves(agent).items()}
     flat |= {f"perception/{k}": np.asarray(v) for k, v in perception.arrays().items()}
     buffer = io.BytesIO()
     np.savez(buffer, **flat)  # type: ignore[arg-type]  # numpy's stub takes **kwds as a flag
-    folder.mkdir(parents=True, exist_ok=True)
-    write_bytes_atomic(folder / f"{name}.npz", buffer.getvalue())
     description = {
         "format": FORMAT,
-        "weights": f"{name}.npz",
         "policy_identity": policy_identity(spec),
         "agent": {"type": spec.agent.type, **spec.agent.options.model_dump(mode="json")},
         **about,
     }
-    write_json_atomic(folder / f"{name}.json", description)
-    for old in folder.glob("step_*"):
-        if old.stem != name:
-            old.unlink(missing_ok=True)
-    return folder / f"{name}.json"
+    return write_checkpoint(folder, buffer.getvalue(), description)
+
+
+def write_checkpoint(folder: Path, weights: bytes, about: Mapping[str, Any]) -> Path:
+    """Put a checkpoint in the place of all older ones of a folder and return its JSON file.
+
+    Args:
+        folder: of the checkpoints.
+        weights: the .npz file.
+        about: what it is; its robot_steps are the name.
+
+    Raises:
+        HilctlError: the disk is full or the folder cannot be written.
+    """
+    name = f"step_{about['robot_steps']:07d}"
+    file = folder / f"{name}.json"
+    arrays = folder / f"{name}_{hashlib.sha256(weights).hexdigest()[:12]}.npz"
+    with os_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_bytes_atomic(arrays, weights)
+    write_json_atomic(file, {**about, "weights": arrays.name})
+    with os_errors(folder):
+        for old in folder.glob("step_*"):
+            if old not in (file, arrays):
+                old.unlink(missing_ok=True)
+    return file
 
 
 def load_checkpoint(folder: Path, spec: TaskSpec, *, encoder_fingerprint: str) -> Checkpoint:
@@ -168,13 +189,13 @@ def _rebuild(
         ) from error
 
 
-def leaves(agent: Agent) -> dict[str, NDArray[Any]]:
-    """Return every array of an agent by its path; random keys as their raw data."""
+def leaves(agent: Any) -> dict[str, NDArray[Any]]:
+    """Return every array of an agent, or of a part of it, by its path; random keys as raw data."""
     return {path: _raw(leaf) for path, leaf in _flat(agent).items() if not _is_empty(leaf)}
 
 
-def fill(blank: Agent, arrays: Mapping[str, NDArray[Any]]) -> Agent:
-    """Return a copy of `blank` with its arrays replaced.
+def fill(blank: T, arrays: Mapping[str, NDArray[Any]]) -> T:
+    """Return a copy of an agent, or of a part of it, with its arrays replaced.
 
     Raises:
         ValueError: leaves are missing, or of another shape; names them.
@@ -191,11 +212,11 @@ def fill(blank: Agent, arrays: Mapping[str, NDArray[Any]]) -> Agent:
         path: _like(leaf, arrays[path]) if path in wanted else leaf for path, leaf in tree.items()
     }
     state = traverse_util.unflatten_dict(restored, sep="/")
-    agent: Agent = serialization.from_state_dict(blank, state)
-    return agent
+    filled: T = serialization.from_state_dict(blank, state)
+    return filled
 
 
-def _flat(agent: Agent) -> dict[str, Any]:
+def _flat(agent: Any) -> dict[str, Any]:
     """Return path → leaf; optimisers also have nodes without arrays, which are kept."""
     tree = serialization.to_state_dict(agent)
     flat: dict[str, Any] = traverse_util.flatten_dict(tree, keep_empty_nodes=True, sep="/")

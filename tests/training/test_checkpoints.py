@@ -64,6 +64,11 @@ def saved(tmp_path: Path, agent: Any, spec: TaskSpec) -> Path:
     return tmp_path / "checkpoints"
 
 
+def weights_of(folder: Path) -> Path:
+    (weights,) = folder.glob("step_*.npz")
+    return weights
+
+
 def test_a_loaded_policy_acts_as_the_saved_one(saved: Path, agent: Any, spec: TaskSpec) -> None:
     loaded = load_checkpoint(saved, spec, encoder_fingerprint="abc")
     np.testing.assert_array_equal(act(loaded.agent, loaded.perception), act(agent, SEEN))
@@ -79,7 +84,7 @@ def test_a_loaded_policy_acts_as_the_saved_one(saved: Path, agent: Any, spec: Ta
 def test_only_the_newest_checkpoint_is_kept(saved: Path, agent: Any, spec: TaskSpec) -> None:
     save_checkpoint(saved, agent, SEEN, spec, {**ABOUT, "robot_steps": 240})
     names = sorted(path.name for path in saved.iterdir())
-    assert names == ["step_0000240.json", "step_0000240.npz"]
+    assert names == ["step_0000240.json", weights_of(saved).name]
     assert load_checkpoint(saved, spec, encoder_fingerprint="abc").about["robot_steps"] == 240
 
 
@@ -90,6 +95,21 @@ def test_a_cut_before_the_description_leaves_the_older_checkpoint(
     assert load_checkpoint(saved, spec, encoder_fingerprint="abc").about["robot_steps"] == 120
 
 
+def test_a_cut_between_two_checkpoints_of_equal_steps_leaves_the_older_one(
+    saved: Path, agent: Any, spec: TaskSpec
+) -> None:
+    before = (saved / "step_0000120.json").read_bytes()
+    other = jax.tree.map(lambda array: array + 1 if array.dtype == "float32" else array, agent)
+    save_checkpoint(saved, other, SEEN, spec, {**ABOUT, "updates": 480})
+    kept = {path.name: path.read_bytes() for path in saved.glob("*.npz")}
+    save_checkpoint(saved, agent, SEEN, spec, ABOUT)
+    for name, content in kept.items():  # the newer weights came, their description did not
+        (saved / name).write_bytes(content)
+    assert (saved / "step_0000120.json").read_bytes() == before
+    loaded = load_checkpoint(saved, spec, encoder_fingerprint="abc")
+    np.testing.assert_array_equal(act(loaded.agent, loaded.perception), act(agent, SEEN))
+
+
 def test_nothing_trained_is_a_missing_stage(tmp_path: Path, spec: TaskSpec) -> None:
     with pytest.raises(MissingStageError) as caught:
         load_checkpoint(tmp_path, spec, encoder_fingerprint="abc")
@@ -98,7 +118,7 @@ def test_nothing_trained_is_a_missing_stage(tmp_path: Path, spec: TaskSpec) -> N
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.98])
 def test_a_cut_file_is_damaged_data(saved: Path, spec: TaskSpec, share: float) -> None:
-    weights = saved / "step_0000120.npz"
+    weights = weights_of(saved)
     content = weights.read_bytes()
     weights.write_bytes(content[: int(share * len(content))])
     with pytest.raises(DataError, match="damaged") as caught:
@@ -110,7 +130,7 @@ def test_a_cut_file_is_damaged_data(saved: Path, spec: TaskSpec, share: float) -
 def test_a_missing_file_and_a_garbled_description_are_damaged_data(
     saved: Path, spec: TaskSpec
 ) -> None:
-    (saved / "step_0000120.npz").unlink()
+    weights_of(saved).unlink()
     with pytest.raises(DataError, match="damaged"):
         load_checkpoint(saved, spec, encoder_fingerprint="abc")
     (saved / "step_0000120.json").write_text("{", "utf-8")
@@ -169,7 +189,7 @@ def test_networks_of_another_shape_are_another_set_up_not_damage(
 
 def test_the_description_can_be_read_without_us(saved: Path) -> None:
     about = json.loads((saved / "step_0000120.json").read_text("utf-8"))
-    assert about["weights"] == "step_0000120.npz"
+    assert about["weights"] == weights_of(saved).name
     assert about["agent"]["type"] == "bc"
     with np.load(saved / about["weights"], allow_pickle=False) as stored:
         assert any(name.startswith("perception/wrist/") for name in stored.files)
