@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+
+Plain = bool | int | float | str | Sequence["Plain"] | Mapping[str, "Plain"] | None
+Figures = Mapping[str, Plain]
 
 
 @dataclass(frozen=True)
@@ -15,14 +20,18 @@ class Event:
         name: what kind of thing, e.g. "episode".
         text: all of it in one line, for a person.
         done, total: how far the work is, in a unit that people count; None = it does not tell.
-        figures: plain numbers and words that belong to it, for a program.
+        figures: plain numbers and words that belong to it, for a program; whatever else is given
+            becomes its text, so that every event can be told to another process.
     """
 
     name: str
     text: str
     done: float | None = None
     total: float | None = None
-    figures: Mapping[str, Any] = field(default_factory=dict)
+    figures: Figures = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "figures", plain(self.figures))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON line: `event`, then the figures."""
@@ -34,3 +43,24 @@ Report = Callable[[Event], None]
 
 def silent(event: Event) -> None:
     """Tell nobody."""
+
+
+def telling(report: Report, name: str) -> Callable[[str], None]:
+    """Return what reports words as events of that name."""
+    return lambda text: report(Event(name, text))
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON has it; what JSON has not becomes text."""
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if isinstance(value, np.generic | np.ndarray):
+        return plain(value.tolist())
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence | set | frozenset):
+        return [plain(item) for item in value]
+    return str(value)

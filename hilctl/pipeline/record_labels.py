@@ -23,7 +23,7 @@ from hilctl.pipeline.label_counts import SOURCE, LabelsResult, count_labels, fra
 from hilctl.pipeline.label_frames import coverage_of, measure_variety
 from hilctl.pipeline.label_sources import GUARD_S, SOURCES, Source
 from hilctl.pipeline.labelling import Labeller, Window
-from hilctl.pipeline.progress import Event, Report, silent
+from hilctl.pipeline.progress import Event, Figures, Report, silent
 from hilctl.pipeline.recording import (
     Question,
     UndecidedEpisode,
@@ -178,7 +178,7 @@ def _told(result: LabelsResult, source: Source) -> Event:
     text = ", ".join(
         f"{result.found[kind]} {kind}, want {result.wanted[kind]}" for kind in result.wanted
     )
-    figures = {**result.found, "source": source.name, "lacking": lacking}
+    figures: Figures = {**result.found, "source": source.name, "lacking": lacking}
     return Event("episode", f"{text} · {source.name}", total - lacking, total, figures)
 
 

@@ -70,7 +70,8 @@ def put_away_partials(folder: Path, report: Report) -> list[Recovered]:
             what = f"was unfinished: {one.steps} steps of it are now {one.path}"
         else:
             what = f"was unfinished and cannot be read: it is now {one.path}"
-        figures = {"partial": one.partial.name, "path": one.path, "steps": one.steps}
+        path = str(one.path) if one.path else None
+        figures = {"partial": one.partial.name, "path": path, "steps": one.steps}
         report(Event("recovered", f"{one.partial.name} {what}", figures=figures))
     return found
 

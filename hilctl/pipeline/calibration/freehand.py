@@ -25,7 +25,7 @@ from hilctl.pipeline.calibration.pictures import (
     complete_pictures,
     tool_pose,
 )
-from hilctl.pipeline.progress import Event, Report
+from hilctl.pipeline.progress import Event, Figures, Report
 from hilctl.pipeline.recording import Question
 from hilctl.robots.base import RobotState
 from hilctl.task.spec import TaskSpec
@@ -167,7 +167,12 @@ class Session:
     def _tell(self, name: str, verdict: Verdict) -> None:
         taken, total = self._capture.taken, self._capture.total
         words = "enough" if self._capture.enough else verdict.guidance
-        figures = {"picture": taken, "of": total, "seen": str(verdict.seen), "guidance": words}
+        figures: Figures = {
+            "picture": taken,
+            "of": total,
+            "seen": str(verdict.seen),
+            "guidance": words,
+        }
         self._report(Event(name, f"pictures {taken}/{total} · {words}", taken, total, figures))
         self._told, self._told_ns = verdict.guidance, self._devices.rig.clock.now_ns()
 

@@ -62,9 +62,18 @@ class Outlet:
     def _serve(self) -> None:
         while (message := self._queue.get()) is not None:
             try:
-                self._pipe.send_bytes(json.dumps(message).encode())
+                self._pipe.send_bytes(_packed(message))
             except OSError:  # the supervisor is dead; whoever works here sees that by itself
                 return
+
+
+def _packed(message: dict[str, Any]) -> bytes:
+    """Return a message as JSON, or in its place one that says why it cannot be packed."""
+    try:
+        return json.dumps(message).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        text = f"a message of kind {message.get('kind')} could not be told: {error}"
+        return json.dumps({"kind": "event", "name": "untold", "text": text}).encode()
 
 
 def event_of(message: dict[str, Any]) -> Event:
