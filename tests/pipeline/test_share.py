@@ -12,22 +12,33 @@ from typing import Any
 import pytest
 
 TAKE_SHARE = """
-import json, os, sys, threading
-from hilctl.pipeline.processes.share import take_share
+import json, os, subprocess, sys, threading
+from hilctl.pipeline.processes.share import become_real_time, take_share
 
+REAL_TIME = (os.SCHED_RR, os.SCHED_RR | os.SCHED_RESET_ON_FORK)
+HELPER = "import os; print(os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK == os.SCHED_OTHER)"
 take_share(sys.argv[1])
-about = {}
+about, begin = {}, threading.Event()
 
 def look():
+    begin.wait(60)
+    helper = subprocess.check_output([sys.executable, "-c", HELPER], text=True)
     about.update(
         cores=sorted(os.sched_getaffinity(0)),
         niceness=os.nice(0),
-        real_time=os.sched_getscheduler(0) == os.SCHED_RR,
+        real_time=os.sched_getscheduler(0) in REAL_TIME,
+        helper_is_ordinary=helper.strip() == "True",
     )
 
-later = threading.Thread(target=look)
-later.start()
-later.join()
+there = threading.Thread(target=look)
+there.start()
+if sys.argv[1] == "actor":
+    become_real_time()  # as before the robot moves
+begin.set()
+there.join()
+about["control_is_real_time"] = os.sched_getscheduler(0) in REAL_TIME
+helper = subprocess.check_output([sys.executable, "-c", HELPER], text=True)
+about["helper_is_ordinary"] &= helper.strip() == "True"
 print(json.dumps(about))
 """
 ASK = "import os; os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))"
@@ -42,7 +53,7 @@ def works(*command: str) -> bool:
 
 
 def taken(role: str, *, as_nobody: bool = False) -> dict[str, Any]:
-    """Return what a thread started later by a process in a role runs with."""
+    """Return what a process in a role, and a thread that it has, run with before robots move."""
     command = [sys.executable, "-c", TAKE_SHARE, role]
     if as_nobody:
         command = [*WITHOUT_PERMISSION, *command]
@@ -65,7 +76,13 @@ def test_the_learner_lets_everybody_else_go_first() -> None:
 
 @pytest.mark.skipif(not works(sys.executable, "-c", ASK), reason="it is not permitted here")
 def test_the_actor_goes_before_ordinary_programs_where_that_is_permitted() -> None:
-    assert taken("actor")["real_time"]
+    about = taken("actor")
+    assert about["control_is_real_time"]
+    assert about["real_time"]
+
+
+def test_programs_that_the_actor_starts_are_ordinary() -> None:
+    assert taken("actor")["helper_is_ordinary"]
 
 
 @pytest.mark.skipif(not works(*WITHOUT_PERMISSION, "true"), reason="it cannot be given up here")

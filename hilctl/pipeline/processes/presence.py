@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,9 +48,30 @@ def wait_until_all_have_left(root: Path, patience_s: float = PATIENCE_S) -> None
                     raise FolderBusyError(
                         "processes of an earlier `hilctl train` still write to this folder",
                         where=str(root),
-                        hint="end them: pkill -f 'hilctl train'",
+                        hint=_how_to_end(_others(descriptor), root / FILE),
                     ) from None
                 time.sleep(POLL_S)
+
+
+def _others(descriptor: int) -> list[int]:
+    """Return the ids of all other processes that have the file of a descriptor open.
+
+    Those of other people cannot be seen. /proc/locks would name a device that not every file
+    system gives its files.
+    """
+    file = os.fstat(descriptor)
+    found = set()
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):  # it has ended or was closed meanwhile
+            if os.path.samestat(link.stat(), file):
+                found.add(int(link.parts[2]))
+    return sorted(found - {os.getpid()})
+
+
+def _how_to_end(pids: list[int], file: Path) -> str:
+    if pids:
+        return f"end them: kill {' '.join(map(str, pids))}"
+    return f"they are another person's; find them: {shlex.join(['sudo', 'fuser', str(file)])}"
 
 
 @contextmanager

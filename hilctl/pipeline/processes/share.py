@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 LEARNER_NICENESS = 10
@@ -12,8 +13,8 @@ def take_share(role: str) -> None:
     """Give the actor the first quarter of the processor cores and the first word on them.
 
     The learner gets the other cores, or on a single one what the actor does not want. XLA makes as
-    many threads as it finds cores when it starts, and threads inherit all this, so it comes before
-    JAX.
+    many threads as it finds cores when it starts, and threads inherit cores and niceness, so this
+    comes before JAX. The first word they do not inherit: see `become_real_time`.
 
     Args:
         role: of this process, "actor" or "learner".
@@ -29,13 +30,16 @@ def take_share(role: str) -> None:
 
 
 def become_real_time() -> bool:
-    """Let this thread, and those it starts, run before ordinary programs.
+    """Let every thread that this process has now run before ordinary programs.
+
+    Threads and programs that these start later are ordinary: what uploads figures or tries out a
+    graphics library must not stand in the control loop's way.
 
     Returns:
         Whether this person may do that; without, other programs can delay the control loop.
     """
     try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(LOWEST_REAL_TIME))
+        _schedule(os.SCHED_RR, LOWEST_REAL_TIME)
     except PermissionError:
         return False
     return True
@@ -43,4 +47,12 @@ def become_real_time() -> bool:
 
 def become_ordinary() -> None:
     """Undo `become_real_time`."""
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    _schedule(os.SCHED_OTHER, 0)
+
+
+def _schedule(policy: int, priority: int) -> None:
+    for thread in os.listdir("/proc/self/task"):
+        with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+            # who may not do more than this may not take the flag back either
+            flagged = policy | os.SCHED_RESET_ON_FORK
+            os.sched_setscheduler(int(thread), flagged, os.sched_param(priority))
