@@ -19,6 +19,7 @@ LASTING = (
     "outcome",
     "diagnosis",
     "death",
+    "link",
 )  # events that stay on the screen
 LINE_EVERY = 10  # episodes, where there is no live view
 

@@ -63,6 +63,7 @@ def acting(
     after_episode: Callable[[], None] = nothing_more,
     max_steps: int | None = None,
     falls_back: bool = False,
+    first_updates: int = 0,
 ) -> Iterator[Actor]:
     """Return what acts, ready to move; its files are closed on leaving.
 
@@ -77,6 +78,7 @@ def acting(
         after_episode: called when an episode has been logged.
         max_steps: robot steps after which it gives up.
         falls_back: an older policy takes over from one whose actions are no numbers.
+        first_updates: critic updates behind the first policy.
     """
     spec, progress, clock = run.workspace.spec, run.progress, station.rig.clock
     buffer = EpisodeBuffer()
@@ -115,4 +117,5 @@ def acting(
             on_episode=on_episode,
             max_steps=max_steps,
             falls_back=falls_back,
+            first_updates=first_updates,
         )

@@ -18,6 +18,7 @@ import numpy as np
 from hilctl.agents import AGENTS
 from hilctl.agents.base import Agent
 from hilctl.agents.options import AgentOptions
+from hilctl.data.index import episode_paths
 from hilctl.data.replay import ObservationSpec, ReplayBuffer, bytes_needed
 from hilctl.errors import MissingStageError, SafetyStopError
 from hilctl.networks.encoders.base import Encoder
@@ -25,17 +26,17 @@ from hilctl.networks.perception import Perception
 from hilctl.pipeline.best import BEST, best_success
 from hilctl.pipeline.progress import Event, Report
 from hilctl.pipeline.recording import Question
-from hilctl.pipeline.resume import EPISODES, progress_so_far
+from hilctl.pipeline.resume import EPISODES
 from hilctl.pipeline.run import ACTION_DIM, CHECKPOINTS, Run
 from hilctl.pipeline.stored import last_checkpoint, stored_episodes
 from hilctl.pipeline.vision import Demonstrations, open_classifier
 from hilctl.rewards.online import OnlineClassifier
 from hilctl.rewards.store import save_classifier
 from hilctl.task.spec import CHUNK_STEPS, TaskSpec
-from hilctl.training.apprentice import Apprentice, is_warm
+from hilctl.training.apprentice import Apprentice
 from hilctl.training.checkpoints import save_checkpoint
 from hilctl.training.learner import Learner
-from hilctl.training.metrics import Progress
+from hilctl.training.link import FinishedEpisode
 
 FAULTS = "faults"
 REHEARSAL_S = 0.5
@@ -52,6 +53,44 @@ class LearningSide:
     perception: Perception
     learner: Learner
     apprentice: Apprentice
+
+    def stored_episodes(self, *, before: int | None = None) -> Iterator[FinishedEpisode]:
+        """Yield those of the run's episodes on disk that the learner does not have yet.
+
+        Args:
+            before: number of the first later one that is not wanted; None = all are.
+
+        Raises:
+            DataError: an episode is unreadable or of another task.
+        """
+        reward = self.apprentice.reward()
+        return stored_episodes(
+            self.run.folder,
+            self.run.workspace.spec,
+            self.encoder,
+            self.perception,
+            judged=reward.model.cameras if reward else (),
+            after=self.apprentice.taken,
+            before=before,
+        )
+
+    def read_again(self, learnt_steps: int, report: Report, stop: Question) -> None:
+        """Take in what the run has on disk; what comes after `learnt_steps` is owed.
+
+        The folder is read once: whatever an actor adds meanwhile is either among it, or comes as
+        an episode with a later number.
+
+        Raises:
+            DataError: an episode is unreadable or of another task.
+        """
+        total = len(episode_paths(self.run.folder / EPISODES))
+        for episode in self.stored_episodes():
+            if stop():
+                return
+            self.apprentice.recall(episode, learnt_steps=learnt_steps)
+            text = f"reading the run so far: {episode.number}/{total} episodes"
+            report(Event("encode", text, episode.number, total))
+        self.apprentice.settle()
 
     def save(self) -> Path | None:
         """Write a checkpoint, once something has been learnt.
@@ -142,21 +181,14 @@ def open_learning_side(
     report(told_memory(learner))
     if saved is not None:
         learner.restore(saved.agent, saved.about["learner"])
-    progress = Progress()
-    if (run.folder / EPISODES).is_dir():
-        progress = progress_so_far(run.folder, spec)
-        learnt_steps = saved.about["robot_steps"] if saved else 0
-        _read_again(
-            run, encoder, perception, learner, progress.episodes, learnt_steps, report, stop
-        )
-        if stop():
-            return None
     classifier = None
     if fitted is not None:
         publish = partial(save_classifier, workspace.classifier)
         classifier = OnlineClassifier(fitted, seed=run.seed, publish=publish)
-    apprentice = Apprentice(learner, classifier, progress)
-    return LearningSide(run, encoder, perception, learner, apprentice)
+    apprentice = Apprentice(learner, classifier, run.folder.name)
+    side = LearningSide(run, encoder, perception, learner, apprentice)
+    side.read_again(saved.about["robot_steps"] if saved else 0, report, stop)
+    return None if stop() else side
 
 
 def told_memory(learner: Learner) -> Event:
@@ -164,29 +196,6 @@ def told_memory(learner: Learner) -> Event:
     gigabytes = (learner.online.nbytes + learner.demos.nbytes) / 1e9
     text = f"replay buffers: {gigabytes:.2f} GB of memory when full"
     return Event("memory", text, figures={"replay_gb": gigabytes})
-
-
-def _read_again(
-    run: Run,
-    encoder: Encoder,
-    perception: Perception,
-    learner: Learner,
-    total: int,
-    learnt_steps: int,
-    report: Report,
-    stop: Question,
-) -> None:
-    """Fill the buffers with a run's episodes; what comes after `learnt_steps` is owed."""
-    steps = 0
-    for episode in stored_episodes(run.folder, run.workspace.spec, encoder, perception):
-        if stop():
-            return
-        learner.add_rollout(episode.trajectory)
-        steps += len(episode.trajectory)
-        if steps > learnt_steps and is_warm(steps):
-            learner.owe(len(episode.trajectory))
-        text = f"reading the run so far: {episode.number}/{total} episodes"
-        report(Event("encode", text, episode.number, total))
 
 
 @contextmanager

@@ -6,13 +6,13 @@ from hilctl.env.make import open_station
 from hilctl.pipeline.acting import acting, prepared_policy
 from hilctl.pipeline.calibration.check import check_cameras
 from hilctl.pipeline.learning import LearningSide, open_learning_side, saved_at_the_end
-from hilctl.pipeline.progress import Event, Report
+from hilctl.pipeline.progress import Event, Report, telling
 from hilctl.pipeline.recording import Question
 from hilctl.pipeline.run import Run
 from hilctl.pipeline.vision import open_classifier, open_encoder
 from hilctl.rewards.classifier import ClassifierReward
-from hilctl.training.apprentice import InTurns
 from hilctl.training.compilation import enable_compilation_cache
+from hilctl.training.in_turns import InTurns
 
 SAVE_EVERY_EPISODES = 25
 
@@ -41,7 +41,7 @@ def train_in_turns(
     if side is None:
         return None
     fitted = open_classifier(run.workspace, encoder)
-    reward = ClassifierReward(fitted.model, fitted.consecutive)
+    reward = ClassifierReward(fitted.model, fitted.consecutive, fitted.version)
     # whatever is wrong with the devices is found before the run begins
     with open_station(spec, seed=run.station_seed, encode=encoder, reward=reward) as station:
         check_cameras(run.workspace, station.robot, station.cameras, report)
@@ -55,12 +55,13 @@ def train_in_turns(
                 report(continued(run))
             report(Event("phase", f"learning; help and verdicts by the {station.teleop.operator}"))
             grid = encoder.feature_shape[:2]
+            link = InTurns(side.apprentice, telling(report, "link"))
             with acting(
                 run,
                 station,
                 prepared_policy(run, side.learner.agent, side.perception, grid),
                 reward,
-                InTurns(side.apprentice),
+                link,
                 report,
                 stop,
                 after_episode=lambda: _save_now_and_then(side),

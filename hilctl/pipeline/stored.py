@@ -6,13 +6,16 @@ checkpoint. What lies between is learnt first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.data.cache import ArrayCache
+from hilctl.data.episode import Episode
 from hilctl.errors import DamagedDataError, MissingStageError
 from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.perception import Perception
@@ -24,7 +27,8 @@ from hilctl.pipeline.run import CHECKPOINTS
 from hilctl.pipeline.vision import encode_episode, states_of, trajectory_from
 from hilctl.task.spec import TaskSpec
 from hilctl.training.checkpoints import Checkpoint, load_checkpoint, put_aside
-from hilctl.training.link import FinishedEpisode
+from hilctl.training.link import CORRECTING_FRAMES, FinishedEpisode
+from hilctl.training.trajectory import Trajectory
 
 SEEN = "seen"
 
@@ -59,29 +63,61 @@ def last_checkpoint(
 
 
 def stored_episodes(
-    folder: Path, spec: TaskSpec, encoder: Encoder, perception: Perception, *, after: int = 0
+    folder: Path,
+    spec: TaskSpec,
+    encoder: Encoder,
+    perception: Perception,
+    *,
+    judged: Sequence[str],
+    after: int = 0,
+    before: int | None = None,
 ) -> Iterator[FinishedEpisode]:
-    """Yield the episodes of a run as the learner takes them.
+    """Yield the episodes that are on disk now as the learner takes them, corrections included.
 
     Args:
         folder: of the run.
         spec: of the task.
         encoder, perception: see the pictures again.
+        judged: cameras by whose pictures the reward judges; none when it cannot learn.
         after: number of the last episode that is not wanted.
+        before: number of the first later one that is not wanted; None = all are.
 
     Raises:
         DataError: an episode is unreadable or of another task.
     """
-    dataset, seen = open_dataset(folder / EPISODES, spec), Seen(folder, perception)
-    for number, episode in enumerate(dataset.episodes(), start=1):
-        if number > after:
-            observations = seen.observations(number, len(episode))
-            if observations is None:
-                features = encode_episode(episode, spec.observation.images, encoder)
-                observations = perception(features, states_of(episode))
-                seen.keep(number, observations)
-            trajectory = trajectory_from(episode, observations)
-            yield FinishedEpisode(number, trajectory, summary_of(episode))
+    headers = open_dataset(folder / EPISODES, spec).headers
+    seen = Seen(folder, perception)
+    end = len(headers) if before is None else before - 1
+    for number, header in enumerate(headers[after:end], start=after + 1):
+        episode = Episode.read(header.path)
+        observations = seen.observations(number, episode.actions)
+        if observations is None:
+            features = encode_episode(episode, spec.observation.images, encoder)
+            observations = perception(features, states_of(episode))
+            seen.keep(number, trajectory_from(episode, observations))
+        yield FinishedEpisode(
+            number,
+            trajectory_from(episode, observations),
+            summary_of(episode),
+            stored_correction(episode, judged, encoder),
+        )
+
+
+def stored_correction(
+    episode: Episode, judged: Sequence[str], encoder: Encoder
+) -> Mapping[str, NDArray[Any]] | None:
+    """Return the features of an episode's last frames when its operator overruled the reward.
+
+    Args:
+        episode: as stored.
+        judged: cameras by whose pictures the reward judges.
+        encoder: sees the pictures again.
+    """
+    summary = summary_of(episode)
+    if not judged or not (summary.vetoed or summary.claimed):
+        return None
+    last = min(CORRECTING_FRAMES, len(episode))
+    return {name: encoder.encode_many(episode.images(name)[-last:]) for name in judged}
 
 
 class Seen:
@@ -94,15 +130,18 @@ class Seen:
 
     def __init__(self, run: Path, perception: Perception) -> None:
         self._cache = ArrayCache(run / SEEN)
-        self._origin = perception.fingerprint
+        self._sight = perception.fingerprint
 
-    def observations(self, number: int, steps: int) -> Mapping[str, NDArray[Any]] | None:
-        """Return the (T + 1) observations of an episode of T steps, or None if not kept."""
-        kept = self._cache.get(f"episode_{number:06d}", self._origin)
-        if kept is None or any(len(array) != steps + 1 for array in kept.values()):
-            return None
-        return kept
+    def observations(self, number: int, actions: NDArray[Any]) -> Mapping[str, NDArray[Any]] | None:
+        """Return the (T + 1) observations of an episode with (T, A) actions, or None."""
+        return self._cache.get(f"episode_{number:06d}", self._origin(actions))
 
-    def keep(self, number: int, observations: Mapping[str, NDArray[Any]]) -> None:
+    def keep(self, number: int, trajectory: Trajectory) -> None:
         """Keep an episode's observations."""
-        self._cache.keep(f"episode_{number:06d}", self._origin, observations)
+        origin = self._origin(trajectory.actions)
+        self._cache.keep(f"episode_{number:06d}", origin, trajectory.observations)
+
+    def _origin(self, actions: NDArray[Any]) -> str:
+        """Name what observations are made from: numbers shift when a file is taken away."""
+        digest = hashlib.sha256(np.asarray(actions, np.float32).tobytes())
+        return f"{self._sight} of {digest.hexdigest()[:12]}"

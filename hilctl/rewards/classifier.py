@@ -36,12 +36,14 @@ class ClassifierReward(Reward):
     Args:
         model: judges single frames; may be replaced by a newer version at any time.
         consecutive: frames in a row.
+        version: of the model; goes with it.
     """
 
     OptionsType: ClassVar[type[Options]] = ClassifierOptions
 
-    def __init__(self, model: SuccessModel, consecutive: int) -> None:
+    def __init__(self, model: SuccessModel, consecutive: int, version: int = 1) -> None:
         self.model = model
+        self.version = version
         self.consecutive = consecutive
         self._in_a_row = 0
 

@@ -58,7 +58,7 @@ class FittedClassifier:
         max_false_positive_rate: what the threshold was chosen for, per frame.
         consecutive: frames in a row that make a success.
         version: 1 after the first fit, counts up with each re-fit.
-        history: one entry for each re-fit: version, reason, frames added, milliseconds.
+        history: one entry for each re-fit: version, reason, frames added, sources, milliseconds.
     """
 
     model: SuccessModel

@@ -39,6 +39,8 @@ class OnlineClassifier:
         self._publish = publish
         self._added = 0
         self._reason = ""
+        self._sources = [source for entry in fitted.history for source in entry.get("sources", ())]
+        self._new_sources: list[str] = []
         # compile now rather than at the first veto
         train_heads(fitted.model.heads, fitted.memory, 1, np.random.default_rng(seed))
 
@@ -47,14 +49,21 @@ class OnlineClassifier:
         """The newest version."""
         return self._fitted
 
-    def add(self, features: Mapping[str, NDArray[Any]], *, success: bool, reason: str) -> None:
-        """Add frames of one episode that the operator has judged.
+    def add(
+        self, features: Mapping[str, NDArray[Any]], *, success: bool, reason: str, source: str
+    ) -> None:
+        """Add frames of one episode that the operator has judged, once.
 
         Args:
             features: camera → (n, rows, columns, channels) encoder features.
             success: what they really show.
             reason: "veto" or "claim", with what a person wants to know; kept in the history.
+            source: names the episode; one that this classifier has learnt from is left out.
         """
+        if source in self._sources:
+            return
+        self._sources.append(source)
+        self._new_sources.append(source)
         frames = self._fitted.model.reduce(features)
         memory = self._fitted.memory.joined(frames, np.full(len(frames), success))
         self._fitted = replace(self._fitted, memory=memory)
@@ -72,8 +81,9 @@ class OnlineClassifier:
             "version": new.version,
             "reason": self._reason,
             "added": self._added,
+            "sources": self._new_sources,
             "ms": round((time.perf_counter() - started) * 1e3),
         }
-        self._added, self._reason = 0, ""
+        self._added, self._reason, self._new_sources = 0, "", []
         self._fitted = replace(new, history=(*before.history, entry))
         self._publish(self._fitted)

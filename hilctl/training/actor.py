@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hilctl.agents.base import Agent
 from hilctl.data.step import EpisodeSummary, Step
 from hilctl.env.loop import EpisodeLoop
 from hilctl.errors import SafetyStopError
 from hilctl.networks.perception import Perception
 from hilctl.rewards.classifier import ClassifierReward
-from hilctl.training.link import Link, finished_episode
+from hilctl.training.link import Link, PolicyUpdate, finished_episode
 from hilctl.training.metrics import Progress
 from hilctl.training.policy import AgentPolicy
 
@@ -61,6 +60,7 @@ class Actor:
         on_episode: told after each episode; saving checkpoints and showing progress happen there.
         max_steps: give up after so many robot steps.
         falls_back: an older policy, if it is still whole, takes over from a broken one.
+        first_updates: critic updates behind the policy that it starts with.
     """
 
     loop: EpisodeLoop
@@ -77,9 +77,13 @@ class Actor:
     on_episode: Callable[[EpisodeSummary], None]
     max_steps: int | None = None
     falls_back: bool = False
+    first_updates: int = 0
     _acting_updates: int = field(default=0, init=False)
-    _trusted: Agent | None = field(default=None, init=False)
+    _trusted: PolicyUpdate | None = field(default=None, init=False)
     _quit: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self._acting_updates = self.first_updates
 
     def run(self) -> bool:
         """Act until the target holds (True), or time, steps or patience end (False)."""
@@ -117,7 +121,7 @@ class Actor:
             self.policy.greedy, self.progress.phase = False, "learning"
 
     def _episode(self, *, on_trial: bool = False) -> EpisodeSummary:
-        self._take_newer_policy()
+        self._take_what_is_newer()
         summary = self._run_episode()
         self.progress.robot_s = self.clock_s()
         self.progress.count(summary)
@@ -139,21 +143,26 @@ class Actor:
             try:
                 summary = self.loop.run_episode()
             except SafetyStopError:
-                if self._trusted is None or self.policy.agent is self._trusted:
+                trusted = self._trusted
+                if trusted is None or self.policy.agent is trusted.agent:
                     raise
-                self.policy.agent = self._trusted
+                self.policy.agent, self._acting_updates = trusted.agent, trusted.updates
                 self.progress.safety_stops += 1
             else:
-                self._trusted = self.policy.agent if self.falls_back else None
+                if self.falls_back:
+                    self._trusted = PolicyUpdate(self._acting_updates, self.policy.agent)
                 return summary
 
-    def _take_newer_policy(self) -> None:
-        newer = self.link.latest_policy()
-        if newer is None:
+    def _take_what_is_newer(self) -> None:
+        """Act by the newest policy and judge by the newest reward, from this episode on."""
+        policy, reward = self.link.latest_policy(), self.link.latest_reward()
+        if policy is not None:
+            self.policy.agent, self._acting_updates = policy.agent, policy.updates
+        if self.reward is None:
             return
-        self.policy.agent, self._acting_updates = newer.agent, newer.updates
-        if self.reward is not None and newer.reward is not None:
-            self.reward.model = newer.reward
+        if reward is not None:
+            self.reward.model, self.reward.version = reward.model, reward.version
+        self.progress.reward_version = self.reward.version
 
     def _is_over(self) -> bool:
         stopped = self._quit or self.loop.stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hilctl.rewards.online import OnlineClassifier
 from hilctl.training.learner import Learner
-from hilctl.training.link import FinishedEpisode, Health, PolicyUpdate
+from hilctl.training.link import FinishedEpisode, Health, PolicyUpdate, RewardUpdate
 from hilctl.training.metrics import Progress
 
 WARM_UP_STEPS = 200
@@ -21,39 +21,56 @@ class Apprentice:
     Args:
         learner: agent and buffers.
         classifier: corrected when the operator disagrees; None when the reward cannot learn.
-        progress: the learning side's own count of what it took in.
+        run: id of the run; with its number it names an episode wherever corrections are kept.
 
     Attributes:
         taken: number of the last episode.
+        progress: the learning side's own count of what it took in.
     """
 
-    def __init__(
-        self, learner: Learner, classifier: OnlineClassifier | None, progress: Progress
-    ) -> None:
+    def __init__(self, learner: Learner, classifier: OnlineClassifier | None, run: str) -> None:
         self.learner = learner
-        self.progress = progress
-        self.taken = progress.episodes
+        self.progress = Progress()
+        self.taken = 0
         self._classifier = classifier
-        self._judged_by = classifier.fitted.version if classifier else 0
+        self._run = run
+
+    def recall(self, episode: FinishedEpisode, *, learnt_steps: int) -> None:
+        """Take in an episode of an earlier part of the run.
+
+        Args:
+            episode: the next one.
+            learnt_steps: robot steps of the run whose updates have been made, or are owed already.
+        """
+        self._take_in(episode)
+        steps = self.progress.robot_steps
+        if steps > learnt_steps and is_warm(steps):
+            self.learner.owe(episode.summary.steps)
 
     def take(self, episode: FinishedEpisode) -> None:
         """Take in an episode; its updates are owed, from now on or after the trial it is of."""
-        self.taken = episode.number
-        self.progress.count(episode.summary)
-        self._correct(episode)
-        self.learner.add_rollout(episode.trajectory)
+        self._take_in(episode)
+        self.settle()
         if episode.on_trial:
             self.learner.defer(episode.summary.steps)
         elif is_warm(self.progress.robot_steps):
             self.learner.owe(episode.summary.steps)
 
+    def settle(self) -> None:
+        """Let the classifier learn from the corrections that it has been given."""
+        if self._classifier is not None:
+            self._classifier.refit()
+
     def policy(self) -> PolicyUpdate:
-        """Return the newest version; the reward only when it has changed since the last call."""
-        reward = None
-        if self._classifier is not None and self._classifier.fitted.version != self._judged_by:
-            self._judged_by = self._classifier.fitted.version
-            reward = self._classifier.fitted.model
-        return PolicyUpdate(self.learner.updates, self.learner.agent, reward)
+        """Return the newest policy."""
+        return PolicyUpdate(self.learner.updates, self.learner.agent)
+
+    def reward(self) -> RewardUpdate | None:
+        """Return the newest reward, or None when it cannot learn."""
+        if self._classifier is None:
+            return None
+        fitted = self._classifier.fitted
+        return RewardUpdate(fitted.version, fitted.model)
 
     def health(self) -> Health:
         """Return how it is going."""
@@ -68,6 +85,12 @@ class Apprentice:
             metrics=self.learner.metrics,
         )
 
+    def _take_in(self, episode: FinishedEpisode) -> None:
+        self.taken = episode.number
+        self.progress.count(episode.summary)
+        self._correct(episode)
+        self.learner.add_rollout(episode.trajectory)
+
     def _correct(self, episode: FinishedEpisode) -> None:
         if self._classifier is None or episode.correction is None:
             return
@@ -76,29 +99,5 @@ class Apprentice:
             episode.correction,
             success=episode.summary.claimed,
             reason=f"{what} in episode {episode.number}",
+            source=f"{self._run}/{episode.number}",
         )
-        self._classifier.refit()
-
-
-class InTurns:
-    """The link of lockstep: an episode is learnt from before the next one begins.
-
-    Args:
-        apprentice: the learning side, in the same thread.
-    """
-
-    def __init__(self, apprentice: Apprentice) -> None:
-        self._apprentice = apprentice
-
-    def send(self, episode: FinishedEpisode) -> None:
-        """Learn all that the episode entitles to."""
-        self._apprentice.take(episode)
-        self._apprentice.learner.learn_owed()
-
-    def latest_policy(self) -> PolicyUpdate | None:
-        """Return the newest version."""
-        return self._apprentice.policy()
-
-    def health(self) -> Health:
-        """Return how it is going."""
-        return self._apprentice.health()

@@ -11,7 +11,10 @@ from typing import Self
 
 STUCK_S = 10  # a peer that neither reads nor finishes a message for so long is given up
 
+LARGEST_BYTES = 1 << 30  # of a message: more than any episode, less than all memory
+
 Broken = (EOFError, OSError)  # what `Channel` raises when the other side is gone or stuck
+Gone = (EOFError, ConnectionError)  # those of them that mean it has left, as processes do
 
 
 class Channel:
@@ -55,11 +58,12 @@ class Channel:
         """Return the next message, or None when none begins within `timeout_s`.
 
         Raises:
-            EOFError, OSError: the other side is gone, or stopped in the middle of a message.
+            EOFError, OSError: the other side is gone, stopped in the middle of a message, or
+                announces one that is too long.
         """
         if not self._connection.poll(timeout_s):
             return None
-        return self._connection.recv_bytes()
+        return self._connection.recv_bytes(LARGEST_BYTES)
 
     def close(self) -> None:
         """Hang up; idempotent."""

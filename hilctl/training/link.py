@@ -42,17 +42,41 @@ class FinishedEpisode:
 
 @dataclass(frozen=True)
 class PolicyUpdate:
-    """What the acting side needs of a newer version.
+    """A newer policy.
 
     Attributes:
         updates: critic updates behind it.
         agent: acts.
-        reward: judges; None = as before.
     """
 
     updates: int
     agent: Agent
-    reward: SuccessModel | None = None
+
+
+@dataclass(frozen=True)
+class RewardUpdate:
+    """A newer reward.
+
+    Attributes:
+        version: of the classifier.
+        model: judges.
+    """
+
+    version: int
+    model: SuccessModel
+
+
+@dataclass(frozen=True)
+class Greeting:
+    """What the acting side has to know before anything else.
+
+    Attributes:
+        taken: number of the last episode that the learner has.
+        perception: arrays of what its policies see.
+    """
+
+    taken: int
+    perception: Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -87,7 +111,11 @@ class Link(Protocol):
         ...
 
     def latest_policy(self) -> PolicyUpdate | None:
-        """Return the newest version, or None when there is none since the last call."""
+        """Return the newest policy, or None when there is none since the last call."""
+        ...
+
+    def latest_reward(self) -> RewardUpdate | None:
+        """Return the newest reward, or None when there is none since the last call."""
         ...
 
     def health(self) -> Health:

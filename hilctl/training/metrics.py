@@ -27,6 +27,7 @@ class Progress:
         lag_steps: robot steps whose updates have not been made yet.
         faults: updates that were undone because they were not numbers.
         policy_age: critic updates that the acting policy is behind the learner.
+        reward_version: of the reward that the actor judges by.
         online_steps, demo_steps: in the replay buffers.
         late_periods, worst_late_s: control periods more than 2 ms late, and the latest.
         camera_age_s: of the oldest picture in the last episode.
@@ -49,6 +50,7 @@ class Progress:
     lag_steps: int = 0
     faults: int = 0
     policy_age: int = 0
+    reward_version: int = 0
     online_steps: int = 0
     demo_steps: int = 0
     late_periods: int = 0

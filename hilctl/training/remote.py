@@ -2,78 +2,64 @@
 
 The learning side listens, the acting side connects, and again whenever the line is cut. A greeting
 names the last episode the learner has; the acting side sends what comes after. Episodes carry
-numbers, so nothing is taken in twice; a gap is filled from disk.
+numbers, so nothing is taken in twice; a gap is filled from disk. A message that cannot be read is
+left out, and said so; it ends neither thread nor line.
 """
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from hilctl.training import wire
-from hilctl.training.channel import Broken, Channel, Listener
-from hilctl.training.link import FinishedEpisode, Health, PolicyUpdate
+from hilctl.training.channel import Broken, Channel, Gone, Listener
+from hilctl.training.link import FinishedEpisode, Greeting, Health
+from hilctl.training.mail import Complaints, Postbox, Tell
 
 KEPT_EPISODES = 64  # not yet taken in; older ones are on disk
 RETRY_S = 0.2
 POLL_S = 0.1  # every look takes the interpreter from the control loop for a moment
 WAITING_EPISODES = 16  # received and not yet taken in; more wait at the sender
 
-Decode = Callable[[wire.Message], PolicyUpdate]
 
-
-class RemoteLink:
+class RemoteLink(Postbox):
     """The acting side's end.
 
     Args:
         address: where the learning side listens, or will listen.
+        tell: told once of every kind of trouble with the line.
     """
 
-    def __init__(self, address: Path) -> None:
+    def __init__(self, address: Path, tell: Tell) -> None:
+        super().__init__(tell)
         self._address = address
         self._outbox: deque[tuple[int, bytes]] = deque(maxlen=KEPT_EPISODES)
-        self._lock = threading.Lock()
-        self._policy: wire.Message | None = None
-        self._health = Health()
-        self._greeting: wire.Message | None = None
-        self._greeted = threading.Event()
-        self._has_policy = threading.Event()
+        self._outbox_lock = threading.Lock()
+        self._greeting: Greeting | None = None
+        self._connected = False
         self._closing = threading.Event()
-        self.decode: Decode | None = None
         self._thread = threading.Thread(target=self._serve, name="link", daemon=True)
         self._thread.start()
 
-    def greeting(self, timeout_s: float) -> wire.Message | None:
-        """Return what the learning side said first, or None when it has not within `timeout_s`."""
-        self._greeted.wait(timeout_s)
+    def greeting(self) -> Greeting | None:
+        """Return what the learning side said first, or None when it has not yet."""
         return self._greeting
-
-    def has_policy(self, timeout_s: float) -> bool:
-        """Return whether a policy has ever come, at the latest after `timeout_s`."""
-        return self._has_policy.wait(timeout_s)
 
     def send(self, episode: FinishedEpisode) -> None:
         """Queue an episode for sending."""
         packed = wire.pack_episode(episode)
-        with self._lock:
+        with self._outbox_lock:
             self._outbox.append((episode.number, packed))
-
-    def latest_policy(self) -> PolicyUpdate | None:
-        """Return the newest version, or None when there is none since the last call."""
-        with self._lock:
-            message, self._policy = self._policy, None
-        if message is None or self.decode is None:
-            return None
-        return self.decode(message)
 
     def health(self) -> Health:
         """Return the newest that is known."""
-        return self._health
+        return replace(super().health(), connected=self._connected)
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Hang up, after what is queued has been sent or `timeout_s` has passed."""
@@ -87,13 +73,11 @@ class RemoteLink:
             except OSError:
                 self._closing.wait(RETRY_S)
                 continue
-            try:
+            self._connected = True
+            with _talking(channel, "learner", self.complaints):
                 self._talk(channel)
-            except (*Broken, ValueError):
-                pass  # a cut line is what this loop is for
-            finally:
-                self._health = replace(self._health, connected=False)
-                channel.close()
+            self._connected = False
+            self._closing.wait(RETRY_S)
 
     def _talk(self, channel: Channel) -> None:
         sent = -1
@@ -103,31 +87,26 @@ class RemoteLink:
                 sent = number
             if self._closing.is_set():
                 return
-            data = channel.receive(POLL_S)
-            if data is not None:
-                sent = max(sent, self._hear(wire.unpack(data)))
+            message = _next_message(channel, self.complaints)
+            if message is not None:
+                sent = max(sent, self._hear(message))
 
     def _unsent(self, sent: int) -> list[tuple[int, bytes]]:
-        if sent < 0:  # before the greeting nobody knows what is wanted
+        if sent < 0:  # before the learner has told what it has, nobody knows what is wanted
             return []
-        with self._lock:
+        with self._outbox_lock:
             return [entry for entry in self._outbox if entry[0] > sent]
 
-    def _hear(self, message: dict[str, Any]) -> int:
-        """Take a message; return the last episode that need not be sent any more."""
-        if message["kind"] == "policy":
-            with self._lock:
-                self._policy = message
-            self._has_policy.set()
-            return -1
-        if message["kind"] == "health":
-            self._health = wire.unpack_health(message)
-            taken = self._health.episodes
-        else:
-            self._greeting = message
-            self._greeted.set()
-            taken = int(message["taken"])
-        with self._lock:
+    def _hear(self, message: wire.Message) -> int:
+        """Take a message; return the last episode the learner has, -1 when it does not say."""
+        taken = -1
+        if message["kind"] == "greeting":
+            greeting = self.complaints.read("greeting", partial(wire.unpack_greeting, message))
+            if greeting is not None:
+                self._greeting, taken = greeting, greeting.taken
+        elif (health := self.put(message)) is not None:
+            taken = health.episodes
+        with self._outbox_lock:
             while self._outbox and self._outbox[0][0] <= taken:
                 self._outbox.popleft()
         return taken
@@ -139,15 +118,17 @@ class Inlet:
     Args:
         address: to listen at.
         greeting: what the acting side has to know first, asked at every new connection.
+        tell: told once of every kind of trouble with the line.
     """
 
-    def __init__(self, address: Path, greeting: Callable[[], bytes]) -> None:
+    def __init__(self, address: Path, greeting: Callable[[], bytes], tell: Tell) -> None:
         self._listener = Listener(address)
         self._greeting = greeting
+        self._complaints = Complaints(tell)
         self._episodes: queue.Queue[FinishedEpisode] = queue.Queue(WAITING_EPISODES)
         self._lock = threading.Lock()
-        self._mail: dict[str, bytes] = {}
-        self._policy: bytes | None = None
+        self._newest: dict[wire.Kind, bytes] = {}
+        self._unsent: dict[wire.Kind, bytes] = {}
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="inlet", daemon=True)
         self._thread.start()
@@ -159,12 +140,10 @@ class Inlet:
         except queue.Empty:
             return None
 
-    def publish(self, policy: bytes | None, health: bytes) -> None:
-        """Pass a newer policy, if there is one, and how the learner is; older ones are dropped."""
+    def post(self, kind: wire.Kind, message: bytes) -> None:
+        """Pass a message on, in place of an older one of its kind; whoever reconnects gets it."""
         with self._lock:
-            if policy is not None:
-                self._policy = self._mail["policy"] = policy
-            self._mail["health"] = health
+            self._newest[kind] = self._unsent[kind] = message
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Hang up, after the newest has been sent or `timeout_s` has passed."""
@@ -177,35 +156,52 @@ class Inlet:
             channel = self._listener.accept(RETRY_S)
             if channel is None:
                 continue
-            try:
+            with _talking(channel, "actor", self._complaints):
                 self._talk(channel)
-            except (*Broken, ValueError):
-                pass  # the acting side is gone or talks nonsense; it may come back
-            finally:
-                channel.close()
+            self._closing.wait(RETRY_S)
 
     def _talk(self, channel: Channel) -> None:
         channel.send(self._greeting())
-        if self._policy is not None:  # whoever comes back has missed it
-            channel.send(self._policy)
+        with self._lock:  # whoever comes back has missed what was sent meanwhile
+            self._unsent = dict(self._newest)
         while True:
-            for message in self._take_mail():
-                channel.send(message)
+            for packed in self._take_unsent():
+                channel.send(packed)
             if self._closing.is_set():
                 return
-            data = channel.receive(POLL_S)
-            if data is not None:
-                self._keep(wire.unpack_episode(wire.unpack(data)))
+            message = _next_message(channel, self._complaints)
+            if message is not None:
+                self._keep(message)
 
-    def _take_mail(self) -> list[bytes]:
+    def _take_unsent(self) -> list[bytes]:
         with self._lock:
-            mail, self._mail = self._mail, {}
-        return list(mail.values())
+            unsent, self._unsent = self._unsent, {}
+        return list(unsent.values())
 
-    def _keep(self, episode: FinishedEpisode) -> None:
-        while not self._closing.is_set():
-            try:
+    def _keep(self, message: wire.Message) -> None:
+        episode = self._complaints.read("episode", partial(wire.unpack_episode, message))
+        while episode is not None and not self._closing.is_set():
+            with contextlib.suppress(queue.Full):
                 self._episodes.put(episode, timeout=RETRY_S)
-            except queue.Full:
-                continue
-            return
+                return
+
+
+def _next_message(channel: Channel, complaints: Complaints) -> wire.Message | None:
+    """Return the next message, or None when none comes for a moment or it cannot be read."""
+    data = channel.receive(POLL_S)
+    if data is None:
+        return None
+    return complaints.read("message", partial(wire.unpack, data))
+
+
+@contextlib.contextmanager
+def _talking(channel: Channel, peer: str, complaints: Complaints) -> Iterator[None]:
+    """Hang up at the end of the block; a line that breaks ends it, and is made again."""
+    try:
+        yield
+    except Gone:
+        pass  # a process that leaves or is killed; whoever watches over it says so
+    except Broken as error:
+        complaints.complain("line", f"the line to the {peer} is cut and made again: {error}")
+    finally:
+        channel.close()

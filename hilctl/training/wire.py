@@ -1,24 +1,36 @@
-"""Messages between acting and learning side as bytes: MessagePack with arrays, never code."""
+"""Messages between acting and learning side as bytes: MessagePack with arrays, never code.
+
+Whatever bytes arrive, reading them gives a message or a ValueError.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from flax import serialization
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from hilctl.agents.base import Agent
-from hilctl.data.step import EpisodeSummary, Outcome
+from hilctl.data.step import EpisodeSummary
 from hilctl.rewards.model import Heads, SuccessModel
-from hilctl.training.link import FinishedEpisode, Health, PolicyUpdate
+from hilctl.training.checkpoints import fill, leaves
+from hilctl.training.link import FinishedEpisode, Greeting, Health, PolicyUpdate, RewardUpdate
 from hilctl.training.trajectory import Trajectory
 
+Kind = Literal["greeting", "episode", "policy", "reward", "health"]
 Message = Mapping[str, Any]
 
+_SUMMARY, _HEALTH = TypeAdapter(EpisodeSummary), TypeAdapter(Health)
+_COLUMNS = ("actions", "rewards", "terminated", "intervened")
 
-def pack(kind: str, content: Message) -> bytes:
+
+def pack(kind: Kind, content: Message) -> bytes:
     """Return a message of plain values, arrays and mappings as bytes."""
     packed: bytes = serialization.msgpack_serialize({"kind": kind, **content})
     return packed
@@ -30,13 +42,26 @@ def unpack(data: bytes) -> dict[str, Any]:
     Raises:
         ValueError: not a message.
     """
-    try:
+    with _reading("message"):
         message = serialization.msgpack_restore(data)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"this is not MessagePack: {error}") from error
-    if not isinstance(message, dict) or "kind" not in message:
-        raise ValueError("this is not a message of hilctl")
-    return message
+        if not isinstance(message, dict) or not isinstance(message.get("kind"), str):
+            raise ValueError("it has no kind")
+        return message
+
+
+def pack_greeting(greeting: Greeting) -> bytes:
+    """Return a greeting as bytes."""
+    return pack("greeting", {"taken": greeting.taken, "perception": plain(greeting.perception)})
+
+
+def unpack_greeting(message: Message) -> Greeting:
+    """Return the greeting that was packed.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    with _reading("greeting"):
+        return Greeting(_count(message["taken"]), _arrays(message["perception"]))
 
 
 def pack_episode(episode: FinishedEpisode) -> bytes:
@@ -60,56 +85,79 @@ def unpack_episode(message: Message) -> FinishedEpisode:
     Raises:
         ValueError: it is something else.
     """
-    try:
-        summary = dict(message["summary"])
-        summary["outcome"] = Outcome(summary["outcome"])
+    with _reading("episode"):
         return FinishedEpisode(
-            message["number"],
-            Trajectory(**message["trajectory"]),
-            EpisodeSummary(**summary),
-            message["correction"] or None,
-            message["on_trial"],
+            _count(message["number"]),
+            _trajectory(message["trajectory"]),
+            _SUMMARY.validate_python(message["summary"]),
+            _arrays(message["correction"]) or None,
+            bool(message["on_trial"]),
         )
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"this is no episode: {error}") from error
 
 
 def pack_policy(update: PolicyUpdate) -> bytes:
-    """Return what the acting side needs of a newer version, as bytes."""
-    reward: dict[str, Any] = {}
-    if update.reward is not None:
-        model = update.reward
-        reward = {
-            "heads": model.heads.arrays(),
-            "successes": model.successes,
-            "reach": float(model.reach),
-            "threshold": float(model.threshold),
-        }
-    acting = serialization.to_state_dict(update.agent.acting())
-    return pack(
-        "policy", {"updates": update.updates, "acting": plain(acting), "reward": plain(reward)}
-    )
+    """Return what the acting side needs of a newer policy, as bytes."""
+    acting = leaves(update.agent.acting())
+    return pack("policy", {"updates": update.updates, "acting": acting})
 
 
-def unpack_policy(message: Message, agent: Agent, reward: SuccessModel | None) -> PolicyUpdate:
-    """Return a newer version.
+def unpack_policy(message: Message, agent: Agent) -> PolicyUpdate:
+    """Return a newer policy.
 
     Args:
         message: as packed.
-        agent, reward: the present ones, of the same shapes.
+        agent: the present one, whose arrays have the same shapes.
+
+    Raises:
+        ValueError: it is something else, or of other networks.
     """
-    acting = serialization.from_state_dict(agent.acting(), message["acting"])
-    changed = message["reward"]
-    if reward is None or not changed:
-        return PolicyUpdate(message["updates"], agent.with_acting(acting))
-    newer = replace(
-        reward,
-        heads=Heads(**changed["heads"]),
-        successes=changed["successes"],
-        reach=changed["reach"],
-        threshold=changed["threshold"],
+    with _reading("policy"):
+        present, arrays = agent.acting(), _arrays(message["acting"])
+        acting = fill(present, _of_equal_types(leaves(present), arrays))
+        return PolicyUpdate(_count(message["updates"]), agent.with_acting(acting))
+
+
+def pack_reward(update: RewardUpdate) -> bytes:
+    """Return what the acting side needs of a newer reward, as bytes."""
+    model = update.model
+    return pack(
+        "reward",
+        {
+            "version": update.version,
+            "heads": plain(model.heads.arrays()),
+            "successes": np.asarray(model.successes),
+            "reach": float(model.reach),
+            "threshold": float(model.threshold),
+        },
     )
-    return PolicyUpdate(message["updates"], agent.with_acting(acting), newer)
+
+
+def unpack_reward(message: Message, model: SuccessModel) -> RewardUpdate:
+    """Return a newer reward.
+
+    Args:
+        message: as packed.
+        model: the present one, which sees through the same projections.
+
+    Raises:
+        ValueError: it is something else, or of other networks.
+    """
+    with _reading("reward"):
+        heads = _of_equal_types(model.heads.arrays(), _arrays(message["heads"]))
+        if any(heads[key].shape != array.shape for key, array in model.heads.arrays().items()):
+            raise ValueError("its heads are of another shape")
+        known = {"successes": model.successes[:1]}
+        successes = _of_equal_types(known, {"successes": message["successes"]})["successes"]
+        if successes.shape[1:] != model.successes.shape[1:] or not len(successes):
+            raise ValueError("its known successes are of another shape")
+        newer = replace(
+            model,
+            heads=Heads(**heads),
+            successes=successes,
+            reach=_number(message["reach"]),
+            threshold=_number(message["threshold"]),
+        )
+        return RewardUpdate(_count(message["version"]), newer)
 
 
 def pack_health(health: Health) -> bytes:
@@ -118,8 +166,13 @@ def pack_health(health: Health) -> bytes:
 
 
 def unpack_health(message: Message) -> Health:
-    """Return the learning side's state."""
-    return Health(**{key: value for key, value in message.items() if key != "kind"})
+    """Return the learning side's state.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    with _reading("health"):
+        return _HEALTH.validate_python({k: v for k, v in message.items() if k != "kind"})
 
 
 def plain(tree: Message) -> dict[str, Any]:
@@ -132,3 +185,62 @@ def plain(tree: Message) -> dict[str, Any]:
         else np.asarray(value)
         for key, value in tree.items()
     }
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Turn whatever goes wrong in the block into a ValueError that names what was expected.
+
+    Bytes of a stranger reach several libraries here, and each has errors of its own.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ValueError(f"this is no {what} of hilctl: {reason}") from error
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{value!r} is no count")
+    return value
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no number")
+    return value
+
+
+def _arrays(tree: Any) -> dict[str, NDArray[Any]]:
+    if not isinstance(tree, dict):
+        raise ValueError(f"{type(tree).__name__} in place of arrays by name")
+    for name, value in tree.items():
+        if not isinstance(name, str) or not isinstance(value, np.ndarray):
+            raise ValueError(f"{name!r} is no array")
+    return tree
+
+
+def _of_equal_types(
+    wanted: Mapping[str, NDArray[Any]], arrays: Mapping[str, Any]
+) -> dict[str, NDArray[Any]]:
+    """Return the arrays that are wanted; another type would be compiled for anew, or not work."""
+    for name, array in wanted.items():
+        if not isinstance(arrays[name], np.ndarray) or arrays[name].dtype != array.dtype:
+            raise ValueError(f"{name} is not of {array.dtype}")
+    return {name: arrays[name] for name in wanted}
+
+
+def _trajectory(tree: Any) -> Trajectory:
+    columns = _arrays({name: tree[name] for name in _COLUMNS})
+    trajectory = Trajectory(_arrays(tree["observations"]), **columns)
+    steps = len(trajectory)
+    if steps < 1 or trajectory.actions.ndim != 2:
+        raise ValueError("it has no steps")
+    if any(columns[name].shape != (steps,) for name in _COLUMNS[1:]):
+        raise ValueError(f"its columns are not of {steps} steps")
+    if any(array.shape[:1] != (steps + 1,) for array in trajectory.observations.values()):
+        raise ValueError(f"its observations are not those of {steps} steps")
+    if any(array.dtype.kind not in "biuf" for array in columns.values()):
+        raise ValueError("its columns are no numbers")
+    return trajectory

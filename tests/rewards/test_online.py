@@ -21,7 +21,7 @@ def probability(model: SuccessModel, place: np.ndarray) -> float:
 
 
 def veto(online: OnlineClassifier) -> None:
-    online.add(frames_at(FOOLING), success=False, reason="veto: episode 7")
+    online.add(frames_at(FOOLING), success=False, reason="veto: episode 7", source="a/7")
     online.refit()
 
 
@@ -38,14 +38,14 @@ def test_a_claimed_place_becomes_familiar(classifier: FittedClassifier) -> None:
     online = OnlineClassifier(classifier)
     place = GOAL + np.array([0.15, 0.0, 0.0])
     before = probability(classifier.model, place)
-    online.add(frames_at(place, count=8), success=True, reason="claim: episode 9")
+    online.add(frames_at(place, count=8), success=True, reason="claim: episode 9", source="a/9")
     online.refit()
     assert probability(online.fitted.model, place) > before
 
 
 def test_one_wrong_veto_does_not_end_all_success(classifier: FittedClassifier) -> None:
     online = OnlineClassifier(classifier)
-    online.add(frames_at(GOAL), success=False, reason="veto by mistake")
+    online.add(frames_at(GOAL), success=False, reason="veto by mistake", source="a/1")
     online.refit()
     model = online.fitted.model
     successes = classifier.memory.successes()
@@ -58,14 +58,29 @@ def test_versions_and_reasons_are_recorded(classifier: FittedClassifier) -> None
     online.refit()
     assert published == []
     veto(online)
-    online.add(frames_at(GOAL, 2), success=True, reason="claim: episode 8")
-    online.add(frames_at(FOOLING, 1), success=False, reason="veto: episode 9")
+    online.add(frames_at(GOAL, 2), success=True, reason="claim: episode 8", source="a/8")
+    online.add(frames_at(FOOLING, 1), success=False, reason="veto: episode 9", source="a/9")
     online.refit()
     assert [new.version for new in published] == [2, 3]
     first, second = online.fitted.history
     assert (first["version"], first["reason"], first["added"]) == (2, "veto: episode 7", 3)
     assert (second["reason"], second["added"]) == ("claim: episode 8; veto: episode 9", 3)
     assert online.fitted.metrics == classifier.metrics
+
+
+def test_an_episode_is_learnt_from_once_also_by_whoever_goes_on(
+    classifier: FittedClassifier,
+) -> None:
+    online = OnlineClassifier(classifier)
+    for _ in range(2):
+        veto(online)
+    again = OnlineClassifier(online.fitted)
+    veto(again)
+    assert again.fitted.version == 2
+    assert len(again.fitted.memory.labels) == len(classifier.memory.labels) + 3
+    again.add(frames_at(FOOLING), success=False, reason="veto: episode 7", source="b/7")
+    again.refit()
+    assert again.fitted.version == 3
 
 
 def test_the_same_seed_gives_the_same_version(classifier: FittedClassifier) -> None:

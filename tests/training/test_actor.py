@@ -12,7 +12,13 @@ from made_up_episodes import perception, steps_of, summary
 from hilctl.data.step import EpisodeSummary, Outcome
 from hilctl.errors import SafetyStopError
 from hilctl.training.actor import GREEDY_EPISODES, PAUSE_AFTER_GREEDY, Actor, EpisodeBuffer
-from hilctl.training.link import CORRECTING_FRAMES, FinishedEpisode, Health, PolicyUpdate
+from hilctl.training.link import (
+    CORRECTING_FRAMES,
+    FinishedEpisode,
+    Health,
+    PolicyUpdate,
+    RewardUpdate,
+)
 from hilctl.training.metrics import Progress
 
 SUCCESS, FAILURE = summary(), summary(Outcome.FAILURE)
@@ -31,6 +37,7 @@ class World:
         self.acted_by: list[Any] = []
         self.sent: list[FinishedEpisode] = []
         self.newer: PolicyUpdate | None = None
+        self.newer_reward: RewardUpdate | None = None
         self.comes_before: dict[int, PolicyUpdate] = {}
         self.stopped = False
 
@@ -52,6 +59,10 @@ class World:
     def latest_policy(self) -> PolicyUpdate | None:
         newer, self.newer = self.newer, None
         return self.comes_before.get(len(self.was_greedy), newer)
+
+    def latest_reward(self) -> RewardUpdate | None:
+        newer, self.newer_reward = self.newer_reward, None
+        return newer
 
     def health(self) -> Health:
         return Health(connected=True, updates=len(self.sent), lag_steps=7)
@@ -177,19 +188,27 @@ def test_an_episode_thrown_away_is_not_passed_on() -> None:
     assert world.sent == []
 
 
-def test_a_newer_policy_and_reward_are_taken_between_episodes() -> None:
+@pytest.mark.parametrize("with_policy", [True, False])
+def test_newer_policies_and_rewards_are_taken_between_episodes_each_by_itself(
+    with_policy: bool,
+) -> None:
     world = World(lambda index, greedy: FAILURE)
-    reward: Any = SimpleNamespace(model="old")
+    reward: Any = SimpleNamespace(model="old", version=3)
     agent: Any = "second"
     judge: Any = "new"
+    progress = Progress()
+    versions = []
 
     def learn(ended: EpisodeSummary) -> None:
+        versions.append(progress.reward_version)
         if len(world.acted_by) == 2:
-            world.newer = PolicyUpdate(10, agent, judge)
+            world.newer = PolicyUpdate(10, agent) if with_policy else None
+            world.newer_reward = RewardUpdate(4, judge)
 
-    world.actor(max_robot_s=4, reward=reward, on_episode=learn).run()
-    assert world.acted_by == ["first", "first", "second", "second"]
-    assert reward.model == "new"
+    world.actor(max_robot_s=4, reward=reward, progress=progress, on_episode=learn).run()
+    assert world.acted_by == ["first", "first"] + 2 * (["second"] if with_policy else ["first"])
+    assert (reward.model, reward.version) == ("new", 4)
+    assert versions == [3, 3, 4, 4]
 
 
 def test_progress_knows_how_the_learner_is() -> None:
@@ -224,6 +243,24 @@ def test_an_older_policy_takes_over_from_a_broken_one() -> None:
     world.actor(max_robot_s=4, falls_back=True, progress=progress, on_episode=learn).run()
     assert world.acted_by == ["first"] * 4
     assert progress.safety_stops == 1
+
+
+def test_who_falls_back_acts_by_the_older_version_and_says_so() -> None:
+    world = Faltering(lambda agent: agent == "broken")
+    broken: Any = "broken"
+    ages = []
+
+    def learn(ended: EpisodeSummary) -> None:
+        ages.append(progress.policy_age)
+        if len(world.acted_by) == 1:
+            world.newer = PolicyUpdate(40, broken)
+
+    progress = Progress()
+    world.actor(
+        max_robot_s=2, falls_back=True, progress=progress, on_episode=learn, first_updates=0
+    ).run()
+    assert progress.safety_stops == 1
+    assert ages == [1, 2]  # behind a learner that has made as many updates as there were episodes
 
 
 def test_with_nothing_to_fall_back_to_the_robot_stays_stopped() -> None:

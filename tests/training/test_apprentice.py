@@ -8,9 +8,13 @@ from typing import Any
 from made_up_episodes import perception, steps_of, summary
 
 from hilctl.data.step import EpisodeSummary, Outcome
-from hilctl.training.apprentice import WARM_UP_STEPS, Apprentice, InTurns
-from hilctl.training.link import CORRECTING_FRAMES, FinishedEpisode, finished_episode
-from hilctl.training.metrics import Progress
+from hilctl.training.apprentice import WARM_UP_STEPS, Apprentice
+from hilctl.training.link import (
+    CORRECTING_FRAMES,
+    FinishedEpisode,
+    RewardUpdate,
+    finished_episode,
+)
 
 SEEN = perception()
 
@@ -23,6 +27,7 @@ class Pupil:
         self.deferred: list[int] = []
         self.trajectories = 0
         self.chunks = 0
+        self.sources: set[str] = set()
         self.corrections: list[tuple[int, bool, str]] = []
         self.fitted: Any = SimpleNamespace(version=1, model="first")
         self.online, self.demos, self.faults = [0] * 30, [0] * 20, 0
@@ -41,11 +46,13 @@ class Pupil:
     def learn_owed(self) -> None:
         self.chunks += 1
 
-    def add(self, features: Any, *, success: bool, reason: str) -> None:
+    def add(self, features: Any, *, success: bool, reason: str, source: str) -> None:
+        self.sources.add(source)
         self.corrections.append((len(features["wrist"]), success, reason))
 
     def refit(self) -> None:
-        self.fitted = SimpleNamespace(version=self.fitted.version + 1, model="newer")
+        version = 1 + len(self.sources)
+        self.fitted = SimpleNamespace(version=version, model="newer" if version > 1 else "first")
 
 
 def episode(number: int, ended: EpisodeSummary, *, on_trial: bool = False) -> FinishedEpisode:
@@ -54,7 +61,7 @@ def episode(number: int, ended: EpisodeSummary, *, on_trial: bool = False) -> Fi
 
 
 def apprentice(pupil: Any, *, corrects: bool = True) -> Apprentice:
-    return Apprentice(pupil, pupil if corrects else None, Progress())
+    return Apprentice(pupil, pupil if corrects else None, "run")
 
 
 def test_every_episode_is_learnt_from_after_a_warm_up() -> None:
@@ -90,14 +97,12 @@ def test_vetoes_and_claims_correct_the_classifier_at_once() -> None:
     ]
 
 
-def test_a_corrected_reward_is_handed_out_once() -> None:
+def test_a_correction_makes_a_newer_reward() -> None:
     pupil = Pupil()
     taking = apprentice(pupil)
-    assert taking.policy().reward is None
+    assert taking.reward() == RewardUpdate(1, "first")  # type: ignore[arg-type]
     taking.take(episode(1, summary(claimed=True)))
-    first: Any = taking.policy().reward
-    assert first == "newer"
-    assert taking.policy().reward is None
+    assert taking.reward() == RewardUpdate(2, "newer")  # type: ignore[arg-type]
 
 
 def test_a_reward_that_cannot_learn_is_left_alone() -> None:
@@ -105,17 +110,18 @@ def test_a_reward_that_cannot_learn_is_left_alone() -> None:
     taking = apprentice(pupil, corrects=False)
     taking.take(episode(1, summary(claimed=True)))
     assert pupil.corrections == []
-    assert taking.policy().reward is None
+    assert taking.reward() is None
 
 
-def test_in_turns_all_is_learnt_before_the_next_episode() -> None:
+def test_what_is_read_again_corrects_too_and_owes_what_was_not_learnt() -> None:
     pupil = Pupil()
-    link = InTurns(apprentice(pupil))
-    for number in (1, 2, 3):
-        link.send(episode(number, summary()))
-        assert pupil.chunks == number
-        assert link.health().episodes == number
-    assert link.health().connected
-    newest = link.latest_policy()
-    assert newest is not None
-    assert newest.updates == 5
+    taking = apprentice(pupil)
+    for number in range(1, 31):
+        ended = summary(Outcome.FAILURE, vetoed=number == 7)
+        taking.recall(episode(number, ended), learnt_steps=280)
+    assert (taking.taken, taking.progress.robot_steps) == (30, 300)
+    assert pupil.owed == [10, 10]
+    assert pupil.corrections == [(CORRECTING_FRAMES, False, "veto in episode 7")]
+    assert pupil.fitted.version == 1
+    taking.settle()
+    assert pupil.fitted.version == 2

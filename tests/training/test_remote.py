@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import struct
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,6 +14,9 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 from made_up_episodes import GRID, perception, steps_of, summary
 
 from hilctl.agents.options import RLPDOptions
@@ -20,8 +25,16 @@ from hilctl.data.step import Outcome
 from hilctl.rewards.model import Heads, SuccessModel
 from hilctl.training import wire
 from hilctl.training.channel import Channel, Listener
-from hilctl.training.link import FinishedEpisode, Health, PolicyUpdate, finished_episode
-from hilctl.training.remote import KEPT_EPISODES, Inlet, RemoteLink
+from hilctl.training.link import (
+    FinishedEpisode,
+    Greeting,
+    Health,
+    PolicyUpdate,
+    RewardUpdate,
+    finished_episode,
+)
+from hilctl.training.mail import Announcer
+from hilctl.training.remote import KEPT_EPISODES, RETRY_S, Inlet, RemoteLink
 
 SEEN = perception()
 PATIENCE_S = 10.0
@@ -68,29 +81,114 @@ def test_an_episode_survives_the_wire(ended: dict[str, Any]) -> None:
 
 def test_a_policy_acts_the_same_at_the_other_end() -> None:
     sent, blank = agent(1), agent(2)
-    update = PolicyUpdate(12, sent, success_model(3))
-    got = wire.unpack_policy(wire.unpack(wire.pack_policy(update)), blank, success_model(4))
+    got = wire.unpack_policy(wire.unpack(wire.pack_policy(PolicyUpdate(12, sent))), blank)
     seen, key = SEEN.example(GRID), jax.random.key(0)
     assert got.updates == 12
     np.testing.assert_array_equal(
         got.agent.act(seen, key, greedy=True), sent.act(seen, key, greedy=True)
     )
+
+
+def test_a_reward_judges_the_same_at_the_other_end() -> None:
+    packed = wire.pack_reward(RewardUpdate(4, success_model(3)))
+    got = wire.unpack_reward(wire.unpack(packed), success_model(4))
+    assert got.version == 4
+    assert got.model.threshold == success_model(3).threshold
     frames = np.random.default_rng(0).normal(size=(5, 6)).astype("f2")
-    assert got.reward is not None
     np.testing.assert_array_equal(
-        got.reward.probability(frames), success_model(3).probability(frames)
+        got.model.probability(frames), success_model(3).probability(frames)
     )
-
-
-def test_an_unchanged_reward_is_not_sent() -> None:
-    packed = wire.pack_policy(PolicyUpdate(1, agent(1)))
-    assert wire.unpack_policy(wire.unpack(packed), agent(2), success_model(1)).reward is None
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00\xff", b"\x93\x01\x02\x03", b"\x80", b"\x81\x80\x01"])
 def test_nonsense_is_no_message(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         wire.unpack(data)
+
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.binary(max_size=5)
+    | arrays(st.sampled_from(["f4", "f2", "i8", "?"]), array_shapes(min_dims=0, max_dims=2)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+FIRST_AGENT, FIRST_MODEL = agent(1), success_model(1)
+RIGHT: dict[str, bytes] = {
+    "greeting": wire.pack_greeting(Greeting(3, SEEN.arrays())),
+    "episode": wire.pack_episode(episode(7, outcome=Outcome.FAILURE, vetoed=True)),
+    "policy": wire.pack_policy(PolicyUpdate(1, FIRST_AGENT)),
+    "reward": wire.pack_reward(RewardUpdate(1, FIRST_MODEL)),
+    "health": wire.pack_health(Health(metrics={"q": 0.5})),
+}
+READ: dict[str, Callable[[wire.Message], object]] = {
+    "greeting": wire.unpack_greeting,
+    "episode": wire.unpack_episode,
+    "policy": lambda message: wire.unpack_policy(message, FIRST_AGENT),
+    "reward": lambda message: wire.unpack_reward(message, FIRST_MODEL),
+    "health": wire.unpack_health,
+}
+
+
+def read_everything(message: wire.Message) -> None:
+    for read in READ.values():
+        with contextlib.suppress(ValueError):
+            read(message)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_message_or_a_value_error(data: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        read_everything(wire.unpack(data))
+
+
+@given(st.sampled_from(sorted(RIGHT)), st.data())
+def test_any_message_with_other_bytes_in_it_is_read_or_a_value_error(
+    kind: str, data: st.DataObject
+) -> None:
+    garbled = bytearray(RIGHT[kind])
+    for _ in range(data.draw(st.integers(1, 5))):
+        place = data.draw(st.integers(0, min(400, len(garbled) - 1)))
+        garbled[place] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.none() | st.integers(0, len(garbled)))
+    with contextlib.suppress(ValueError):
+        read_everything(wire.unpack(bytes(garbled[:cut])))
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(sorted(RIGHT)), st.data())
+def test_any_value_in_place_of_another_is_read_or_a_value_error(
+    kind: str, data: st.DataObject
+) -> None:
+    message = wire.unpack(RIGHT[kind])
+    inside: dict[str, Any] = message
+    while True:
+        name = data.draw(st.sampled_from(sorted(inside)))
+        if not isinstance(inside[name], dict) or data.draw(st.booleans()):
+            break
+        if not inside[name]:
+            return
+        inside = inside[name]
+    if data.draw(st.booleans()):
+        inside[name] = data.draw(values)
+    else:
+        del inside[name]
+    with contextlib.suppress(ValueError):
+        READ[kind](message)
+
+
+@pytest.mark.parametrize("kind", sorted(RIGHT))
+def test_a_message_is_not_taken_for_one_of_another_kind(kind: str) -> None:
+    message = wire.unpack(RIGHT[kind])
+    assert message["kind"] == kind
+    READ[kind](message)
+    for other in set(RIGHT) - {kind, "health"}:  # of a health every part may be missing
+        with pytest.raises(ValueError, match=f"no {other}"):
+            READ[other](message)
 
 
 @pytest.mark.parametrize("gone", ["number", "summary", "trajectory", "correction"])
@@ -107,7 +205,12 @@ class LearnerSide:
     def __init__(self, address: Path, taken: int = 0) -> None:
         self.taken = taken
         self.numbers: list[int] = []
-        self.inlet = Inlet(address, lambda: wire.pack("greeting", {"taken": self.taken}))
+        self.troubles: list[str] = []
+        self.inlet = Inlet(address, self.greeting, self.troubles.append)
+
+    def greeting(self) -> bytes:
+        """Return what an acting side is told first."""
+        return wire.pack_greeting(Greeting(self.taken, SEEN.arrays()))
 
     def take(self, count: int) -> None:
         """Take in `count` more episodes, as the learner does."""
@@ -117,7 +220,7 @@ class LearnerSide:
             if got is not None and got.number > self.taken:
                 self.numbers.append(got.number)
                 self.taken = got.number
-            self.inlet.publish(None, wire.pack_health(Health(connected=True, episodes=self.taken)))
+            self.inlet.post("health", wire.pack_health(Health(episodes=self.taken)))
 
 
 def eventually(true: Callable[[], bool]) -> bool:
@@ -132,9 +235,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("s") / "link"
 
 
+TROUBLES: list[str] = []
+
+
 @pytest.fixture
 def link(address: Path) -> Iterator[RemoteLink]:
-    made = RemoteLink(address)
+    TROUBLES.clear()
+    made = RemoteLink(address, TROUBLES.append)
     yield made
     made.close()
 
@@ -176,28 +283,172 @@ def test_a_learner_that_comes_back_gets_what_it_lacks_and_nothing_twice(
     second.inlet.close()
 
 
-def test_an_actor_that_comes_back_gets_the_newest_policy(address: Path) -> None:
+def test_an_actor_that_comes_back_gets_the_newest_policy_and_reward(address: Path) -> None:
     side = LearnerSide(address)
-    for updates in (1, 2, 3):
-        policy = wire.pack_policy(PolicyUpdate(updates, agent(updates)))
-        side.inlet.publish(policy, wire.pack_health(Health(connected=True)))
+    for version in (1, 2, 3):
+        side.inlet.post("reward", RIGHT["reward"])
+        side.inlet.post("policy", wire.pack_policy(PolicyUpdate(version, agent(version))))
+        update = RewardUpdate(10 + version, success_model(version))
+        side.inlet.post("reward", wire.pack_reward(update))
     for _ in range(2):
-        link = RemoteLink(address)
-        assert next_policy(link).updates == 3
+        link = RemoteLink(address, TROUBLES.append)
+        policy, reward = newest(link)
+        assert (policy.updates, reward.version) == (3, 13)
+        assert link.latest_policy() is link.latest_reward() is None
         link.close()
     side.inlet.close()
 
 
-def next_policy(link: RemoteLink) -> PolicyUpdate:
-    blank = agent(9)
-    link.decode = lambda message: wire.unpack_policy(message, blank, None)
+def test_neither_policy_nor_reward_makes_the_other_disappear(
+    address: Path, link: RemoteLink
+) -> None:
+    side = LearnerSide(address)
+    side.inlet.post("reward", wire.pack_reward(RewardUpdate(2, success_model(2))))
+    for updates in range(5):
+        assert eventually(lambda: not side.inlet._unsent)
+        side.inlet.post("policy", wire.pack_policy(PolicyUpdate(updates, agent(1))))
+    side.inlet.post("health", wire.pack_health(Health(updates=4)))
+    assert eventually(lambda: link.health().updates == 4)
+    policy, reward = newest(link)
+    assert (policy.updates, reward.version) == (4, 2)
+    side.inlet.close()
+
+
+class Corrected:
+    """Stand in for an apprentice whose classifier learns and whose policy does not."""
+
+    def __init__(self) -> None:
+        self.version = 1
+
+    def reward(self) -> RewardUpdate:
+        return RewardUpdate(self.version, success_model(self.version))
+
+    def policy(self) -> PolicyUpdate:
+        return PolicyUpdate(7, FIRST_AGENT)
+
+    def health(self) -> Health:
+        return Health(updates=7, episodes=self.version)
+
+
+def test_a_correction_reaches_the_actor_even_if_no_update_is_made(
+    address: Path, link: RemoteLink
+) -> None:
+    side, apprentice = LearnerSide(address), Corrected()
+    announcer = Announcer(apprentice, side.inlet.post)  # type: ignore[arg-type]
+    announcer.announce()
+    policy, reward = newest(link)
+    assert (policy.updates, reward.version) == (7, 1)
+    for version in range(2, 5):
+        apprentice.version = version
+        announcer.announce()
+        assert eventually(lambda wanted=version: link.health().episodes == wanted)  # type: ignore[misc]
+        got = link.latest_reward()
+        assert got is not None
+        assert got.version == version
+    assert link.latest_policy() is None
+    announcer.announce()
+    assert eventually(lambda: not side.inlet._unsent)
+    time.sleep(0.3)
+    assert link.latest_reward() is None  # it has not changed
+    side.inlet.close()
+
+
+def newest(link: RemoteLink) -> tuple[PolicyUpdate, RewardUpdate]:
+    link.expect(agent(9), success_model(9))
+    policy = reward = None
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
-        newer = link.latest_policy()
-        if newer is not None:
-            return newer
+        policy = link.latest_policy() or policy
+        reward = link.latest_reward() or reward
+        if policy is not None and reward is not None:
+            return policy, reward
         time.sleep(0.01)
-    raise AssertionError("no policy came")
+    raise AssertionError(f"no policy or no reward came: {policy}, {reward}")
+
+
+MALFORMED = [
+    b"\xc1 nonsense",
+    wire.pack("health", {"metrics": 7}),
+    wire.pack("health", {"updates": "many", "of another version": 1}),
+    wire.pack("greeting", {}),
+    wire.pack("greeting", {"taken": "all", "perception": {}}),
+    wire.pack("policy", {"updates": 1, "acting": {"a": np.zeros(3)}}),
+    wire.pack("reward", {"version": 1}),
+    wire.pack("episode", {"number": 1}),
+    wire.pack("gossip", {}),  # type: ignore[arg-type]
+]
+
+
+def test_malformed_messages_of_a_learner_are_left_out_told_once_and_end_nothing(
+    address: Path, link: RemoteLink
+) -> None:
+    listener = Listener(address)
+    channel = listener.accept(PATIENCE_S)
+    assert channel is not None
+    link.expect(agent(9), success_model(9))
+    for _ in range(3):
+        for message in MALFORMED:
+            channel.send(message)
+        assert link.latest_policy() is link.latest_reward() is None
+    link.send(episode(1))
+    assert channel.receive(0.3) is None  # nobody has told what is wanted
+    channel.send(wire.pack_greeting(Greeting(0, SEEN.arrays())))
+    sent = channel.receive(PATIENCE_S)
+    assert sent is not None
+    assert wire.unpack_episode(wire.unpack(sent)).number == 1
+    for kind in ("policy", "reward", "health"):
+        channel.send(RIGHT[kind])
+    policy, reward = newest(link)
+    assert (policy.updates, reward.version) == (1, 1)
+    assert eventually(lambda: link.health().metrics == {"q": 0.5})
+    for kind in ("message that", "health that", "greeting that", "message of unknown kind"):
+        assert sum(told.startswith(f"left out a {kind}") for told in TROUBLES) == 1, TROUBLES
+    channel.close()
+    listener.close()
+
+
+def test_malformed_messages_of_an_actor_are_left_out_told_once_and_end_nothing(
+    address: Path,
+) -> None:
+    side = LearnerSide(address)
+    actor = Channel.connect(address)
+    for _ in range(3):
+        for message in MALFORMED:
+            actor.send(message)
+    actor.send(wire.pack_episode(episode(1)))
+    side.take(1)
+    assert side.numbers == [1]
+    assert len(side.troubles) == 2, side.troubles  # one for bytes, one for episodes
+    actor.close()
+    side.inlet.close()
+
+
+def test_a_line_that_breaks_again_and_again_is_not_made_again_at_once(
+    address: Path, link: RemoteLink
+) -> None:
+    listener = Listener(address)
+    connections, deadline = 0, time.monotonic() + 2.0
+    while time.monotonic() < deadline:
+        channel = listener.accept(0.05)
+        if channel is not None:
+            connections += 1
+            channel.close()
+    listener.close()
+    assert 2 <= connections <= 2.0 / RETRY_S + 1
+
+
+def test_a_message_too_long_for_any_memory_ends_the_line_with_a_word(
+    address: Path, link: RemoteLink
+) -> None:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(address))
+    listener.listen()
+    peer, _ = listener.accept()
+    peer.sendall(struct.pack("!i", -1) + struct.pack("!Q", 1 << 50))
+    again, _ = listener.accept()
+    assert [told for told in TROUBLES if "line" in told]
+    for one in (peer, again, listener):
+        one.close()
 
 
 def test_a_stranger_who_talks_nonsense_does_no_harm(address: Path) -> None:
@@ -205,7 +456,7 @@ def test_a_stranger_who_talks_nonsense_does_no_harm(address: Path) -> None:
     stranger = Channel.connect(address)
     stranger.send(b"\xc1 nonsense")
     stranger.close()
-    link = RemoteLink(address)
+    link = RemoteLink(address, TROUBLES.append)
     link.send(episode(1))
     side.take(1)
     assert side.numbers == [1]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Callable
 from contextlib import closing
+from typing import TypeVar
 
 import jax
 
 from hilctl.agents import AGENTS
-from hilctl.agents.base import Agent
 from hilctl.env.make import open_station
 from hilctl.errors import HilctlError
 from hilctl.networks.perception import Perception
@@ -17,18 +18,21 @@ from hilctl.pipeline.acting import acting, prepared_policy
 from hilctl.pipeline.calibration.check import check_cameras
 from hilctl.pipeline.processes.child import Assignment
 from hilctl.pipeline.processes.outlet import Outlet
+from hilctl.pipeline.processes.share import become_real_time
 from hilctl.pipeline.processes.signals import Signals
-from hilctl.pipeline.progress import Event
+from hilctl.pipeline.progress import Event, telling
 from hilctl.pipeline.recording import Question, put_away_partials
 from hilctl.pipeline.resume import EPISODES, progress_so_far
 from hilctl.pipeline.run import ACTION_DIM, Run
 from hilctl.pipeline.vision import open_classifier, open_encoder
 from hilctl.rewards.classifier import ClassifierReward
+from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
-from hilctl.training import wire
 from hilctl.training.compilation import enable_compilation_cache
-from hilctl.training.link import PolicyUpdate
+from hilctl.training.link import Greeting, PolicyUpdate
 from hilctl.training.remote import RemoteLink
+
+T = TypeVar("T")
 
 LEARNER_START_S = 900  # reading a long run and making updates before the robot moves take minutes
 POLL_S = 0.2
@@ -47,14 +51,14 @@ def main(assignment: Assignment, signals: Signals, outlet: Outlet) -> None:
     run = _opened(workspace, assignment, outlet)
     encoder = open_encoder(workspace)
     fitted = open_classifier(workspace, encoder)
-    reward = ClassifierReward(fitted.model, fitted.consecutive)
+    reward = ClassifierReward(fitted.model, fitted.consecutive, fitted.version)
     grid = encoder.feature_shape[:2]
 
     def stop() -> bool:
         return bool(signals.stop_acting.value) or assignment.is_orphan
 
     with (
-        closing(RemoteLink(assignment.address)) as link,
+        closing(RemoteLink(assignment.address, telling(outlet.report, "link"))) as link,
         open_station(
             workspace.spec, seed=run.station_seed, encode=encoder, reward=reward, real_time=True
         ) as station,
@@ -63,11 +67,12 @@ def main(assignment: Assignment, signals: Signals, outlet: Outlet) -> None:
         taught = _first_lesson(link, run, grid, reward, stop)
         if taught is None:
             return
-        perception, agent = taught
-        policy = prepared_policy(run, agent, perception, grid)
+        perception, first = taught
+        policy = prepared_policy(run, first.agent, perception, grid)
         # what is there by now stays: the collector need not look through it while the robot moves
         gc.collect()
         gc.freeze()
+        become_real_time()  # with all threads that JAX and the devices have started by now
         outlet.tell("ready")
         while not signals.go.value and not stop():
             time.sleep(POLL_S)
@@ -82,6 +87,7 @@ def main(assignment: Assignment, signals: Signals, outlet: Outlet) -> None:
             outlet.report,
             stop,
             falls_back=True,
+            first_updates=first.updates,
         ) as actor:
             reached = actor.run()
         outlet.tell("done", reached=reached)
@@ -98,38 +104,45 @@ def _opened(workspace: Workspace, assignment: Assignment, outlet: Outlet) -> Run
 
 def _first_lesson(
     link: RemoteLink, run: Run, grid: tuple[int, int], reward: ClassifierReward, stop: Question
-) -> tuple[Perception, Agent] | None:
-    """Return what the learner sees and an agent to put its policies into; None when stopped.
+) -> tuple[Perception, PolicyUpdate] | None:
+    """Return what the learner sees and its newest policy; None when stopped.
 
-    A policy lies ready in the link by then, so the robot never moves untaught.
+    The robot never moves untaught: a policy is waited for.
     """
-    if not _wait(lambda: link.greeting(POLL_S) is not None, stop):
+    greeting = _wait_for(link.greeting, stop)
+    if greeting is None:
         return None
-    spec, greeting = run.workspace.spec, link.greeting(0)
-    assert greeting is not None
+    perception = _perception(greeting, run.workspace.spec)
+    options = run.workspace.spec.agent
+    agent = AGENTS.get(options.type).create(
+        jax.random.key(run.seed), perception.example(grid), ACTION_DIM, options.options
+    )
+    link.expect(agent, reward.model)
+    first = _wait_for(link.latest_policy, stop)
+    return None if first is None else (perception, first)
+
+
+def _perception(greeting: Greeting, spec: TaskSpec) -> Perception:
     seen = spec.observation
-    perception = Perception.from_arrays(
-        greeting["perception"], cameras=seen.images, keys=seen.state, relative=seen.relative
-    )
-    agent = AGENTS.get(spec.agent.type).create(
-        jax.random.key(run.seed), perception.example(grid), ACTION_DIM, spec.agent.options
-    )
-
-    def decode(message: wire.Message) -> PolicyUpdate:
-        return wire.unpack_policy(message, agent, reward.model)
-
-    link.decode = decode
-    if not _wait(lambda: link.has_policy(POLL_S), stop):
-        return None
-    return perception, agent
+    try:
+        return Perception.from_arrays(
+            greeting.perception, cameras=seen.images, keys=seen.state, relative=seen.relative
+        )
+    except KeyError as error:
+        raise HilctlError(f"the learner does not say how its policies see: {error}") from error
 
 
-def _wait(there: Question, stop: Question) -> bool:
-    """Return True once something is there, False when stopped; `there` waits a little itself."""
+def _wait_for(look: Callable[[], T | None], stop: Question) -> T | None:
+    """Return what there is to see once there is something, None when stopped.
+
+    Raises:
+        HilctlError: there is nothing for too long.
+    """
     deadline = time.monotonic() + LEARNER_START_S
     while not stop():
-        if there():
-            return True
+        if (found := look()) is not None:
+            return found
         if time.monotonic() > deadline:
             raise HilctlError(f"the learner has not answered for {LEARNER_START_S} s")
-    return False
+        time.sleep(POLL_S)
+    return None

@@ -5,27 +5,26 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 
-import numpy as np
-
 from hilctl.pipeline.learning import LearningSide, open_learning_side
 from hilctl.pipeline.processes.child import Assignment
 from hilctl.pipeline.processes.outlet import Outlet
 from hilctl.pipeline.processes.signals import Signals
-from hilctl.pipeline.progress import Event
+from hilctl.pipeline.progress import Event, telling
 from hilctl.pipeline.recording import Question
 from hilctl.pipeline.run import Run
-from hilctl.pipeline.stored import Seen, stored_episodes
+from hilctl.pipeline.stored import Seen
 from hilctl.pipeline.vision import open_encoder
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 from hilctl.training import wire
 from hilctl.training.compilation import enable_compilation_cache
-from hilctl.training.link import FinishedEpisode
+from hilctl.training.link import FinishedEpisode, Greeting
+from hilctl.training.mail import Announcer
 from hilctl.training.remote import Inlet
 
 IDLE_S = 0.1
 LAST_WORDS_S = 0.5
-PUBLISH_EVERY_S = 0.5
+ANNOUNCE_EVERY_S = 0.5
 SAVE_EVERY_S = 60.0
 
 
@@ -46,7 +45,8 @@ def main(assignment: Assignment, signals: Signals, outlet: Outlet) -> None:
     side = open_learning_side(run, open_encoder(workspace), outlet.report, stop)
     if side is None:
         return
-    inlet = Inlet(assignment.address, lambda: greeting(side))  # the actor prepares meanwhile
+    # the actor prepares meanwhile
+    inlet = Inlet(assignment.address, lambda: greeting(side), telling(outlet.report, "link"))
     try:
         outlet.report(foretold(side.rehearse(), workspace.spec))
         side.learn_before(stop)
@@ -79,12 +79,11 @@ def foretold(step_s: float, spec: TaskSpec) -> Event:
 
 def greeting(side: LearningSide) -> bytes:
     """Return what the acting side has to know first."""
-    perception = {name: np.asarray(array) for name, array in side.perception.arrays().items()}
-    return wire.pack("greeting", {"taken": side.apprentice.taken, "perception": perception})
+    return wire.pack_greeting(Greeting(side.apprentice.taken, side.perception.arrays()))
 
 
 class Schooling:
-    """Take in episodes, make the updates they entitle to, publish policies, save.
+    """Take in episodes, make the updates they entitle to, announce what is new, save.
 
     Args:
         side: learns.
@@ -93,56 +92,48 @@ class Schooling:
 
     def __init__(self, side: LearningSide, inlet: Inlet) -> None:
         self._side, self._inlet = side, inlet
+        self._announcer = Announcer(side.apprentice, inlet.post)
         self._seen = Seen(side.run.folder, side.perception)
-        self._published = self._saved = time.monotonic()
-        self._published_updates = -1
+        self._announced = self._saved = time.monotonic()
 
     def run(self, stop: Question) -> None:
-        """Learn until asked to stop; what has been sent by then is taken in."""
+        """Learn until asked to stop; what has been sent or is on disk by then is taken in."""
         learner = self._side.learner
-        self._publish()
+        self._announcer.announce()
         while not stop():
-            self._take_all(0 if learner.is_behind else IDLE_S)
+            took = self._take_all(0 if learner.is_behind else IDLE_S)
             if learner.is_behind:
                 learner.learn_owed_chunk()
             now = time.monotonic()
-            if now - self._published >= PUBLISH_EVERY_S:
-                self._published = now
-                self._publish()
+            # an episode may have changed the reward: the next one is to be judged by that
+            if took or now - self._announced >= ANNOUNCE_EVERY_S:
+                self._announced = now
+                self._announcer.announce()
             if now - self._saved >= SAVE_EVERY_S:
                 self._saved = now
                 self._side.save()
         self._take_all(LAST_WORDS_S)
+        self._take_from_disk()
 
-    def _take_all(self, timeout_s: float) -> None:
-        episode = self._inlet.receive(timeout_s)
-        while episode is not None:
+    def _take_all(self, timeout_s: float) -> bool:
+        """Take in what has come; return whether anything has."""
+        took = False
+        while (episode := self._inlet.receive(0 if took else timeout_s)) is not None:
             self._take(episode)
-            episode = self._inlet.receive(0)
+            took = True
+        return took
 
     def _take(self, episode: FinishedEpisode) -> None:
         apprentice = self._side.apprentice
         if episode.number <= apprentice.taken:
             return
         if episode.number > apprentice.taken + 1:
-            self._fill_gap(episode.number)
+            self._take_from_disk(before=episode.number)
         apprentice.take(episode)
-        self._seen.keep(episode.number, episode.trajectory.observations)
+        self._seen.keep(episode.number, episode.trajectory)
         self._side.keep_if_best()
 
-    def _fill_gap(self, before: int) -> None:
-        """Take in from disk what got lost with the process that had it."""
-        side, run = self._side, self._side.run
-        after, spec = side.apprentice.taken, run.workspace.spec
-        for episode in stored_episodes(
-            run.folder, spec, side.encoder, side.perception, after=after
-        ):
-            if episode.number < before:
-                side.apprentice.take(episode)
-
-    def _publish(self) -> None:
-        policy = None
-        if self._side.learner.updates != self._published_updates:
-            self._published_updates = self._side.learner.updates
-            policy = wire.pack_policy(self._side.apprentice.policy())
-        self._inlet.publish(policy, wire.pack_health(self._side.apprentice.health()))
+    def _take_from_disk(self, before: int | None = None) -> None:
+        """Take in what got lost with the process that had it."""
+        for episode in self._side.stored_episodes(before=before):
+            self._side.apprentice.take(episode)
