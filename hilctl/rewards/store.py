@@ -29,6 +29,7 @@ from hilctl.task.fingerprint import explain_difference, fingerprint
 
 FORMAT = 1
 FILE = "classifier.json"
+UNTRAINED = "no classifier has been trained"
 TRAIN_AGAIN = "hilctl train-classifier"
 
 
@@ -72,10 +73,8 @@ def load_classifier(
             what differs.
     """
     file = folder / FILE
-    text = _read(file, missing="no classifier has been trained")
     try:
-        about = json.loads(text)
-        fitted = _unpacked(about, _read(folder / about["weights_file"]))
+        fitted = _unpacked(*_read_both(file))
     except (ValueError, LookupError, TypeError, OSError, zipfile.BadZipFile) as error:
         raise DataError(
             f"the classifier is damaged: {error}", where=str(file), hint=TRAIN_AGAIN
@@ -95,6 +94,20 @@ def load_classifier(
             hint=TRAIN_AGAIN,
         )
     return fitted
+
+
+def _read_both(file: Path) -> tuple[dict[str, Any], bytes]:
+    """Return the description and the weights it names; a newer pair may take their place."""
+    text = _read(file, missing=UNTRAINED)
+    while True:
+        about = json.loads(text)
+        try:
+            return about, _read(file.parent / about["weights_file"])
+        except MissingStageError:
+            newer = _read(file, missing=UNTRAINED)
+            if newer == text:
+                raise
+            text = newer
 
 
 def _read(file: Path, missing: str | None = None) -> bytes:

@@ -36,10 +36,12 @@ def test_one_that_stays_is_named_and_one_that_is_killed_is_gone(tmp_path: Path) 
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "here\n"
-        with pytest.raises(FolderBusyError, match="still write") as caught:
-            wait_until_all_have_left(tmp_path, patience_s=0.2)
+        try:
+            with pytest.raises(FolderBusyError, match="still write") as caught:
+                wait_until_all_have_left(tmp_path, patience_s=0.2)
+        finally:
+            other.kill()
         assert caught.value.hint == f"end them: kill {other.pid}"
-        other.kill()
         started = time.monotonic()
         wait_until_all_have_left(tmp_path)
         assert time.monotonic() - started < 30

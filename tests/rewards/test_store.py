@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -120,6 +121,28 @@ def test_missing_weights_are_a_missing_stage(folder: Path) -> None:
     (folder / "weights-1.npz").unlink()
     with pytest.raises(MissingStageError, match=r"weights-1\.npz"):
         load(folder)
+
+
+def test_whoever_reads_while_newer_versions_are_saved_gets_a_whole_one(
+    folder: Path, classifier: FittedClassifier
+) -> None:
+    over = threading.Event()
+
+    def save_on_and_on() -> None:
+        version = 1
+        while not over.is_set():
+            version += 1
+            save_classifier(folder, replace(classifier, version=version))
+
+    saving = threading.Thread(target=save_on_and_on)
+    saving.start()
+    try:
+        versions = [load(folder).version for _ in range(200)]
+    finally:
+        over.set()
+        saving.join()
+    assert versions == sorted(versions)
+    assert versions[-1] > versions[0]
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path, classifier: FittedClassifier) -> None:
