@@ -68,7 +68,7 @@ def stored_episodes(
     encoder: Encoder,
     perception: Perception,
     *,
-    judged: Sequence[str],
+    judged: Sequence[str] = (),
     after: int = 0,
     before: int | None = None,
 ) -> Iterator[FinishedEpisode]:

@@ -69,6 +69,8 @@ def history(space: Workspace) -> list[dict[str, Any]]:
 def test_the_actor_judges_by_a_corrected_reward_within_an_episode(
     overruled: Workspace, start: Start
 ) -> None:
+    # learning from an objection takes a third of a second; on a machine full of work up to five
+    edit(overruled, {"max_episode_s: 2": "max_episode_s: 5"})
     running = start(overruled, "train")
     events = until(running, is_episode(8))
     running.kill(signal.SIGINT)
@@ -78,7 +80,7 @@ def test_the_actor_judges_by_a_corrected_reward_within_an_episode(
     assert objections == list(range(1, 9))
     # an episode begins while the last objection is learnt; by the next one it has come
     for earlier, event in zip(objections, told[2:], strict=False):
-        assert event["reward_version"] >= 1 + earlier, told
+        assert event["reward_version"] >= 1 + earlier
     (run,) = overruled.all_runs()
     sources = [source for entry in history(overruled) for source in entry["sources"]]
     assert sources == [f"{run.name}/{number}" for number in range(1, len(episodes(overruled)) + 1)]
@@ -131,11 +133,11 @@ def test_every_objection_is_learnt_once_whoever_is_killed(
     taken = until(running, is_episode(len(episodes(overruled)) + 3))[-1]["episodes"]
     running.kill(signal.SIGINT)
     assert running.finish()[0] == 130
-    entries = history(overruled)
     assert len(episodes(overruled)) >= taken
-    assert sum(entry["added"] for entry in entries) == CORRECTING_FRAMES * overruled_on_disk(
-        overruled
-    )
+    (run,) = overruled.all_runs()
+    opened(overruled, run)  # the learner may have had to leave before it had read everything
+    added = sum(entry["added"] for entry in history(overruled))
+    assert added == CORRECTING_FRAMES * overruled_on_disk(overruled)
 
 
 def overruled_on_disk(space: Workspace) -> int:

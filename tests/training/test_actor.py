@@ -256,9 +256,7 @@ def test_who_falls_back_acts_by_the_older_version_and_says_so() -> None:
             world.newer = PolicyUpdate(40, broken)
 
     progress = Progress()
-    world.actor(
-        max_robot_s=2, falls_back=True, progress=progress, on_episode=learn, first_updates=0
-    ).run()
+    world.actor(max_robot_s=2, falls_back=True, progress=progress, on_episode=learn).run()
     assert progress.safety_stops == 1
     assert ages == [1, 2]  # behind a learner that has made as many updates as there were episodes
 

@@ -102,13 +102,13 @@ class Schooling:
         self._announcer.announce()
         while not stop():
             took = self._take_all(0 if learner.is_behind else IDLE_S)
-            if learner.is_behind:
-                learner.learn_owed_chunk()
             now = time.monotonic()
-            # an episode may have changed the reward: the next one is to be judged by that
+            # an episode may have changed the reward, and the next one is to be judged by that
             if took or now - self._announced >= ANNOUNCE_EVERY_S:
                 self._announced = now
                 self._announcer.announce()
+            if learner.is_behind:
+                learner.learn_owed_chunk()
             if now - self._saved >= SAVE_EVERY_S:
                 self._saved = now
                 self._side.save()
