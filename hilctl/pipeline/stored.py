@@ -19,7 +19,7 @@ from hilctl.networks.perception import Perception
 from hilctl.pipeline.best import BEST
 from hilctl.pipeline.progress import Event, Report, silent
 from hilctl.pipeline.recording import open_dataset
-from hilctl.pipeline.resume import EPISODES, summary_of
+from hilctl.pipeline.resume import EPISODES, summary_of, trial_of
 from hilctl.pipeline.run import CHECKPOINTS
 from hilctl.pipeline.vision import encode_episode, states_of, trajectory_from
 from hilctl.task.spec import TaskSpec
@@ -81,7 +81,13 @@ def stored_episodes(
                 observations = perception(features, states_of(episode))
                 seen.keep(number, observations)
             trajectory = trajectory_from(episode, observations)
-            yield FinishedEpisode(number, trajectory, summary_of(episode))
+            yield FinishedEpisode(
+                number,
+                trajectory,
+                summary_of(episode),
+                trial=trial_of(episode),
+                policy_updates=int(episode.header.attributes.get("policy_updates", 0)),
+            )
 
 
 class Seen:

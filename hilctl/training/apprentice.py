@@ -25,6 +25,7 @@ class Apprentice:
 
     Attributes:
         taken: number of the last episode.
+        acted: critic updates behind the policy of that episode.
     """
 
     def __init__(
@@ -33,16 +34,17 @@ class Apprentice:
         self.learner = learner
         self.progress = progress
         self.taken = progress.episodes
+        self.acted = 0
         self._classifier = classifier
         self._judged_by = classifier.fitted.version if classifier else 0
 
     def take(self, episode: FinishedEpisode) -> None:
         """Take in an episode; its updates are owed, from now on or after the trial it is of."""
-        self.taken = episode.number
-        self.progress.count(episode.summary)
+        self.taken, self.acted = episode.number, episode.policy_updates
+        self.progress.count(episode.summary, trial=episode.trial)
         self._correct(episode)
         self.learner.add_rollout(episode.trajectory)
-        if episode.on_trial:
+        if episode.trial:
             self.learner.defer(episode.summary.steps)
         elif is_warm(self.progress.robot_steps):
             self.learner.owe(episode.summary.steps)

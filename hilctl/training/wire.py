@@ -49,7 +49,8 @@ def pack_episode(episode: FinishedEpisode) -> bytes:
             "trajectory": plain(vars(episode.trajectory)),
             "summary": summary,
             "correction": plain(episode.correction or {}),
-            "on_trial": episode.on_trial,
+            "trial": episode.trial,
+            "policy_updates": episode.policy_updates,
         },
     )
 
@@ -68,7 +69,8 @@ def unpack_episode(message: Message) -> FinishedEpisode:
             Trajectory(**message["trajectory"]),
             EpisodeSummary(**summary),
             message["correction"] or None,
-            message["on_trial"],
+            message["trial"],
+            message["policy_updates"],
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"this is no episode: {error}") from error

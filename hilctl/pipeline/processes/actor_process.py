@@ -84,7 +84,7 @@ def main(assignment: Assignment, signals: Signals, outlet: Outlet) -> None:
             falls_back=True,
         ) as actor:
             reached = actor.run()
-        outlet.tell("done", reached=reached)
+        outlet.tell("done", reached=reached, left_early=run.left_early)
 
 
 def _opened(workspace: Workspace, assignment: Assignment, outlet: Outlet) -> Run:
