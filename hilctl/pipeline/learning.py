@@ -76,11 +76,14 @@ class LearningSide:
             return
         successes, failures = apprentice.progress.trial_record
         best = best_policy(self.run.folder)
-        if best is None or best.updates != self.learner.updates:
-            least = evidence(best.trial_successes, best.trial_failures, target) if best else 0.0
-            if evidence(successes, failures, target) <= max(1.0, least):
-                return
-        record = {"trial_successes": successes, "trial_failures": failures}
+        worth, most = evidence(successes, failures, target), best.trial_evidence if best else 1.0
+        if worth <= most and (best is None or best.updates != self.learner.updates):
+            return
+        record = {
+            "trial_successes": successes,
+            "trial_failures": failures,
+            "trial_evidence": max(worth, most),
+        }
         self._save_to(f"{CHECKPOINTS}/{BEST}", record)
 
     def _save_to(self, folder: str, more: Mapping[str, Any] = NOTHING) -> Path | None:

@@ -66,12 +66,14 @@ class Kept(Manifest):
         updates: critic updates behind it.
         robot_steps: of the run when it was written.
         trial_successes, trial_failures: of its own episodes, on trial; of the best one only.
+        trial_evidence: the most that spoke for it at any time of its trial.
     """
 
     updates: int
     robot_steps: int
     trial_successes: int = 0
     trial_failures: int = 0
+    trial_evidence: float = 1.0
 
     @property
     def record(self) -> str:
