@@ -97,8 +97,8 @@ def _leave_finished(
     from hilctl.pipeline.train import go_back
 
     output.say(
-        f"run {finished.folder.name} is finished: {finished.how} "
-        f"({workspace.command('train --new')} starts another)"
+        f"run {finished.folder.name} is finished: {finished.how}; "
+        f"another one: {workspace.command('train --new')}"
     )
     if rollback:
         with workspace.lock("train"):

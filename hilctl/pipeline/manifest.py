@@ -79,7 +79,7 @@ class Kept(Manifest):
     def record(self) -> str:
         """How it did on trial, in words."""
         tried = self.trial_successes + self.trial_failures
-        return f"{self.trial_successes} of {tried} successes on trial"
+        return f"{self.trial_successes} of {tried} successes on trial" if tried else "no trial"
 
 
 class Evaluation(Manifest):

@@ -57,7 +57,10 @@ class FinishedRun:
     def how(self) -> str:
         """How it ended, in words."""
         if self.reached is False:
-            return "stopped at its limit before the target was reached"
+            return (
+                "stopped at its limit before the target was reached "
+                "(it goes on when training.max_robot_minutes is raised)"
+            )
         return "target reached" if self.reached else "training finished"
 
     def as_dict(self) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def test_an_interval_over_seeds_covers_the_mean_of_all_seeds(a: float, b: float)
     for own in successes.tolist():
         low, high = interval_over_seeds(own, 50) or (0.0, 0.0)
         covered += low <= a / (a + b) <= high
-    assert covered / len(successes) >= 0.95  # the pooled interval: 0.29 to 0.94
+    assert covered / len(successes) >= 0.95  # of the pooled interval: 0.33 to 0.84
 
 
 def test_an_interval_over_seeds_says_something_when_all_are_alike() -> None:

@@ -90,7 +90,7 @@ def test_policies_that_learn_pass_soon_after_they_are_good(cost_of_sampling: flo
 
     episodes, passed = runs(greedy, 150, lambda so_far: greedy(so_far) - cost_of_sampling)
     assert passed.all()
-    assert episodes.mean() < 1.3 * 241  # the mean with 30 in a row, which passes half as good ones
+    assert episodes.mean() < 1.3 * 241  # the mean with 30 in a row
 
 
 @pytest.mark.parametrize(("target", "good"), [(0.5, 0.7), (0.8, 0.9), (0.9, 0.98), (1.0, 1.0)])
