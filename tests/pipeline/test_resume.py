@@ -12,7 +12,9 @@ from small_task import make_task
 
 from hilctl.data.recorder import EpisodeRecorder
 from hilctl.data.step import EpisodeSummary, Observation, Outcome, Step
+from hilctl.pipeline.manifest import RunManifest, read_manifest
 from hilctl.pipeline.resume import EPISODES, progress_so_far
+from hilctl.pipeline.run import Run
 from hilctl.task.fingerprint import data_fingerprint, data_identity
 from hilctl.task.workspace import Workspace
 from hilctl.training.trial import ERROR, Trials, Verdict
@@ -82,3 +84,24 @@ def test_a_run_that_goes_on_has_spent_what_it_spent_before(space: Workspace) -> 
     assert again.left == pytest.approx(trials.left)
     assert again.left < ERROR / 2
     assert again.number == 3
+
+
+@pytest.mark.parametrize(
+    ("reached", "stopped", "left", "status"),
+    [
+        (True, False, False, "finished"),
+        (True, True, True, "finished"),
+        (False, False, False, "finished"),  # at its limit
+        (False, True, False, "stopped"),
+        (False, False, True, "stopped"),
+    ],
+)
+def test_a_run_is_finished_unless_somebody_ended_it_before_a_policy_passed(
+    space: Workspace, reached: bool, stopped: bool, left: bool, status: str
+) -> None:
+    run = Run(space, space.run("one"), seed=0, left_early=left)
+    run.begin()
+    run.end(reached=reached, stopped=stopped)
+    manifest = read_manifest(RunManifest, run.folder / "manifest.json")
+    assert manifest is not None
+    assert (manifest.status, manifest.reached_target) == (status, reached)
