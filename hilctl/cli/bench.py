@@ -119,16 +119,26 @@ def _methods(
 
 
 def _show(output: Output, rows: Sequence[Mapping[str, Any]]) -> None:
-    header = ("robot steps", "human steps", "time to success", "true success", "method")
+    header = (
+        "robot steps",
+        "on trial",
+        "human steps",
+        "time to success",
+        "true success",
+        "95 % over seeds",
+        "method",
+    )
     cells = []
     for row in rows:
         time_s = row["median_time_s"]
         cells.append(
             (
                 f"{row['robot_steps']:.0f}",
+                f"{row['trial_steps']:.0f}",
                 f"{row['intervention_steps']:.0f}",
                 "–" if time_s is None else f"{time_s:.1f} s",
                 f"{row['true_successes']}/{row['episodes']}",
+                "–" if row["ci95"] is None else "{:.0%} to {:.0%}".format(*row["ci95"]),
                 str(row["method"]),
             )
         )

@@ -94,12 +94,16 @@ def rows(
     """Return what the live view shows: a name and a value a line."""
     value = figures.get
     return [
-        ("untouched success, last 20", bar(figures["autonomous_success_last20"])),
-        ("all successes, last 20", bar(figures["success_last20"])),
+        ("success without help, last 20", bar(figures["autonomous_success_last20"])),
+        ("with or without, last 20", bar(figures["success_last20"])),
         ("human in charge, last 20", bar(figures["intervention_rate_last20"])),
         ("vetoed / claimed", f"{figures['vetoes']} / {figures['claims']}"),
         ("last reward", f"{figures['reward']:.0f}"),
         ("episodes, robot steps", f"{figures['episodes']}, {figures['robot_steps']}"),
+        (
+            "of these on trial",
+            f"{figures['trial_episodes']}, {figures['trial_steps']} ({figures['trials']} trials)",
+        ),
         ("updates", f"{figures['updates']}, {figures['lag_steps']} steps behind"),
         ("policy behind learner", f"{figures['policy_age']} updates"),
         ("in buffers", f"{figures['online_steps']} rollout, {figures['demo_steps']} human steps"),

@@ -21,7 +21,10 @@ def evaluate(
         str | None, typer.Option("--run", metavar="ID", help="Which run.  [default: the latest]")
     ] = None,
     best: Annotated[
-        bool, typer.Option("--best", help="The run's best policy instead of its last.")
+        bool,
+        typer.Option(
+            "--best", help="The best policy instead of the last, of the newest run that has one."
+        ),
     ] = False,
     weights: WeightsOption = None,
     video: Annotated[bool, typer.Option("--video", help="Write a video of every episode.")] = False,

@@ -11,7 +11,9 @@ from hilctl.cli.options import JsonOption, MotionOption, SeedOption, TaskOption,
 from hilctl.cli.render import Output
 
 if TYPE_CHECKING:
+    from hilctl.pipeline.resume import FinishedRun
     from hilctl.pipeline.train import TrainResult
+    from hilctl.task.workspace import Workspace
 
 
 class Rollback(enum.StrEnum):
@@ -25,7 +27,7 @@ def train(
     weights: WeightsOption = None,
     seed: SeedOption = 0,
     new: Annotated[
-        bool, typer.Option("--new", help="Start another run; do not go on with an unfinished one.")
+        bool, typer.Option("--new", help="Start another run, whatever became of the last one.")
     ] = False,
     like: Annotated[
         str | None,
@@ -33,7 +35,7 @@ def train(
     ] = None,
     rollback: Annotated[
         Rollback | None,
-        typer.Option("--rollback", help="Go on with the last run from its best policy."),
+        typer.Option("--rollback", help="Go back to the best policy of the last run."),
     ] = None,
     lockstep: Annotated[
         bool,
@@ -45,27 +47,35 @@ def train(
 ) -> None:
     """Learn the task online: the policy acts, you help when it is stuck, it learns from both.
 
-    Stops by itself when the last 20 untouched episodes come near the target and 30 greedy ones
-    exceed it. Ctrl-C stops the robot, saves and leaves; the same command then goes on where it was.
+    When the last twelve episodes come near the target, its policy goes on trial, greedy, until it
+    passes or is given up. One that fails twice as often as the target allows passes with a
+    probability of at most 5 % in the whole run, however often that is tried.
+
+    Ctrl-C stops the robot, saves and leaves; the same command then goes on where it was. A run that
+    passed or met its limit is finished: it stays as it is, and --new starts another.
     """
     from hilctl.cli.dashboard import Dashboard
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.prompts import confirm_motion
     from hilctl.pipeline import train as pipeline
-    from hilctl.pipeline.resume import settings_of
+    from hilctl.pipeline.resume import find_finished, settings_of
     from hilctl.task.workspace import Workspace
 
     output = Output(as_json=as_json)
     workspace = Workspace.find(task).with_weights(weights)
     if like is not None:
         workspace, seed = settings_of(workspace, like)
+    new = new or like is not None
+    if not new and (finished := find_finished(workspace)):
+        _leave_finished(output, workspace, finished, rollback=rollback is not None)
+        return
     confirm_motion(output, workspace.spec, allowed=allow_motion)
     dashboard = Dashboard(output, f"hilctl train {workspace.spec.name}", plain=plain)
     with workspace.lock("train"), interruptible() as stop, dashboard:
         result = pipeline.train(
             workspace,
             seed=seed,
-            new=new or like is not None,
+            new=new,
             rollback=rollback is not None,
             lockstep=lockstep,
             report=dashboard.report,
@@ -80,12 +90,31 @@ def train(
         output.result(result.as_dict())
 
 
+def _leave_finished(
+    output: Output, workspace: Workspace, finished: FinishedRun, *, rollback: bool
+) -> None:
+    """Say that a run is finished, and what can be done; go back to its best policy if asked to."""
+    from hilctl.pipeline.train import go_back
+
+    output.say(
+        f"run {finished.folder.name} is finished: {finished.how}; "
+        f"another one: {workspace.command('train --new')}"
+    )
+    if rollback:
+        with workspace.lock("train"):
+            finished, told = go_back(workspace, finished)
+        output.say(told)
+    output.next(workspace.command("eval"))
+    output.result(finished.as_dict())
+
+
 def say_how_it_went(output: Output, result: TrainResult) -> None:
     """Tell whether the target was met, and what it took."""
     progress = result.progress
     how = "target reached" if result.reached else "stopped before the target was reached"
     output.say(
         f"{how}: {progress.robot_steps} robot steps ({progress.robot_s / 60:.1f} min), "
+        f"{progress.trial_steps} on trial, "
         f"{progress.intervention_steps} with a human in charge, {progress.vetoes} vetoes, "
         f"{progress.claims} claims, {progress.updates} updates in {progress.wall_s:.0f} s"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ class EpisodeRecorder:
         kind: "demo", "label" or "rollout".
         attributes: of every episode, see `EpisodeWriter`.
         trim_idle: see `EpisodeWriter`.
+        notes: what is known of each episode when it begins, in addition.
 
     Attributes:
         committed: the files written so far, in order.
@@ -37,12 +38,14 @@ class EpisodeRecorder:
         kind: Kind,
         attributes: Mapping[str, Any],
         trim_idle: bool | None = None,
+        notes: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
         self.committed: list[Path] = []
         self._directory = directory
         self._kind: Kind = kind
         self._attributes = attributes
         self._trim_idle = trim_idle
+        self._notes = notes
         self._writer: EpisodeWriter | None = None
 
     def on_episode_start(self) -> None:
@@ -55,7 +58,7 @@ class EpisodeRecorder:
         self._writer = EpisodeWriter(
             self._directory,
             kind=self._kind,
-            attributes=self._attributes,
+            attributes={**self._attributes, **self._notes()},
             trim_idle=self._trim_idle,
         )
 

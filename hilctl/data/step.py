@@ -106,3 +106,8 @@ class EpisodeSummary:
     def success(self) -> bool:
         """Whether the episode counts as a success."""
         return self.outcome is Outcome.SUCCESS
+
+    @property
+    def success_without_help(self) -> bool:
+        """Whether it succeeded with no human in charge at any time."""
+        return self.success and self.intervention_steps == 0

@@ -24,6 +24,7 @@ from hilctl.training.cadence import Cadence
 from hilctl.training.coach import Coach
 from hilctl.training.link import Link
 from hilctl.training.policy import AgentPolicy
+from hilctl.training.trial import Trials
 
 MOVING = Event("moving", "the robot moves")
 
@@ -84,7 +85,9 @@ def acting(
     buffer = EpisodeBuffer()
     coach = Coach(spec.control.rate_hz, round(spec.control.max_episode_s * spec.control.rate_hz))
     attributes = episode_attributes(run.workspace, station, run.seed)
-    recorder = EpisodeRecorder(run.folder / EPISODES, kind="rollout", attributes=attributes)
+    recorder = EpisodeRecorder(
+        run.folder / EPISODES, kind="rollout", attributes=attributes, notes=lambda: actor.notes
+    )
     loop = EpisodeLoop(
         station.env,
         policy,
@@ -97,25 +100,27 @@ def acting(
 
     def on_episode(summary: EpisodeSummary) -> None:
         troubles = coach.diagnoses(progress.learner.get("q"), progress.lag_steps)
+        run.left_early |= summary.quit_requested
         run.on_episode(summary, troubles, report)
         after_episode()
 
+    actor = Actor(
+        loop=loop,
+        buffer=buffer,
+        policy=policy,
+        reward=reward,
+        perception=policy.perception,
+        link=link,
+        progress=progress,
+        number=progress.episodes,
+        trials=Trials.resumed(spec.training.target_success, progress.tried),
+        max_robot_s=run.limit_s,
+        clock_s=lambda: clock.now_ns() * 1e-9 - start_s,
+        on_episode=on_episode,
+        max_steps=max_steps,
+        falls_back=falls_back,
+        first_updates=first_updates,
+    )
     with closing(recorder), closing(run):
         run.open_logs()
-        yield Actor(
-            loop=loop,
-            buffer=buffer,
-            policy=policy,
-            reward=reward,
-            perception=policy.perception,
-            link=link,
-            progress=progress,
-            number=progress.episodes,
-            target=spec.training.target_success,
-            max_robot_s=run.limit_s,
-            clock_s=lambda: clock.now_ns() * 1e-9 - start_s,
-            on_episode=on_episode,
-            max_steps=max_steps,
-            falls_back=falls_back,
-            first_updates=first_updates,
-        )
+        yield actor

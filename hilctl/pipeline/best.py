@@ -6,54 +6,85 @@ import json
 from pathlib import Path
 
 from hilctl.errors import MissingStageError
-from hilctl.pipeline.run import CHECKPOINTS, Run
+from hilctl.pipeline.manifest import (
+    Kept,
+    RunManifest,
+    kept_file,
+    kept_policy,
+    read_manifest,
+    write_manifest,
+)
+from hilctl.pipeline.run import CHECKPOINTS, MANIFEST, Run
 from hilctl.task.files import os_errors
+from hilctl.task.workspace import Workspace
 from hilctl.training.checkpoints import write_checkpoint
 
 BEST = "best"
 
 
-def best_checkpoint(run: Path) -> Path | None:
-    """Return the JSON file of a run's best checkpoint, if there is one."""
-    return max((run / CHECKPOINTS / BEST).glob("step_*.json"), default=None)
-
-
-def best_success(run: Path) -> float:
-    """Return the untouched success of a run's best checkpoint; 0 when there is none.
+def best_policy(run: Path) -> Kept | None:
+    """Return what is known of a run's best policy, if there is one.
 
     Raises:
-        HilctlError: it cannot be read.
+        DataError: its file is damaged.
     """
-    file = best_checkpoint(run)
-    if file is None:
-        return 0.0
-    with os_errors(file):
-        return float(json.loads(file.read_text("utf-8"))["autonomous_success_last20"])
+    return kept_policy(run / CHECKPOINTS / BEST)
 
 
-def roll_back(run: Run) -> Path:
-    """Make the best checkpoint of a run its last one; episodes stay as they are.
-
-    What was learnt since then is not learnt again: it led away from there.
+def run_with_best(workspace: Workspace, run: Path | None) -> Path:
+    """Return the run whose best policy is meant: one that is named, else the newest that has one.
 
     Raises:
-        MissingStageError: the run has no best checkpoint.
+        MissingStageError: there is none; names a run that has one.
+    """
+    having = [one for one in workspace.all_runs() if kept_file(one / CHECKPOINTS / BEST)]
+    if run is None and having:
+        return having[-1]
+    if run is None:
+        raise _no_best("no run has a best policy yet", workspace.runs, workspace.command("train"))
+    if run not in having:
+        others = [f"--best --run {one.name}" for one in having[-1:]]
+        hint = workspace.command(" ".join(["eval", *(others or ["--run", run.name])]))
+        raise _no_best(f"run {run.name} has no best policy", run, hint)
+    return run
+
+
+def roll_back(run: Run) -> Kept:
+    """Make the best policy of a run its last one, and return what is known of it.
+
+    Episodes stay as they are. What was learnt since then is not learnt again: it led away from
+    there. A run that is finished stays so.
+
+    Raises:
+        MissingStageError: the run has no best policy.
         HilctlError: the disk is full or the folder cannot be written.
     """
-    best = best_checkpoint(run.folder)
-    if best is None:
-        raise MissingStageError(
-            f"run {run.folder.name} has no best policy yet: one is kept once 20 episodes "
-            "were untouched",
-            where=str(run.folder),
-            hint=run.workspace.command("train"),
+    folder, best = run.folder / CHECKPOINTS, best_policy(run.folder)
+    file = kept_file(folder / BEST)
+    if best is None or file is None:
+        raise _no_best(
+            f"run {run.folder.name} has no best policy yet",
+            run.folder,
+            run.workspace.command("train"),
         )
-    with os_errors(best):
-        about = json.loads(best.read_text("utf-8"))
-        weights = (best.parent / about["weights"]).read_bytes()
+    with os_errors(file):
+        about = json.loads(file.read_text("utf-8"))
+        weights = (file.parent / about["weights"]).read_bytes()
     about |= {
         "rolled_back_from_robot_steps": about["robot_steps"],
         "robot_steps": run.progress.robot_steps,
         "learner": about["learner"] | {"owed_steps": 0},
     }
-    return write_checkpoint(run.folder / CHECKPOINTS, weights, about)
+    # under its own name: what was measured of the last policy does not pass for this one's
+    kept = write_checkpoint(folder, weights, about, name=file.stem)
+    manifest = read_manifest(RunManifest, run.folder / MANIFEST)
+    if manifest is not None:
+        checkpoint = f"{CHECKPOINTS}/{kept.name}"
+        changed = manifest.model_copy(update={"checkpoint": checkpoint})
+        write_manifest(run.folder / MANIFEST, changed)
+    return best
+
+
+def _no_best(message: str, where: Path, hint: str) -> MissingStageError:
+    why = "a policy is kept as the best when it does well on trial, near the target"
+    return MissingStageError(f"{message}: {why}", where=str(where), hint=hint)

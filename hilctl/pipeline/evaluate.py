@@ -13,7 +13,7 @@ from hilctl.data.step import EpisodeSummary, Outcome
 from hilctl.env.loop import EpisodeLoop
 from hilctl.env.make import open_station
 from hilctl.errors import MissingStageError
-from hilctl.pipeline.best import BEST
+from hilctl.pipeline.best import BEST, best_policy, run_with_best
 from hilctl.pipeline.calibration.check import check_cameras
 from hilctl.pipeline.manifest import Evaluation, write_manifest
 from hilctl.pipeline.progress import Event, Report, silent
@@ -108,7 +108,7 @@ def evaluate(
         seed: of starts and grasps; independent of those of training.
         report: told of each episode.
         stop: asked every step; True ends the evaluation early, without a result on disk.
-        run: whose policy; None = the latest run.
+        run: whose policy; None = the latest run that has one.
         video: write one video an episode, into `videos/` of the run.
         best: measure the run's best policy, not its last; the result is not kept with the run.
 
@@ -117,13 +117,15 @@ def evaluate(
         DataError: policy or classifier belong to another set-up.
     """
     spec = workspace.spec
-    run = run or workspace.latest_run()
+    run = run_with_best(workspace, run) if best else run or workspace.latest_run()
     if run is None:
         raise MissingStageError("no policy has been trained", hint=workspace.command("train"))
     enable_compilation_cache()
     encoder = open_encoder(workspace)
     folder = run / CHECKPOINTS / BEST if best else run / CHECKPOINTS
     checkpoint = load_checkpoint(folder, spec, encoder_fingerprint=encoder.fingerprint)
+    if best and (kept := best_policy(run)):
+        report(Event("phase", f"the best policy of run {run.name}: {kept.record} there"))
     fitted = open_classifier(workspace, encoder)
     reward = ClassifierReward(fitted.model, fitted.consecutive)
     policy = AgentPolicy(checkpoint.agent, checkpoint.perception, jax.random.key(seed), greedy=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -23,7 +23,7 @@ from hilctl.data.replay import ObservationSpec, ReplayBuffer, bytes_needed
 from hilctl.errors import MissingStageError, SafetyStopError
 from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.perception import Perception
-from hilctl.pipeline.best import BEST, best_success
+from hilctl.pipeline.best import BEST, best_policy
 from hilctl.pipeline.progress import Event, Report
 from hilctl.pipeline.recording import Question
 from hilctl.pipeline.resume import EPISODES
@@ -37,11 +37,12 @@ from hilctl.training.apprentice import Apprentice
 from hilctl.training.checkpoints import save_checkpoint
 from hilctl.training.learner import Learner
 from hilctl.training.link import FinishedEpisode
+from hilctl.training.trial import evidence
 
 FAULTS = "faults"
 REHEARSAL_S = 0.5
 MEMORY_SHARE = 0.5
-LEAST_BEST = 0.5  # of untouched episodes; below, the best is not worth going back to
+NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -101,19 +102,30 @@ class LearningSide:
         return self._save_to(CHECKPOINTS)
 
     def keep_if_best(self) -> None:
-        """Keep this policy beside the last one if none has succeeded more often untouched.
+        """Keep this policy beside the last one if no other has done better in its own episodes.
+
+        Those are episodes on trial: otherwise every one is of another policy. The learner rests
+        meanwhile, so it still has the policy that acts; else its newer one is tried next.
 
         Raises:
             HilctlError: the disk is full or the folder cannot be written.
         """
-        progress = self.apprentice.progress
-        success = progress.autonomous_success_last20
-        if not progress.target_holds(max(success, LEAST_BEST)):
-            return  # fewer than 20 untouched episodes, or hardly a success
-        if success >= best_success(self.run.folder):
-            self._save_to(f"{CHECKPOINTS}/{BEST}")
+        apprentice, target = self.apprentice, self.run.workspace.spec.training.target_success
+        if not apprentice.progress.trial or apprentice.acted != self.learner.updates:
+            return
+        successes, failures = apprentice.progress.trial_record
+        best = best_policy(self.run.folder)
+        worth, most = evidence(successes, failures, target), best.trial_evidence if best else 1.0
+        if worth <= most and (best is None or best.updates != self.learner.updates):
+            return
+        record = {
+            "trial_successes": successes,
+            "trial_failures": failures,
+            "trial_evidence": max(worth, most),
+        }
+        self._save_to(f"{CHECKPOINTS}/{BEST}", record)
 
-    def _save_to(self, folder: str) -> Path | None:
+    def _save_to(self, folder: str, more: Mapping[str, Any] = NOTHING) -> Path | None:
         if not self.learner.updates:
             return None
         about = {
@@ -125,6 +137,7 @@ class LearningSide:
             "action_dim": ACTION_DIM,
             "seed": self.run.seed,
             "learner": self.learner.state(),
+            **more,
         }
         spec, agent = self.run.workspace.spec, self.learner.agent
         return save_checkpoint(self.run.folder / folder, agent, self.perception, spec, about)
@@ -199,7 +212,7 @@ def told_memory(learner: Learner) -> Event:
 
 
 @contextmanager
-def saved_at_the_end(side: LearningSide, stop: Question) -> Iterator[None]:
+def saved_at_the_end(side: LearningSide) -> Iterator[None]:
     """Save what was learnt in the block, however it ends."""
     try:
         yield
@@ -211,7 +224,6 @@ def saved_at_the_end(side: LearningSide, stop: Question) -> Iterator[None]:
         side.run.write_manifest("stopped")
         raise
     side.save()
-    side.run.write_manifest("stopped" if stop() else "finished")
 
 
 def make_learner(

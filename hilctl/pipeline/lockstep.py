@@ -47,7 +47,7 @@ def train_in_turns(
         check_cameras(run.workspace, station.robot, station.cameras, report)
         going_on = run.progress.episodes
         run.begin()
-        with saved_at_the_end(side, stop):
+        with saved_at_the_end(side):
             side.learn_before(stop)
             side.learner.learn_owed()
             run.progress.take(side.apprentice.health())
@@ -67,7 +67,9 @@ def train_in_turns(
                 after_episode=lambda: _save_now_and_then(side),
                 max_steps=max_steps,
             ) as actor:
-                return actor.run()
+                reached = actor.run()
+        run.end(reached=reached, stopped=stop())
+        return reached
 
 
 def continued(run: Run) -> Event:

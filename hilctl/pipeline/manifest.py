@@ -41,6 +41,8 @@ class RunManifest(Manifest):
 
     Attributes:
         status: "stopped" and "running" are continued, "finished" met its target or its limit.
+        reached_target: whether a policy passed its trial.
+        progress: its counts.
         seed: of everything that is random in it.
         parts: where it comes from, see `provenance`; one entry for every time it was started.
         policy_fingerprint: of the task it learns; `policy_identity` spells it out.
@@ -53,6 +55,31 @@ class RunManifest(Manifest):
     seed: int = 0
     parts: list[dict[str, Any]] = []
     checkpoint: str | None = None
+    reached_target: bool | None = None
+    progress: dict[str, Any] = {}
+
+
+class Kept(Manifest):
+    """`step_*.json` in `runs/<id>/checkpoints` and its `best/`: a policy that was kept.
+
+    Attributes:
+        updates: critic updates behind it.
+        robot_steps: of the run when it was written.
+        trial_successes, trial_failures: of its own episodes, on trial; of the best one only.
+        trial_evidence: the most that spoke for it at any time of its trial.
+    """
+
+    updates: int
+    robot_steps: int
+    trial_successes: int = 0
+    trial_failures: int = 0
+    trial_evidence: float = 1.0
+
+    @property
+    def record(self) -> str:
+        """How it did on trial, in words."""
+        tried = self.trial_successes + self.trial_failures
+        return f"{self.trial_successes} of {tried} successes on trial" if tried else "no trial"
 
 
 class Evaluation(Manifest):
@@ -62,6 +89,21 @@ class Evaluation(Manifest):
     successes: int
     success_rate: float
     checkpoint: str
+
+
+def kept_policy(folder: Path) -> Kept | None:
+    """Return what is known of the policy that is kept in a folder of checkpoints, if one is.
+
+    Raises:
+        DataError: damaged.
+    """
+    file = kept_file(folder)
+    return read_manifest(Kept, file) if file else None
+
+
+def kept_file(folder: Path) -> Path | None:
+    """Return the file that tells of it; more than one is there only after a cut."""
+    return max(folder.glob("step_*.json"), default=None)
 
 
 M = TypeVar("M", bound=Manifest)

@@ -15,7 +15,7 @@ from hilctl.pipeline.progress import Event, Report, silent
 from hilctl.pipeline.record_demos import record_demos
 from hilctl.pipeline.record_labels import record_labels
 from hilctl.pipeline.recording import Question, never
-from hilctl.pipeline.statistics import wilson_interval
+from hilctl.pipeline.statistics import interval_over_seeds
 from hilctl.pipeline.train import Ablation, train
 from hilctl.pipeline.train_classifier import train_classifier
 from hilctl.task import scaffold
@@ -43,20 +43,33 @@ class Method:
 
 METHODS = (
     Method("full method", {}),
-    Method("without interventions", {"interventions": False}),
-    Method("without demonstrations and interventions", {"interventions": False}, False),
+    Method("without interventions, with vetoes and claims", {"interventions": False}),
+    Method(
+        "without demonstrations and interventions, with vetoes and claims",
+        {"interventions": False},
+        demonstrations=False,
+    ),
     Method("behaviour cloning on the demonstrations", {}, agent="bc"),
-    Method("without veto", {"veto": False}),
+    Method("without vetoes and claims, with interventions", {"veto": False}),
 )
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one method did with one seed."""
+    """What one method did with one seed.
+
+    Attributes:
+        robot_steps: of training.
+        trial_steps: those of them in which a policy was tested.
+        intervention_steps: those with a human in charge.
+        reached_target: whether a policy passed its trial.
+        episodes, true_successes: of the evaluation.
+    """
 
     method: str
     seed: int
     robot_steps: int
+    trial_steps: int
     intervention_steps: int
     reached_target: bool
     episodes: int
@@ -116,7 +129,7 @@ def told(outcome: Outcome) -> str:
 
 
 def summarise(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """Return one row a method, over its seeds."""
+    """Return one row a method, over its seeds; its interval is of the mean over all seeds."""
     rows = []
     for name in dict.fromkeys(outcome.method for outcome in outcomes):
         own = [outcome for outcome in outcomes if outcome.method == name]
@@ -130,11 +143,12 @@ def summarise(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
                 "method": name,
                 "seeds": len(own),
                 "robot_steps": fmean(outcome.robot_steps for outcome in own),
+                "trial_steps": fmean(outcome.trial_steps for outcome in own),
                 "intervention_steps": fmean(outcome.intervention_steps for outcome in own),
                 "reached_target": sum(outcome.reached_target for outcome in own),
                 "true_successes": successes,
                 "episodes": episodes,
-                "ci95": list(wilson_interval(successes, episodes)),
+                "ci95": interval_over_seeds([one.true_successes for one in own], own[0].episodes),
                 "median_time_s": fmean(times_s) if times_s else None,
             }
         )
@@ -161,7 +175,8 @@ def _try(
     report: Report,
     stop: Question,
 ) -> Outcome | None:
-    root = base.root.with_name(f"{base.root.name}_{method.name.replace(' ', '_')}")
+    slug = method.name.replace(",", "").replace(" ", "_")
+    root = base.root.with_name(f"{base.root.name}_{slug}")
     shutil.copytree(base.root, root, ignore=shutil.ignore_patterns("runs", ".hilctl*"))
     workspace = Workspace(root, spec=changed(base.spec, method))
     ablation = Ablation(demonstrations=method.demonstrations, max_steps=max_steps)
@@ -175,6 +190,7 @@ def _try(
         method=method.name,
         seed=seed,
         robot_steps=result.progress.robot_steps,
+        trial_steps=result.progress.trial_steps,
         intervention_steps=result.progress.intervention_steps,
         reached_target=result.reached and method.agent is None,
         episodes=figures["episodes"],

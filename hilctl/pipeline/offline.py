@@ -25,8 +25,10 @@ def train_offline(run: Run, report: Report, stop: Question) -> bool | None:
     if side is None:
         return None
     run.begin()
-    with saved_at_the_end(side, stop):
-        return _learn(run, side.apprentice, report, stop)
+    with saved_at_the_end(side):
+        learnt = _learn(run, side.apprentice, report, stop)
+    run.end(reached=learnt, stopped=stop())
+    return learnt
 
 
 def _learn(run: Run, apprentice: Apprentice, report: Report, stop: Question) -> bool:

@@ -137,6 +137,7 @@ def write_quickstart_report(result: QuickstartResult) -> None:
                 {
                     "robot time": f"{progress.robot_s / 60:.1f} min",
                     "robot steps": progress.robot_steps,
+                    "of these on trial": progress.trial_steps,
                     "steps with a human in charge": progress.intervention_steps,
                     "vetoed / claimed successes": f"{progress.vetoes} / {progress.claims}",
                     "updates": progress.updates,

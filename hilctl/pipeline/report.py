@@ -67,12 +67,13 @@ def write_report(
 def draw_learning(records: Sequence[Mapping[str, Any]]) -> bytes:
     """Return a PNG of success, help, episode time and value over robot steps."""
     steps = np.array([r["robot_steps"] for r in records])
-    helped = np.array([r["episode_interventions"] > 0 for r in records])
     success = np.array([r["outcome"] == "success" for r in records], float)
+    # of all episodes: those that were helped are those in which the policy failed
+    alone = success * [r["judged_success"] and not r["episode_interventions"] for r in records]
     figure = Figure(figsize=(10, 6), layout="constrained")
     axes = figure.subplots(2, 2, sharex=True)
-    _curve(axes[0, 0], steps[~helped], success[~helped], "untouched", "tab:green")
-    _curve(axes[0, 0], steps[helped], success[helped], "assisted", "tab:orange")
+    _curve(axes[0, 0], steps, success, "with or without help", "tab:orange")
+    _curve(axes[0, 0], steps, alone, "without help", "tab:green")
     axes[0, 0].set(ylabel=f"success, up to the last {WINDOW}", ylim=(-0.03, 1.03))
     axes[0, 0].legend(loc="upper left")
     rate = [r["intervention_rate_last20"] for r in records]

@@ -6,8 +6,10 @@ Counts are made again from the episodes, which are on disk one by one.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hilctl.data.episode import Episode
 from hilctl.data.step import EpisodeSummary
@@ -33,22 +35,90 @@ class UnfinishedRun:
     seed: int
 
 
-def find_unfinished(workspace: Workspace, *, or_finished: bool = False) -> UnfinishedRun | None:
-    """Return the newest run if it was stopped or cut off, else None.
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that has come to its end.
 
-    Args:
-        workspace: the task folder.
-        or_finished: return it even if it came to its end.
+    Attributes:
+        folder: of the run.
+        reached: whether a policy passed its trial; None = an older version made it, nobody knows.
+        checkpoint: its last policy.
+        seed: of the run.
+        figures: its counts.
+    """
+
+    folder: Path
+    reached: bool | None
+    checkpoint: Path
+    seed: int
+    figures: Mapping[str, Any]
+
+    @property
+    def how(self) -> str:
+        """How it ended, in words."""
+        if self.reached is False:
+            return (
+                "stopped at its limit before the target was reached "
+                "(it goes on when training.max_robot_minutes is raised)"
+            )
+        return "target reached" if self.reached else "training finished"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object of `train --json` that finds it finished."""
+        return {
+            **self.figures,
+            "already_finished": True,
+            "reached_target": self.reached,
+            "run": str(self.folder),
+            "checkpoint": str(self.checkpoint),
+        }
+
+
+def find_finished(workspace: Workspace) -> FinishedRun | None:
+    """Return the newest run if there is nothing left to do in it, else None.
+
+    One that ended at a limit that has been raised since goes on; one with a policy of another
+    set-up is history, and so is one without any.
+
+    Raises:
+        DataError: its manifest is damaged.
+    """
+    runs = workspace.all_runs()
+    manifest = read_manifest(RunManifest, runs[-1] / "manifest.json") if runs else None
+    if manifest is None or manifest.checkpoint is None or _is_open(manifest, workspace.spec):
+        return None
+    if manifest.policy_fingerprint != policy_fingerprint(workspace.spec):
+        return None
+    return FinishedRun(
+        runs[-1],
+        manifest.reached_target,
+        runs[-1] / manifest.checkpoint,
+        manifest.seed,
+        manifest.progress,
+    )
+
+
+def _is_open(manifest: RunManifest, spec: TaskSpec) -> bool:
+    if manifest.status != "finished":
+        return True
+    limit_s = spec.training.max_robot_minutes * 60
+    return manifest.reached_target is False and manifest.progress.get("robot_s", 0.0) < limit_s
+
+
+def find_unfinished(workspace: Workspace) -> UnfinishedRun | None:
+    """Return the newest run if it was stopped, cut off or has a higher limit now, else None.
 
     Raises:
         DataError: it was for another set-up, or its files are damaged.
     """
     runs = workspace.all_runs()
     manifest = read_manifest(RunManifest, runs[-1] / "manifest.json") if runs else None
-    if manifest is None or (manifest.status == "finished" and not or_finished):
+    if manifest is None or not _is_open(manifest, workspace.spec):
         return None
     spec, folder = workspace.spec, runs[-1]
     if manifest.policy_fingerprint != policy_fingerprint(spec):
+        if manifest.status == "finished":
+            return None
         differences = explain_difference(policy_identity(spec), manifest.policy_identity)
         raise DataError(
             f"the unfinished run {folder.name} is for another set-up: " + "; ".join(differences),
@@ -84,7 +154,7 @@ def progress_so_far(folder: Path, spec: TaskSpec) -> Progress:
     progress = Progress()
     if (folder / EPISODES).is_dir():
         for episode in open_dataset(folder / EPISODES, spec).episodes():
-            progress.count(summary_of(episode))
+            progress.count(summary_of(episode), trial=trial_of(episode))
     file = folder / METRICS
     lines = file.read_text("utf-8").splitlines() if file.exists() else []
     for line in reversed(lines):
@@ -96,6 +166,11 @@ def progress_so_far(folder: Path, spec: TaskSpec) -> Progress:
             setattr(progress, name, figures[name])
         break
     return progress
+
+
+def trial_of(episode: Episode) -> int:
+    """Return the number of the trial that a stored episode belongs to; 0 = none."""
+    return int(episode.header.attributes.get("trial", 0))
 
 
 def summary_of(episode: Episode) -> EpisodeSummary:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hilctl.data.step import EpisodeSummary
-from hilctl.pipeline.manifest import RunManifest, read_manifest, write_manifest
+from hilctl.pipeline.manifest import RunManifest, kept_file, read_manifest, write_manifest
 from hilctl.pipeline.progress import Event, Report
 from hilctl.pipeline.provenance import provenance
 from hilctl.pipeline.recording import station_seed
@@ -32,6 +32,7 @@ class Run:
     """A run's folder, and how far it is.
 
     Attributes:
+        left_early: its operator asked for an end.
         started: on the monotonic clock, before the time that earlier parts of the run took.
     """
 
@@ -40,6 +41,7 @@ class Run:
     seed: int
     progress: Progress = field(default_factory=Progress)
     started: float = field(default_factory=time.monotonic)
+    left_early: bool = False
     _logs: list[Log] = field(default_factory=list, init=False)
     _parts: list[dict[str, Any]] = field(default_factory=list, init=False)
     _known_troubles: set[str] = field(default_factory=set, init=False)
@@ -77,7 +79,7 @@ class Run:
     @property
     def checkpoint(self) -> Path | None:
         """The newest checkpoint, if there is one."""
-        return max((self.folder / CHECKPOINTS).glob("step_*.json"), default=None)
+        return kept_file(self.folder / CHECKPOINTS)
 
     def on_episode(
         self, summary: EpisodeSummary, diagnoses: Sequence[Diagnosis], report: Report
@@ -109,7 +111,17 @@ class Run:
         for log in self._logs:
             log.close()
 
-    def write_manifest(self, status: str) -> None:
+    def end(self, *, reached: bool, stopped: bool) -> None:
+        """Write how it ended.
+
+        Args:
+            reached: whether a policy passed its trial.
+            stopped: whether somebody ended it, not its limit.
+        """
+        over = reached or not (stopped or self.left_early)
+        self.write_manifest("finished" if over else "stopped", reached=reached)
+
+    def write_manifest(self, status: str, *, reached: bool = False) -> None:
         """Write what this run is and how far it got."""
         spec, checkpoint = self.workspace.spec, self.checkpoint
         self.progress.wall_s = time.monotonic() - self.started
@@ -120,6 +132,7 @@ class Run:
                 "policy_identity": policy_identity(spec),
                 "data_fingerprint": data_fingerprint(spec),
                 "checkpoint": str(checkpoint.relative_to(self.folder)) if checkpoint else None,
+                "reached_target": reached,
                 "seed": self.seed,
                 "parts": self._parts,
                 "spec": spec.model_dump(mode="json"),
@@ -132,7 +145,7 @@ class Run:
 def told(progress: Progress, diagnoses: Sequence[Diagnosis], limit_s: float) -> Event:
     """Return what a person wants to hear after an episode."""
     text = (
-        f"episode {progress.episodes}: untouched success "
+        f"episode {progress.episodes}: success without help "
         f"{progress.autonomous_success_last20:.0%} of the last 20, "
         f"interventions {progress.intervention_rate_last20:.0%}, "
         f"vetoes {progress.vetoes}, {progress.robot_steps} steps, "

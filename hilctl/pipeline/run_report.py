@@ -5,10 +5,22 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from hilctl.pipeline.manifest import RunManifest
 from hilctl.pipeline.report import draw_cadence, draw_learning, write_report
 from hilctl.pipeline.run_summary import evaluation_table, read_run, training_table, troubles
+from hilctl.training.trial import ERROR, too_bad
 
 PAGE = Path("report") / "report.html"
+
+
+def stopping_rule(manifest: RunManifest) -> str:
+    """Return what it takes to pass a trial, and how sure that is."""
+    target = float(manifest.model_dump()["spec"]["training"]["target_success"])
+    return (
+        "Training ends when a policy passes a trial, greedy and without help. One that succeeds "
+        f"{too_bad(target):.1%} of the time or less passes with a probability of at most "
+        f"{ERROR:.0%} in the whole run, however often that is tried."
+    )
 
 
 def write_run_report(run: Path) -> Path:
@@ -30,7 +42,7 @@ def write_run_report(run: Path) -> Path:
         page,
         title=f"{manifest.model_dump()['spec']['name']}: run {run.name}",
         lead=f"Training {manifest.status} after {records[-1]['episodes']} episodes, "
-        f"seed {manifest.seed}.",
+        f"seed {manifest.seed}. {stopping_rule(manifest)}",
         tables=[(heading, rows) for heading, rows in tables if rows],
         pictures=[("Learning", draw_learning(records)), ("Control", draw_cadence(records))],
     )

@@ -42,7 +42,8 @@ def training_table(last: dict[str, Any]) -> dict[str, Any]:
     """Return the counts of a run by name, from the last line of its log."""
     late, steps = last["late_periods"], last["robot_steps"]
     return {
-        "untouched success of the last 20 episodes": f"{last['autonomous_success_last20']:.0%}",
+        "success without help, of the last 20 episodes": f"{last['autonomous_success_last20']:.0%}",
+        "trials of a policy": trials(last),
         "robot time": f"{last['robot_s'] / 60:.1f} min",
         "wall time": f"{last['wall_s'] / 60:.1f} min",
         "robot steps": steps,
@@ -53,6 +54,14 @@ def training_table(last: dict[str, Any]) -> dict[str, Any]:
         "control periods more than 2 ms late": f"{late} ({late / max(1, steps):.2%})",
         "latest control period": f"{last['worst_late_s'] * 1e3:.1f} ms",
     }
+
+
+def trials(last: dict[str, Any]) -> str:
+    """Return how often a policy was tested and what that took."""
+    return (
+        f"{last.get('trials', 0)}, in {last.get('trial_episodes', 0)} episodes "
+        f"and {last.get('trial_steps', 0)} robot steps"
+    )
 
 
 def troubles(records: list[dict[str, Any]]) -> dict[str, Any]:

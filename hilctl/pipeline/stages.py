@@ -15,7 +15,13 @@ from hilctl.data.index import episode_paths
 from hilctl.data.step import Outcome
 from hilctl.errors import DataError, MissingStageError
 from hilctl.pipeline.calibration.identity import all_records, from_before
-from hilctl.pipeline.manifest import ClassifierManifest, Evaluation, RunManifest, read_manifest
+from hilctl.pipeline.manifest import (
+    ClassifierManifest,
+    Evaluation,
+    RunManifest,
+    kept_policy,
+    read_manifest,
+)
 from hilctl.task.fingerprint import (
     Identity,
     data_fingerprint,
@@ -79,9 +85,8 @@ def next_command(workspace: Workspace, stages: list[Stage]) -> str:
     result = _latest_evaluation(workspace)
     if result is None or result.success_rate < workspace.spec.training.target_success:
         run = workspace.latest_run()
-        has_best = run is not None and (run / "checkpoints" / "best").is_dir()
-        # a plain `train` after a finished run would start from nothing
-        return workspace.command("train --rollback best" if has_best else "train")
+        better = run is not None and _has_better_policy(run)
+        return workspace.command("train --rollback best" if better else "train --new")
     return workspace.command("eval --episodes 50")
 
 
@@ -223,6 +228,15 @@ def _evaluation(workspace: Workspace) -> Judgement:
     if result.success_rate < target:
         reason += f", below the target of {target:.0%}"
     return Judgement(State.READY, reason)
+
+
+def _has_better_policy(run: Path) -> bool:
+    """Return whether the best policy of a run is another than its last."""
+    try:
+        best, last = kept_policy(run / "checkpoints" / "best"), kept_policy(run / "checkpoints")
+    except DataError:
+        return False
+    return best is not None and (last is None or best.updates != last.updates)
 
 
 def _latest_evaluation(workspace: Workspace) -> Evaluation | None:

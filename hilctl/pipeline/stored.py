@@ -22,7 +22,7 @@ from hilctl.networks.perception import Perception
 from hilctl.pipeline.best import BEST
 from hilctl.pipeline.progress import Event, Report, silent
 from hilctl.pipeline.recording import open_dataset
-from hilctl.pipeline.resume import EPISODES, summary_of
+from hilctl.pipeline.resume import EPISODES, summary_of, trial_of
 from hilctl.pipeline.run import CHECKPOINTS
 from hilctl.pipeline.vision import encode_episode, states_of, trajectory_from
 from hilctl.task.spec import TaskSpec
@@ -100,6 +100,8 @@ def stored_episodes(
             trajectory_from(episode, observations),
             summary_of(episode),
             stored_correction(episode, judged, encoder),
+            trial=trial_of(episode),
+            policy_updates=int(episode.header.attributes.get("policy_updates", 0)),
         )
 
 

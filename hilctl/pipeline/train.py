@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
@@ -11,10 +11,17 @@ from hilctl.agents.options import AgentOptions
 from hilctl.errors import MissingStageError, UsageError
 from hilctl.pipeline import stages
 from hilctl.pipeline.best import roll_back
+from hilctl.pipeline.manifest import Kept
 from hilctl.pipeline.processes.presence import wait_until_all_have_left
-from hilctl.pipeline.progress import Report, silent
+from hilctl.pipeline.progress import Event, Report, silent
 from hilctl.pipeline.recording import Question, never, put_away_partials
-from hilctl.pipeline.resume import EPISODES, find_unfinished, progress_so_far
+from hilctl.pipeline.resume import (
+    EPISODES,
+    FinishedRun,
+    find_finished,
+    find_unfinished,
+    progress_so_far,
+)
 from hilctl.pipeline.run import Run
 from hilctl.task.workspace import Workspace
 from hilctl.training.metrics import Progress
@@ -64,15 +71,16 @@ def train(
 ) -> TrainResult | None:
     """Train a policy in a task folder; None when stopped before the run began.
 
-    An unfinished run is continued, with its own seed.
+    An unfinished run is continued, with its own seed. A finished one is left as it is: see
+    `find_finished`, and `go_back` for its best policy.
 
     Args:
         workspace: the task folder, locked by the caller.
         seed: of networks, batches, simulator and operator.
         report: told what is going on, and the counts after every episode.
         stop: asked every step; True ends the run and saves it.
-        new: start another run even if the last one is unfinished.
-        rollback: go on with the last run, finished or not, from its best policy.
+        new: start another run, whatever became of the last one.
+        rollback: go on with the unfinished run from its best policy.
         lockstep: act and learn in turns, the same for the same seed; otherwise both at once, in
             processes of their own and in real time.
         ablation: what to leave out.
@@ -81,11 +89,12 @@ def train(
         MissingStageError: demonstrations or classifier are missing.
         DataError: they belong to another set-up.
         DeviceError: a device cannot be opened.
+        UsageError: the last run is finished, and no new one is asked for.
     """
     online = cast(AgentOptions, workspace.spec.agent.options).needs_robot
     stages.require(workspace, "demos", *(["classifier"] if online else []))
     wait_until_all_have_left(workspace.root)
-    run = _open_run(workspace, seed, report, new=new or not online, rollback=rollback)
+    run = _open_run(workspace, seed, report, new=new, rollback=rollback, online=online)
     if not online:
         from hilctl.pipeline.offline import train_offline
 
@@ -117,11 +126,24 @@ def _page(run: Run) -> Path | None:
     return write_run_report(run.folder)
 
 
-def _open_run(workspace: Workspace, seed: int, report: Report, *, new: bool, rollback: bool) -> Run:
+def go_back(workspace: Workspace, finished: FinishedRun) -> tuple[FinishedRun, str]:
+    """Make the best policy of a finished run its last one; return the run, and which that is."""
+    run = Run(workspace, finished.folder, finished.seed)
+    run.progress = progress_so_far(finished.folder, workspace.spec)
+    best = roll_back(run)
+    assert run.checkpoint is not None
+    return replace(finished, checkpoint=run.checkpoint), _told_rollback(run, best)
+
+
+def _open_run(
+    workspace: Workspace, seed: int, report: Report, *, new: bool, rollback: bool, online: bool
+) -> Run:
     """Return a new run, or the unfinished one with its counts."""
     if rollback and new:
         raise UsageError("a new run has nothing to go back to", hint="leave out --new")
-    unfinished = None if new else find_unfinished(workspace, or_finished=rollback)
+    if not new and (finished := find_finished(workspace)):
+        raise UsageError(f"run {finished.folder.name} is finished", hint="add --new")
+    unfinished = None if new or not online else find_unfinished(workspace)
     if unfinished is None and rollback:
         raise MissingStageError("there is no run to go back in", hint=workspace.command("train"))
     if unfinished is None:
@@ -131,5 +153,13 @@ def _open_run(workspace: Workspace, seed: int, report: Report, *, new: bool, rol
     run.progress = progress_so_far(unfinished.folder, workspace.spec)
     run.started -= run.progress.wall_s
     if rollback:
-        roll_back(run)
+        best = roll_back(run)
+        report(Event("phase", _told_rollback(run, best), figures=best.model_dump(mode="json")))
     return run
+
+
+def _told_rollback(run: Run, best: Kept) -> str:
+    return (
+        f"run {run.folder.name}: back at the policy of robot step {best.robot_steps} "
+        f"of {run.progress.robot_steps}, with {best.record}"
+    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import Any
 
-from hilctl.data.step import EpisodeSummary, Step
+from hilctl.data.step import EpisodeSummary, Outcome, Step
 from hilctl.env.loop import EpisodeLoop
 from hilctl.errors import SafetyStopError
 from hilctl.networks.perception import Perception
@@ -13,12 +14,7 @@ from hilctl.rewards.classifier import ClassifierReward
 from hilctl.training.link import Link, PolicyUpdate, finished_episode
 from hilctl.training.metrics import Progress
 from hilctl.training.policy import AgentPolicy
-
-# a policy of 94 % passes 20 in a row three times out of ten, 30 in a row once in six
-GREEDY_EPISODES = 30
-PAUSE_AFTER_GREEDY = 10  # sampled episodes between two tries at greedy success
-# what sampling may cost: one policy with 17 of 20 sampled successes had 49 of 50 greedy ones
-COST_OF_SAMPLING = 0.1
+from hilctl.training.trial import PAUSE, WINDOW, Trials, Verdict, is_worth_a_trial
 
 
 class EpisodeBuffer:
@@ -43,10 +39,9 @@ class EpisodeBuffer:
 class Actor:
     """Run an episode, pass it on, take what has been learnt meanwhile, until the policy is good.
 
-    It is good when 30 greedy episodes exceed the target. That is tried when the last 20 untouched
-    episodes come near it: sampling can cost successes, or bring some by shaking stuck parts free.
-    A policy stays the same within an episode, and throughout a trial: what was tested is what a
-    run ends with.
+    It is good when it passes a trial, see `trial.py`. That is tried when the last sampled episodes
+    come near the target. A policy stays the same within an episode, and throughout a trial: what
+    was tested is what a run ends with.
 
     Attributes:
         loop: supervised episodes; `buffer` is among its subscribers.
@@ -54,7 +49,7 @@ class Actor:
         reward: the loop's reward; None when it cannot learn.
         link: to the learning side.
         number: of the last episode of the run so far.
-        target: share of successes to reach.
+        trials: of the run so far; they know the target.
         max_robot_s: give up after this time on the robot's clock.
         clock_s: reads the robot's clock.
         on_episode: told after each episode; saving checkpoints and showing progress happen there.
@@ -71,7 +66,7 @@ class Actor:
     link: Link
     progress: Progress
     number: int
-    target: float
+    trials: Trials
     max_robot_s: float
     clock_s: Callable[[], float]
     on_episode: Callable[[EpisodeSummary], None]
@@ -85,51 +80,56 @@ class Actor:
     def __post_init__(self) -> None:
         self._acting_updates = self.first_updates
 
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What is stored with the episode that begins: its trial, 0 for none, and its policy."""
+        trial = self.trials.number_for(self._policy_id) if self.policy.greedy else 0
+        return {"trial": trial, "policy_updates": self._acting_updates}
+
     def run(self) -> bool:
-        """Act until the target holds (True), or time, steps or patience end (False)."""
+        """Act until a policy passes (True), or time, steps or patience end (False)."""
         next_try = 0
         while not self._is_over():
-            near = self.progress.target_holds(self.target - COST_OF_SAMPLING)
+            successes = self.progress.successes_without_help(last=WINDOW)
+            near = is_worth_a_trial(successes, self.trials.target)
             if near and self.progress.episodes >= next_try:
                 if self._passes_trial():
                     return True
-                next_try = self.progress.episodes + PAUSE_AFTER_GREEDY
+                next_try = self.progress.episodes + PAUSE
             else:
                 self._episode()
         return False
 
     def _passes_trial(self) -> bool:
-        """Return whether one and the same policy exceeds the target, greedy and untouched."""
+        """Return whether one and the same policy passes, greedy and without help."""
         self.policy.greedy, self.progress.phase = True, "checking the greedy policy"
-        # one failure fewer than the target allows: a policy of just 95 % passes its evaluation of
-        # 19 in 20 only three times out of four
-        allowed = max(0, int(GREEDY_EPISODES * (1 - self.target) + 1e-9) - 1)
-        tried = failures = 0
+        verdict = Verdict.GOES_ON
         try:
-            while tried < GREEDY_EPISODES and not self._is_over():
-                on_trial = self._acting_updates
-                summary = self._episode(on_trial=True)
-                if self._acting_updates != on_trial:  # the learner was not done: from the start
-                    tried = failures = 0
-                tried += 1
-                # the operator's word counts: a success that only the classifier missed is one
-                failures += not (summary.success and summary.intervention_steps == 0)
-                if failures > allowed:
-                    return False
-            return tried == GREEDY_EPISODES
+            while verdict is Verdict.GOES_ON and not self._is_over():
+                summary = self._episode()
+                if summary.outcome is not Outcome.ABORTED:
+                    success = summary.success_without_help
+                    verdict = self.trials.count(self._policy_id, success=success)
+            return verdict is Verdict.PASSED
         finally:
+            self.trials.leave()
             self.policy.greedy, self.progress.phase = False, "learning"
 
-    def _episode(self, *, on_trial: bool = False) -> EpisodeSummary:
+    @property
+    def _policy_id(self) -> Hashable:
+        # a policy that was stopped for safety made room for an older one
+        return self._acting_updates, self.progress.safety_stops
+
+    def _episode(self) -> EpisodeSummary:
         self._take_what_is_newer()
         summary = self._run_episode()
         self.progress.robot_s = self.clock_s()
-        self.progress.count(summary)
+        self.progress.count(summary, trial=self.notes["trial"])
         self._quit |= summary.quit_requested
         if not summary.discarded:
             self.number += 1
             episode = finished_episode(
-                self.number, self.buffer.steps, summary, self.perception, on_trial=on_trial
+                self.number, self.buffer.steps, summary, self.perception, **self.notes
             )
             self.link.send(episode)
         self.progress.take(self.link.health())

@@ -26,12 +26,13 @@ class Apprentice:
     Attributes:
         taken: number of the last episode.
         progress: the learning side's own count of what it took in.
+        acted: critic updates behind the policy of that episode.
     """
 
     def __init__(self, learner: Learner, classifier: OnlineClassifier | None, run: str) -> None:
         self.learner = learner
         self.progress = Progress()
-        self.taken = 0
+        self.taken = self.acted = 0
         self._classifier = classifier
         self._run = run
 
@@ -51,7 +52,7 @@ class Apprentice:
         """Take in an episode; its updates are owed, from now on or after the trial it is of."""
         self._take_in(episode)
         self.settle()
-        if episode.on_trial:
+        if episode.trial:
             self.learner.defer(episode.summary.steps)
         elif is_warm(self.progress.robot_steps):
             self.learner.owe(episode.summary.steps)
@@ -86,8 +87,8 @@ class Apprentice:
         )
 
     def _take_in(self, episode: FinishedEpisode) -> None:
-        self.taken = episode.number
-        self.progress.count(episode.summary)
+        self.taken, self.acted = episode.number, episode.policy_updates
+        self.progress.count(episode.summary, trial=episode.trial)
         self._correct(episode)
         self.learner.add_rollout(episode.trajectory)
 

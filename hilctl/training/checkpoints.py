@@ -80,18 +80,21 @@ def save_checkpoint(
     return write_checkpoint(folder, buffer.getvalue(), description)
 
 
-def write_checkpoint(folder: Path, weights: bytes, about: Mapping[str, Any]) -> Path:
+def write_checkpoint(
+    folder: Path, weights: bytes, about: Mapping[str, Any], *, name: str | None = None
+) -> Path:
     """Put a checkpoint in the place of all older ones of a folder and return its JSON file.
 
     Args:
         folder: of the checkpoints.
         weights: the .npz file.
-        about: what it is; its robot_steps are the name.
+        about: what it is.
+        name: of its JSON file; None = its robot steps.
 
     Raises:
         HilctlError: the disk is full or the folder cannot be written.
     """
-    name = f"step_{about['robot_steps']:07d}"
+    name = name or f"step_{about['robot_steps']:07d}"
     file = folder / f"{name}.json"
     arrays = folder / f"{name}_{hashlib.sha256(weights).hexdigest()[:12]}.npz"
     with os_errors(folder):

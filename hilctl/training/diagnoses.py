@@ -56,7 +56,7 @@ class EpisodeFacts:
     @property
     def alone(self) -> bool:
         """Whether it succeeded without help and by the reward's own verdict."""
-        return self.untouched and self.summary.success and not self.summary.claimed
+        return self.summary.success_without_help and not self.summary.claimed
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Situation:
 
     Attributes:
         recent: facts of the last episodes, oldest first; aborted ones left out.
-        best: those of the window with the most untouched success so far.
+        best: those of the window with the most success without help so far.
         q: mean value of the last batches, or None.
         lag_steps: robot steps whose updates have not been made yet.
         rate_hz: control rate.
@@ -208,7 +208,7 @@ def success_falling(now: Situation) -> Diagnosis | None:
         for name in before
         if abs(after[name] - before[name]) > BRIGHTNESS_CHANGE * max(before[name], 1.0)
     ]
-    what = f"untouched success fell from {success_alone(now.best):.0%} by {fall:.0%}"
+    what = f"success without help fell from {success_alone(now.best):.0%} by {fall:.0%}"
     if changed:
         light = f"{what}, and the brightness changed: {', '.join(changed)}"
         return Diagnosis("success falling", light, "put light and cameras back as they were")
@@ -230,8 +230,8 @@ RULES: tuple[Callable[[Situation], Diagnosis | None], ...] = (
 
 
 def success_alone(episodes: Sequence[EpisodeFacts]) -> float:
-    """Return the share of untouched episodes that succeeded, 0 when there are none."""
-    return share([facts.alone for facts in episodes if facts.untouched])
+    """Return the share of episodes that succeeded without help, 0 when there are none."""
+    return share([facts.alone for facts in episodes])
 
 
 def mean_of(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -30,14 +30,16 @@ class FinishedEpisode:
         summary: how it went.
         correction: camera → (n, rows, columns, channels) features of its last frames when the
             operator overruled the reward, else None.
-        on_trial: the policy was being tested; nothing is learnt until that is over.
+        trial: number of the trial of its policy, for which learning rests; 0 = none.
+        policy_updates: critic updates behind the policy that acted.
     """
 
     number: int
     trajectory: Trajectory
     summary: EpisodeSummary
     correction: Mapping[str, NDArray[Any]] | None = None
-    on_trial: bool = False
+    trial: int = 0
+    policy_updates: int = 0
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,8 @@ def finished_episode(
     summary: EpisodeSummary,
     perception: Perception,
     *,
-    on_trial: bool = False,
+    trial: int = 0,
+    policy_updates: int = 0,
 ) -> FinishedEpisode:
     """Return an episode that was just run, for the learner."""
     overruled = summary.vetoed or summary.claimed
@@ -138,7 +141,8 @@ def finished_episode(
         trajectory_of(steps, perception),
         summary,
         last_features(steps, CORRECTING_FRAMES) if overruled else None,
-        on_trial,
+        trial,
+        policy_updates,
     )
 
 

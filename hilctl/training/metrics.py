@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ class Progress:
 
     Attributes:
         robot_steps, updates, episodes: so far.
+        trial: number of the trial that the last episode belonged to; 0 = none.
+        trials: policies that were tested.
+        trial_episodes, trial_steps: those of the episodes and robot steps in which they were.
         robot_s: on the robot's clock, resets included.
         intervention_steps: steps with a human in charge.
         vetoes, claims: claimed successes rejected, missed ones claimed by the operator.
@@ -39,6 +43,10 @@ class Progress:
     robot_steps: int = 0
     updates: int = 0
     episodes: int = 0
+    trial: int = 0
+    trials: int = 0
+    trial_episodes: int = 0
+    trial_steps: int = 0
     robot_s: float = 0.0
     wall_s: float = 0.0
     intervention_steps: int = 0
@@ -61,13 +69,24 @@ class Progress:
     learner_deaths: int = 0
     learner: dict[str, float] = field(default_factory=dict)
     _recent: deque[tuple[bool, int, int]] = field(default_factory=lambda: deque(maxlen=WINDOW))
-    _untouched: deque[bool] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    _alone: deque[bool] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    _tried: list[tuple[int, bool]] = field(default_factory=list)
 
-    def count(self, summary: EpisodeSummary) -> None:
-        """Take one finished episode; aborted ones say nothing about the policy."""
+    def count(self, summary: EpisodeSummary, *, trial: int = 0) -> None:
+        """Take one finished episode; aborted ones say nothing about the policy.
+
+        Args:
+            summary: how it went.
+            trial: number of the trial that it belongs to; 0 = none.
+        """
         self.robot_steps += summary.steps
         self.intervention_steps += summary.intervention_steps
         self.episodes += 1
+        self.trial = trial
+        if trial:
+            self.trials = trial
+            self.trial_episodes += 1
+            self.trial_steps += summary.steps
         self.vetoes += summary.vetoed
         self.claims += summary.claimed
         self.reward = float(summary.success)
@@ -76,9 +95,11 @@ class Progress:
         if summary.outcome is Outcome.ABORTED:
             return
         self._recent.append((summary.success, summary.intervention_steps, summary.steps))
-        if summary.intervention_steps == 0:
-            # a success that only the operator saw does not count: nobody claims on its own
-            self._untouched.append(summary.success and not summary.claimed)
+        # a success that only the operator saw does not count: nobody claims on its own
+        self._alone.append(summary.success_without_help and not summary.claimed)
+        if trial:
+            # here the operator's word does: a success that only the classifier missed is one
+            self._tried.append((trial, summary.success_without_help))
 
     def take(self, health: Health) -> None:
         """Take what is known of the learner."""
@@ -93,8 +114,13 @@ class Progress:
 
     @property
     def autonomous_success_last20(self) -> float:
-        """Share of the last 20 untouched episodes that succeeded."""
-        return share(list(self._untouched))
+        """Share of the last 20 episodes that succeeded without help."""
+        return share(list(self._alone))
+
+    @property
+    def tried(self) -> Sequence[tuple[int, bool]]:
+        """Trial and success without help of every episode that was on trial, oldest first."""
+        return self._tried
 
     @property
     def intervention_rate_last20(self) -> float:
@@ -102,9 +128,15 @@ class Progress:
         steps = sum(steps for _, _, steps in self._recent)
         return sum(helped for _, helped, _ in self._recent) / steps if steps else 0.0
 
-    def target_holds(self, target: float) -> bool:
-        """Return whether a full window of untouched episodes reaches `target`."""
-        return len(self._untouched) == WINDOW and self.autonomous_success_last20 >= target
+    @property
+    def trial_record(self) -> tuple[int, int]:
+        """Successes and failures of the trial that the last episode belonged to."""
+        own = [success for trial, success in self._tried if trial == self.trial]
+        return sum(own), len(own) - sum(own)
+
+    def successes_without_help(self, last: int) -> int:
+        """Return how many of the last episodes succeeded without help, up to `WINDOW`."""
+        return sum(list(self._alone)[-last:])
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as one flat JSON object."""

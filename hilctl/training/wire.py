@@ -74,7 +74,8 @@ def pack_episode(episode: FinishedEpisode) -> bytes:
             "trajectory": plain(vars(episode.trajectory)),
             "summary": summary,
             "correction": plain(episode.correction or {}),
-            "on_trial": episode.on_trial,
+            "trial": episode.trial,
+            "policy_updates": episode.policy_updates,
         },
     )
 
@@ -91,7 +92,8 @@ def unpack_episode(message: Message) -> FinishedEpisode:
             _trajectory(message["trajectory"]),
             _SUMMARY.validate_python(message["summary"]),
             _arrays(message["correction"]) or None,
-            bool(message["on_trial"]),
+            trial=_count(message["trial"]),
+            policy_updates=_count(message["policy_updates"]),
         )
 
 

@@ -193,7 +193,7 @@ def test_a_stop_before_the_first_update_hides_no_older_policy(
     space = copy(trained, tmp_path / "task")
     before = space.latest_run()
     polls = iter([False] * 20)
-    result = train(space, stop=lambda: next(polls, True))
+    result = train(space, new=True, stop=lambda: next(polls, True))
     assert isinstance(result, TrainResult)
     assert result.checkpoint is None
     assert result.run != before

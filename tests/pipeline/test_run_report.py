@@ -40,7 +40,10 @@ def test_it_tells_what_happened_and_needs_nothing_beside_it(run: Run) -> None:
         run.on_episode(ended(success), [] if success else [trouble], silent)
     page = write_run_report(run.folder)
     text = page.read_text("utf-8")
-    for wanted in ("ball: run one", "3 (5.00%)", "control rate missed", "in 1 of 3 episodes"):
+    for wanted in (
+        *("ball: run one", "3 (5.00%)", "control rate missed", "in 1 of 3 episodes"),
+        *("succeeds 90.0% of the time or less", "at most 5%", "0, in 0 episodes"),
+    ):
         assert wanted in text
     assert text.count("data:image/png;base64,") == 2
     assert "http" not in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -266,7 +267,7 @@ def test_poor_result_asks_for_more_training(space: Workspace) -> None:
     evaluate(train(space), successes=12)
     stages = survey(space)
     assert stages[-1].reason == "12/20 successes, below the target of 90%"
-    assert next_command(space, stages) == "hilctl train"
+    assert next_command(space, stages) == "hilctl train --new"
 
 
 def test_a_poor_result_with_a_best_policy_asks_to_go_on_from_it(space: Workspace) -> None:
@@ -275,9 +276,18 @@ def test_a_poor_result_with_a_best_policy_asks_to_go_on_from_it(space: Workspace
     record(space, space.labels, labels="+" * 10 + "-" * 10)
     train_classifier(space)
     run = train(space)
-    (run / "checkpoints" / "best").mkdir()
+    keep(run / "checkpoints", updates=90)
+    keep(run / "checkpoints" / "best", updates=50)
     evaluate(run, successes=12)
     assert next_command(space, survey(space)) == "hilctl train --rollback best"
+    keep(run / "checkpoints", updates=50)
+    assert next_command(space, survey(space)) == "hilctl train --new"
+
+
+def keep(folder: Path, updates: int) -> None:
+    folder.mkdir(exist_ok=True)
+    about = {"updates": updates, "robot_steps": 100}
+    (folder / "step_0000100.json").write_text(json.dumps(about))
 
 
 def test_require_names_what_is_missing(space: Workspace) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hilctl.pipeline.statistics import wilson_interval
+from hilctl.pipeline.statistics import interval_over_seeds, wilson_interval
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,35 @@ def test_more_trials_narrow_the_interval(trials: int) -> None:
     low, high = wilson_interval(trials, 2 * trials)
     more_low, more_high = wilson_interval(2 * trials, 4 * trials)
     assert more_high - more_low < high - low
+
+
+@pytest.mark.parametrize(("a", "b"), [(8, 2), (20, 1), (50, 2), (5, 1), (2, 2), (1, 9), (2, 0.2)])
+def test_an_interval_over_seeds_covers_the_mean_of_all_seeds(a: float, b: float) -> None:
+    rng = np.random.default_rng(0)
+    successes = rng.binomial(50, rng.beta(a, b, (2000, 3)))
+    covered = 0
+    for own in successes.tolist():
+        low, high = interval_over_seeds(own, 50) or (0.0, 0.0)
+        covered += low <= a / (a + b) <= high
+    assert covered / len(successes) >= 0.95  # of the pooled interval: 0.33 to 0.84
+
+
+def test_an_interval_over_seeds_says_something_when_all_are_alike() -> None:
+    low, high = interval_over_seeds([50, 50, 50], 50) or (0.0, 0.0)
+    assert high == 1.0
+    assert 0.85 < low < wilson_interval(150, 150)[0]
+    assert interval_over_seeds([0, 0, 0], 50) == pytest.approx((0, 1 - low))
+
+
+@given(st.lists(st.integers(0, 50), min_size=2, max_size=8))
+def test_an_interval_over_seeds_holds_the_pooled_one_but_for_where_it_is_centred(
+    successes: list[int],
+) -> None:
+    low, high = interval_over_seeds(successes, 50) or (0.0, 0.0)
+    pooled_low, pooled_high = wilson_interval(sum(successes), 50 * len(successes))
+    assert 0 <= low <= sum(successes) / (50 * len(successes)) <= high <= 1
+    assert high - low >= pooled_high - pooled_low
+
+
+def test_one_seed_says_nothing_of_others() -> None:
+    assert interval_over_seeds([50], 50) is None

@@ -11,7 +11,7 @@ from made_up_episodes import perception, steps_of, summary
 
 from hilctl.data.step import EpisodeSummary, Outcome
 from hilctl.errors import SafetyStopError
-from hilctl.training.actor import GREEDY_EPISODES, PAUSE_AFTER_GREEDY, Actor, EpisodeBuffer
+from hilctl.training.actor import Actor, EpisodeBuffer
 from hilctl.training.link import (
     CORRECTING_FRAMES,
     FinishedEpisode,
@@ -20,8 +20,10 @@ from hilctl.training.link import (
     RewardUpdate,
 )
 from hilctl.training.metrics import Progress
+from hilctl.training.trial import PAUSE, Trials
 
 SUCCESS, FAILURE = summary(), summary(Outcome.FAILURE)
+SAMPLED, GREEDY = 11, 37  # successes in a row before a trial, and in the first one at 95 %
 SEEN = perception()
 
 
@@ -40,8 +42,10 @@ class World:
         self.newer_reward: RewardUpdate | None = None
         self.comes_before: dict[int, PolicyUpdate] = {}
         self.stopped = False
+        self.begins: Callable[[], None] = lambda: None
 
     def run_episode(self) -> EpisodeSummary:
+        self.begins()
         ended = self._outcome(len(self.was_greedy), self.greedy)
         self.was_greedy.append(self.greedy)
         self.acted_by.append(self.agent)
@@ -78,7 +82,7 @@ class World:
             "link": me,
             "progress": Progress(),
             "number": 0,
-            "target": 0.95,
+            "trials": Trials(0.95),
             "max_robot_s": 1e9,
             "clock_s": lambda: float(len(self.was_greedy)),
             "on_episode": lambda ended: None,
@@ -86,52 +90,88 @@ class World:
         return Actor(**plain | settings)
 
 
-def test_it_stops_after_20_good_sampled_and_30_good_greedy_episodes() -> None:
+def test_it_stops_after_some_good_sampled_and_a_row_of_good_greedy_episodes() -> None:
     world = World(lambda index, greedy: SUCCESS)
     assert world.actor().run() is True
-    assert world.was_greedy == [False] * 20 + [True] * GREEDY_EPISODES
+    assert world.was_greedy == [False] * SAMPLED + [True] * GREEDY
     assert world.greedy is False
 
 
 def test_greedy_success_is_tried_when_sampled_success_comes_near_the_target() -> None:
-    three_fail = World(lambda index, greedy: FAILURE if index in (3, 8, 15) else SUCCESS)
-    assert three_fail.actor().run() is True
-    assert three_fail.was_greedy == [False] * 20 + [True] * GREEDY_EPISODES
-    four_fail = World(lambda index, greedy: FAILURE if index in (3, 8, 12, 15) else SUCCESS)
-    assert four_fail.actor().run() is True
-    assert four_fail.was_greedy == [False] * 24 + [True] * GREEDY_EPISODES
+    one_fails = World(lambda index, greedy: FAILURE if index == 3 else SUCCESS)
+    assert one_fails.actor().run() is True
+    assert one_fails.was_greedy == [False] * (SAMPLED + 1) + [True] * GREEDY
+    two_fail = World(lambda index, greedy: FAILURE if index in (3, 8) else SUCCESS)
+    assert two_fail.actor().run() is True
+    assert two_fail.was_greedy == [False] * (4 + 12) + [True] * GREEDY
 
 
-def test_at_95_percent_no_greedy_failure_in_30_is_allowed() -> None:
-    world = World(lambda index, greedy: FAILURE if index == 25 else SUCCESS)
+def test_help_while_learning_keeps_a_trial_away() -> None:
+    helped = summary(intervention_steps=2)
+    world = World(lambda index, greedy: helped if index % 4 == 0 else SUCCESS)
+    assert world.actor(max_robot_s=200).run() is False
+    assert True not in world.was_greedy
+
+
+def test_a_trial_that_fails_early_is_given_up_and_learning_goes_on_for_a_while() -> None:
+    world = World(lambda index, greedy: FAILURE if index == SAMPLED + 2 else SUCCESS)
     assert world.actor().run() is True
-    assert world.was_greedy[:26] == [False] * 20 + [True] * 6
-    assert world.was_greedy[26 : 26 + PAUSE_AFTER_GREEDY] == [False] * PAUSE_AFTER_GREEDY
-    assert world.was_greedy[-GREEDY_EPISODES:] == [True] * GREEDY_EPISODES
+    assert world.was_greedy[: SAMPLED + 3] == [False] * SAMPLED + [True] * 3
+    after = world.was_greedy[SAMPLED + 3 :]
+    assert after[: PAUSE + 1] == [False] * PAUSE + [True]
+    assert after.count(True) > GREEDY, "a second trial needs more"
 
 
-def test_at_90_percent_two_greedy_failures_in_30_are_allowed_three_are_not() -> None:
-    two = World(lambda index, greedy: FAILURE if index in (25, 27) else SUCCESS)
-    assert two.actor(target=0.9).run() is True
-    assert len(two.was_greedy) == 20 + GREEDY_EPISODES
-    three = World(lambda index, greedy: FAILURE if index in (25, 27, 29) else SUCCESS)
-    assert three.actor(target=0.9).run() is True
-    assert three.was_greedy[:30] == [False] * 20 + [True] * 10
-    assert len(three.was_greedy) > 20 + GREEDY_EPISODES
+def test_one_failure_late_in_a_trial_does_not_end_it() -> None:
+    world = World(lambda index, greedy: FAILURE if index == SAMPLED + 25 else SUCCESS)
+    assert world.actor().run() is True
+    assert False not in world.was_greedy[SAMPLED:]
 
 
 def test_a_policy_that_comes_in_the_middle_of_a_trial_is_tried_from_the_start() -> None:
-    world = World(lambda index, greedy: SUCCESS)
-    world.comes_before = {30: PolicyUpdate(7, "second"), 40: PolicyUpdate(7, "second")}  # type: ignore[arg-type]
+    world, trials = World(lambda index, greedy: SUCCESS), Trials(0.95)
+    update = PolicyUpdate(7, "second")  # type: ignore[arg-type]
+    world.comes_before = {SAMPLED + 10: update, SAMPLED + 20: update}
+    assert world.actor(trials=trials).run() is True
+    assert world.was_greedy == [False] * SAMPLED + [True] * (10 + GREEDY)
+    assert world.acted_by[SAMPLED + 10 :] == ["second"] * GREEDY
+    assert [episode.trial for episode in world.sent[SAMPLED:]] == [1] * 10 + [2] * GREEDY
+    assert [episode.policy_updates for episode in world.sent[SAMPLED:]] == [0] * 10 + [7] * GREEDY
+
+
+def test_an_episode_thrown_away_neither_fails_nor_breaks_a_trial() -> None:
+    discarded = summary(Outcome.ABORTED, discarded=True)
+    world = World(lambda index, greedy: discarded if index in (SAMPLED, SAMPLED + 9) else SUCCESS)
     assert world.actor().run() is True
-    assert world.was_greedy == [False] * 20 + [True] * (10 + GREEDY_EPISODES)
-    assert world.acted_by[30:] == ["second"] * GREEDY_EPISODES
+    assert world.was_greedy == [False] * SAMPLED + [True] * (GREEDY + 2)
+    assert [episode.trial for episode in world.sent[SAMPLED:]] == [1] * GREEDY
+
+
+def test_a_run_that_goes_on_needs_more_than_one_that_has_tried_nothing() -> None:
+    world, tried = World(lambda index, greedy: SUCCESS), [(1, False), (2, False), (3, False)]
+    assert world.actor(trials=Trials.resumed(0.95, tried)).run() is True
+    assert sum(world.was_greedy) > GREEDY
+    assert {episode.trial for episode in world.sent} == {0, 4}
+
+
+def test_an_episode_is_noted_with_its_trial_and_policy_when_it_begins() -> None:
+    world, noted = World(lambda index, greedy: SUCCESS), []
+    actor = world.actor()
+    world.begins = lambda: noted.append(actor.notes)
+    world.comes_before = {5: PolicyUpdate(30, "second")}  # type: ignore[arg-type]
+    assert actor.run() is True
+    assert [note["trial"] for note in noted] == [episode.trial for episode in world.sent]
+    assert noted[4] == {"trial": 0, "policy_updates": 0}
+    assert noted[SAMPLED] == {"trial": 1, "policy_updates": 30}
 
 
 def test_the_learner_is_told_which_episodes_are_on_trial() -> None:
-    world = World(lambda index, greedy: FAILURE if index == 22 else SUCCESS)
-    assert world.actor().run() is True
-    assert [episode.on_trial for episode in world.sent] == world.was_greedy
+    world = World(lambda index, greedy: FAILURE if index == SAMPLED + 2 else SUCCESS)
+    progress = Progress()
+    assert world.actor(progress=progress).run() is True
+    assert [episode.trial > 0 for episode in world.sent] == world.was_greedy
+    assert progress.trial_episodes == sum(world.was_greedy)
+    assert progress.trials == 2
 
 
 def test_a_greedy_policy_that_sticks_keeps_training_going() -> None:
@@ -149,9 +189,9 @@ def test_a_helped_greedy_success_is_none() -> None:
 
 def test_a_greedy_success_that_the_classifier_missed_is_one() -> None:
     claimed = summary(claimed=True)
-    world = World(lambda index, greedy: claimed if index == 25 else SUCCESS)
+    world = World(lambda index, greedy: claimed if index == SAMPLED + 5 else SUCCESS)
     assert world.actor().run() is True
-    assert len(world.was_greedy) == 20 + GREEDY_EPISODES
+    assert len(world.was_greedy) == SAMPLED + GREEDY
 
 
 @pytest.mark.parametrize("limit", [{"max_robot_s": 7}, {"max_steps": 70}])
@@ -221,8 +261,8 @@ def test_progress_knows_how_the_learner_is() -> None:
 class Faltering(World):
     """A loop whose policy gives actions that are no numbers while `breaks` says so."""
 
-    def __init__(self, breaks: Callable[[Any], bool]) -> None:
-        super().__init__(lambda index, greedy: FAILURE)
+    def __init__(self, breaks: Callable[[Any], bool], ended: EpisodeSummary = FAILURE) -> None:
+        super().__init__(lambda index, greedy: ended)
         self._breaks = breaks
 
     def run_episode(self) -> EpisodeSummary:
@@ -259,6 +299,14 @@ def test_who_falls_back_acts_by_the_older_version_and_says_so() -> None:
     world.actor(max_robot_s=2, falls_back=True, progress=progress, on_episode=learn).run()
     assert progress.safety_stops == 1
     assert ages == [1, 2]  # behind a learner that has made as many updates as there were episodes
+
+
+def test_a_policy_that_breaks_on_trial_leaves_the_older_one_a_trial_of_its_own() -> None:
+    world = Faltering(lambda agent: agent == "broken", SUCCESS)
+    update = PolicyUpdate(7, "broken")  # type: ignore[arg-type]
+    world.comes_before = {SAMPLED + 5: update}
+    assert world.actor(falls_back=True).run() is True
+    assert [episode.trial for episode in world.sent[SAMPLED:]] == [1] * 5 + [2] * GREEDY
 
 
 def test_with_nothing_to_fall_back_to_the_robot_stays_stopped() -> None:

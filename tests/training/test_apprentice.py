@@ -55,9 +55,9 @@ class Pupil:
         self.fitted = SimpleNamespace(version=version, model="newer" if version > 1 else "first")
 
 
-def episode(number: int, ended: EpisodeSummary, *, on_trial: bool = False) -> FinishedEpisode:
+def episode(number: int, ended: EpisodeSummary, *, trial: int = 0) -> FinishedEpisode:
     steps = steps_of(intervened=[False] * 4, success=ended.success)
-    return finished_episode(number, steps, ended, SEEN, on_trial=on_trial)
+    return finished_episode(number, steps, ended, SEEN, trial=trial, policy_updates=5)
 
 
 def apprentice(pupil: Any, *, corrects: bool = True) -> Apprentice:
@@ -78,10 +78,12 @@ def test_episodes_of_a_trial_are_kept_and_learnt_from_later() -> None:
     pupil = Pupil()
     taking = apprentice(pupil)
     for number in range(1, 31):
-        taking.take(episode(number, summary(), on_trial=number > 25))
+        taking.take(episode(number, summary(), trial=int(number > 25)))
     assert pupil.trajectories == 30
     assert pupil.deferred == [10] * 5
     assert len(pupil.owed) == 25 - WARM_UP_STEPS // 10 + 1
+    assert taking.progress.trial_record == (5, 0)
+    assert taking.acted == 5
 
 
 def test_vetoes_and_claims_correct_the_classifier_at_once() -> None:

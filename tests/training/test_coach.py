@@ -111,6 +111,10 @@ def test_a_trouble_that_is_over_is_not_named_any_more() -> None:
     assert names(*[BAD] * 15, *[GOOD] * 20) == []
 
 
+def test_rescued_failures_do_not_hide_a_fall_of_success() -> None:
+    assert names(*[GOOD] * 20, *[HELPED, HELPED, HELPED, GOOD, GOOD] * 4) == ["success falling"]
+
+
 def test_help_in_every_attempt_is_no_fall_of_success() -> None:
     assert names(*[GOOD] * 20, *[HELPED] * 20) == []
 

@@ -33,13 +33,36 @@ def test_helped_episodes_are_no_evidence_of_autonomous_success() -> None:
     assert progress.intervention_steps == 75
 
 
-def test_the_target_needs_a_full_window_of_untouched_episodes() -> None:
-    few = [summary()] * (WINDOW - 1)
-    assert not counted(*few).target_holds(0.95)
-    assert not counted(*few, summary(intervention_steps=1)).target_holds(0.95)
-    assert counted(*few, summary()).target_holds(0.95)
-    assert counted(*few, summary(Outcome.FAILURE)).target_holds(0.95)
-    assert not counted(*few[1:], *[summary(Outcome.FAILURE)] * 2).target_holds(0.95)
+def test_an_episode_that_needed_help_is_one_in_which_the_policy_failed() -> None:
+    helped, failed = summary(intervention_steps=5), summary(Outcome.FAILURE)
+    progress = counted(*[summary(), helped, helped, failed] * 5)
+    assert progress.autonomous_success_last20 == pytest.approx(5 / 20)
+    assert progress.successes_without_help(last=WINDOW) == 5
+    assert progress.successes_without_help(last=4) == 1
+
+
+def test_a_success_that_only_the_operator_saw_is_none_of_the_policy_alone() -> None:
+    assert counted(summary(claimed=True)).autonomous_success_last20 == 0
+
+
+def test_what_trials_take_is_told_apart() -> None:
+    progress = Progress()
+    progress.count(summary())
+    for trial, outcome in [(1, Outcome.SUCCESS), (2, Outcome.SUCCESS), (2, Outcome.FAILURE)]:
+        progress.count(summary(outcome), trial=trial)
+    assert (progress.episodes, progress.robot_steps) == (4, 40)
+    assert (progress.trials, progress.trial_episodes, progress.trial_steps) == (2, 3, 30)
+    assert progress.trial_record == (1, 1)
+    assert progress.tried == [(1, True), (2, True), (2, False)]
+    progress.count(summary())
+    assert progress.trial == 0
+    assert progress.trial_record == (0, 0)
+
+
+def test_an_episode_thrown_away_is_no_result_of_a_trial() -> None:
+    progress = Progress()
+    progress.count(summary(Outcome.ABORTED, discarded=True), trial=1)
+    assert progress.tried == []
 
 
 def test_aborted_episodes_cost_steps_but_say_nothing_about_the_policy() -> None:

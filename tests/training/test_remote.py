@@ -61,7 +61,7 @@ def success_model(seed: int) -> SuccessModel:
 
 def assert_same(left: FinishedEpisode, right: FinishedEpisode) -> None:
     assert (left.number, left.summary) == (right.number, right.summary)
-    assert left.on_trial is right.on_trial
+    assert (left.trial, left.policy_updates) == (right.trial, right.policy_updates)
     jax.tree.map(np.testing.assert_array_equal, vars(left.trajectory), vars(right.trajectory))
     assert (left.correction is None) == (right.correction is None)
     for camera, frames in (left.correction or {}).items():
@@ -72,7 +72,7 @@ def assert_same(left: FinishedEpisode, right: FinishedEpisode) -> None:
     "ended", [{}, {"outcome": Outcome.FAILURE, "vetoed": True, "true_success": False}]
 )
 def test_an_episode_survives_the_wire(ended: dict[str, Any]) -> None:
-    sent = replace(episode(7, **ended), on_trial="outcome" in ended)
+    sent = replace(episode(7, **ended), trial=3 * ("outcome" in ended), policy_updates=40)
     got = wire.unpack_episode(wire.unpack(wire.pack_episode(sent)))
     assert_same(sent, got)
     for name, array in sent.trajectory.observations.items():

@@ -90,7 +90,7 @@ def main(assignment: Assignment, signals: Signals, outlet: Outlet) -> None:
             first_updates=first.updates,
         ) as actor:
             reached = actor.run()
-        outlet.tell("done", reached=reached)
+        outlet.tell("done", reached=reached, left_early=run.left_early)
 
 
 def _opened(workspace: Workspace, assignment: Assignment, outlet: Outlet) -> Run:

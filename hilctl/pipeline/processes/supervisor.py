@@ -214,6 +214,7 @@ class Supervisor:
             child.ready = True
         elif kind == "done":
             self._reached = message["reached"]
+            self._run.left_early = message["left_early"]
         elif kind == "health":
             self._health = health_of(message)
         else:
@@ -248,7 +249,7 @@ class Supervisor:
         run.progress.take(self._health)
         run.progress.actor_deaths = self._children["actor"].deaths
         run.progress.learner_deaths = self._children["learner"].deaths
-        run.write_manifest("stopped" if self._stop() else "finished")
+        run.end(reached=bool(self._reached), stopped=self._stop())
 
 
 def _cause(code: int | None) -> str:
