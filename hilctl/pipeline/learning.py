@@ -176,15 +176,22 @@ def _read_again(
     report: Report,
     stop: Question,
 ) -> None:
-    """Fill the buffers with a run's episodes; what comes after `learnt_steps` is owed."""
-    steps = 0
+    """Fill the buffers with a run's episodes; what comes after `learnt_steps` is owed.
+
+    How old a human's step is follows from the updates that earlier steps entitled to.
+    """
+    training = run.workspace.spec.training
+    steps, born = 0, training.updates_before if learner.has_demonstrations else 0
     for episode in stored_episodes(run.folder, run.workspace.spec, encoder, perception):
         if stop():
             return
-        learner.add_rollout(episode.trajectory)
-        steps += len(episode.trajectory)
-        if steps > learnt_steps and is_warm(steps):
-            learner.owe(len(episode.trajectory))
+        own_steps = len(episode.trajectory)
+        learner.add_rollout(episode.trajectory, born=born)
+        steps += own_steps
+        if is_warm(steps):
+            born += own_steps * training.updates_per_step
+            if steps > learnt_steps:
+                learner.owe(own_steps)
         text = f"reading the run so far: {episode.number}/{total} episodes"
         report(Event("encode", text, episode.number, total))
 
