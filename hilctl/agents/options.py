@@ -37,7 +37,7 @@ class RLPDOptions(AgentOptions):
     average_rate: float = Field(default=1.0, gt=0, le=1)
     # weight of imitating the human's actions beside the critic's advice; 0 is HIL-SERL
     imitation: float = Field(default=0.0, ge=0, le=10)
-    # after so many updates of the actor that weight is halved, and again and again; None = never
+    # with so many updates of the actor since a step came in, its weight is halved; None = never
     imitation_half_life: int | None = Field(default=None, ge=1)
 
 

@@ -171,7 +171,7 @@ class RLPD(flax.struct.PyTreeNode, Agent):
             actions, log_prob = sample_with_log_prob(action_key, mean, log_std)
             q = self._q(self.critic, embedding, actions).mean(axis=0)
             value = (temperature * log_prob - q).mean()
-            value += self._imitation_weight() * self._imitation_loss(mean, batch)
+            value += self._imitation_loss(mean, batch)
             entropy = -log_prob.mean()
             return value, (entropy, {"actor_loss": value, "entropy": entropy})
 
@@ -195,17 +195,23 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         )
         return agent, metrics | {"temperature": temperature}
 
-    def _imitation_weight(self) -> Any:
+    def _imitation_weight(self, born: Any = 0) -> Any:
+        """Return the weight of imitating a step that came in after `born` critic updates."""
         half_life = self.options.imitation_half_life
         if half_life is None:
             return self.options.imitation
         updates = optax.tree.get(self.actor_optimiser, "count")
-        return self.options.imitation * 0.5 ** (updates / half_life)
+        age = updates - born / self.options.critic_updates_per_actor
+        return self.options.imitation * 0.5 ** (jnp.maximum(age, 0) / half_life)
 
     def _imitation_loss(self, mean: jax.Array, batch: Batch) -> jax.Array:
-        """Return the mean squared distance of our mode to what humans did, 0 for other steps."""
+        """Return the mean weighted squared distance of our mode to what humans did.
+
+        It is 0 for other steps.
+        """
+        weight = self._imitation_weight(0 if batch.born is None else batch.born)
         distance = jnp.square(jnp.tanh(mean) - batch.actions).sum(axis=-1)
-        return (batch.is_demo * distance).mean()
+        return (weight * batch.is_demo * distance).mean()
 
     def _adam(
         self, gradients: Params, state: optax.OptState, params: Params

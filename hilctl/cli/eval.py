@@ -34,6 +34,7 @@ def evaluate(
     """Measure a policy: greedy, no hand on the robot, with an honest interval.
 
     The classifier judges, as it would on a robot; where the robot knows the truth, it is told too.
+    An episode that is thrown away counts as a failure.
     """
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.live import LiveProgress
@@ -55,8 +56,10 @@ def evaluate(
             video=video,
             best=best,
         )
-    stop.leave_if_interrupted()
     say_evaluation(output, result)
+    if stop():
+        output.event({"event": "stopped", **result.as_dict()})
+    stop.leave_if_interrupted()
     output.next(workspace.command("status"))
     output.result(result.as_dict())
 
@@ -70,6 +73,9 @@ def say_evaluation(output: Output, result: EvaluationResult) -> None:
         f"(95 % interval {low:.0%} to {high:.0%}), "
         f"{figures['interventions'] or 'no'} interventions"
     )
+    for what in ("discarded", "vetoed"):
+        if figures[what]:
+            output.say(f"{figures[what]} {what}, counted as failures")
     if figures["true_successes"] is not None:
         output.say(
             f"{figures['true_successes']}/{figures['episodes']} true successes, "
@@ -80,3 +86,5 @@ def say_evaluation(output: Output, result: EvaluationResult) -> None:
             f"time to success: median {figures['median_time_s']:.1f} s, "
             f"mean {figures['mean_time_s']:.1f} s"
         )
+    if result.stopped:
+        output.say("stopped before the end: this is not kept with the run")

@@ -22,6 +22,7 @@ class Batch(NamedTuple):
         masks: (...) float32, 1 - terminated: truncated episodes bootstrap.
         intervened: (...) bool, a human chose the action.
         is_demo: (...) bool, drawn from the demonstration buffer.
+        born: (...) int32, learner updates made before it came in; None = all were there before any.
     """
 
     observations: dict[str, Array]
@@ -31,6 +32,7 @@ class Batch(NamedTuple):
     masks: NDArray[np.float32]
     intervened: NDArray[np.bool_]
     is_demo: NDArray[np.bool_]
+    born: NDArray[np.int32] | None = None
 
 
 class Sampler(ABC):
@@ -84,4 +86,5 @@ def part(batch: Batch, index: int | slice) -> Batch:
         masks=batch.masks[index],
         intervened=batch.intervened[index],
         is_demo=batch.is_demo[index],
+        born=None if batch.born is None else batch.born[index],
     )

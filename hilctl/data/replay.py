@@ -45,6 +45,7 @@ class ReplayBuffer(Sampler):
         self._rewards = np.zeros(capacity, np.float32)
         self._masks = np.zeros(capacity, np.float32)
         self._intervened = np.zeros(capacity, np.bool_)
+        self._born = np.zeros(capacity, np.int32)
         self._is_start = np.zeros(capacity, np.bool_)
         self._starts: NDArray[np.int64] = np.empty(0, np.int64)
         self._next_slot = 0
@@ -52,8 +53,8 @@ class ReplayBuffer(Sampler):
     @property
     def nbytes(self) -> int:
         """Memory in bytes when full."""
-        columns = (self._actions, self._rewards, self._masks, self._intervened, self._is_start)
-        arrays = [*self._observations.values(), *columns]
+        columns = (self._actions, self._rewards, self._masks, self._intervened, self._born)
+        arrays = [*self._observations.values(), *columns, self._is_start]
         return sum(array.nbytes for array in arrays) + 8 * self.capacity
 
     def __len__(self) -> int:
@@ -67,6 +68,8 @@ class ReplayBuffer(Sampler):
         rewards: Array,
         terminated: Array,
         intervened: Array,
+        *,
+        born: int = 0,
     ) -> None:
         """Add a contiguous episode of T steps; the oldest observations make room.
 
@@ -76,6 +79,7 @@ class ReplayBuffer(Sampler):
             rewards: (T,).
             terminated: (T,) bool, the task ended with this step (not a mere time limit).
             intervened: (T,) bool.
+            born: learner updates made so far.
 
         Raises:
             ValueError: if shapes or dtypes disagree with the specification, or T + 1 observations
@@ -92,6 +96,7 @@ class ReplayBuffer(Sampler):
         self._rewards[starts] = rewards
         self._masks[starts] = ~np.asarray(terminated, np.bool_)
         self._intervened[starts] = intervened
+        self._born[starts] = born
         # The slot before the first one ends the previous episode, so no older transition
         # reaches into the new one.
         self._is_start[slots[-1]] = False
@@ -106,6 +111,8 @@ class ReplayBuffer(Sampler):
         rewards: Array,
         terminated: Array,
         intervened: Array,
+        *,
+        born: int = 0,
     ) -> None:
         """Add only the human-controlled stretches of an episode, each with its true neighbours.
 
@@ -119,6 +126,7 @@ class ReplayBuffer(Sampler):
                 rewards[steps],
                 terminated[steps],
                 intervened[steps],
+                born=born,
             )
 
     def allocate(self, *lead: int) -> Batch:
@@ -130,6 +138,7 @@ class ReplayBuffer(Sampler):
             masks=np.empty(lead, np.float32),
             intervened=np.empty(lead, np.bool_),
             is_demo=np.zeros(lead, np.bool_),
+            born=np.empty(lead, np.int32),
         )
 
     def _allocate_observations(self, lead: tuple[int, ...]) -> dict[str, Array]:
@@ -149,6 +158,8 @@ class ReplayBuffer(Sampler):
         _take(self._rewards, slots, batch.rewards)
         _take(self._masks, slots, batch.masks)
         _take(self._intervened, slots, batch.intervened)
+        if batch.born is not None:
+            _take(self._born, slots, batch.born)
 
     def _check(
         self,
@@ -215,7 +226,7 @@ def human_segments(intervened: Array) -> list[slice]:
 def bytes_needed(capacity: int, observation_spec: ObservationSpec, action_dim: int) -> int:
     """Return the memory in bytes that a full `ReplayBuffer` of these arguments takes."""
     slot = sum(prod(shape) * np.dtype(dtype).itemsize for shape, dtype in observation_spec.values())
-    step = 4 * action_dim + 4 + 4 + 1 + 1
+    step = 4 * action_dim + 4 + 4 + 1 + 4 + 1
     index = np.dtype(np.int64).itemsize
     return capacity * (slot + step + index)
 

@@ -66,7 +66,7 @@ class _Drive:
     interventions: int
     duration_s: float
     stopped: bool
-    quit_requested: bool
+    said: frozenset[Event]  # by the operator, in any of its steps
 
 
 @dataclass
@@ -77,7 +77,7 @@ class EpisodeLoop:
         env: the wrapped environment; `Takeover` is outermost.
         policy: proposes actions.
         teleop: the operator, asked for a verdict at the end of each episode.
-        role: what the operator is asked to do.
+        role: what the operator is asked to do; one who watches cannot drive, whatever the device.
         subscribers: told of every step, in this order.
         stop: asked once a step; True ends the episode as aborted.
         claims_end_episode: an operator's SUCCESS ends the episode with reward 1.
@@ -105,20 +105,21 @@ class EpisodeLoop:
         for subscriber in self.subscribers:
             subscriber.on_episode_start()
         self.teleop.begin_episode(self.role)
-        obs, info = self.env.reset()
+        obs, info = self.env.reset(options={"role": self.role})
         observation = to_observation(obs, info)
         start_ns = observation.stamp_ns
         self.policy.begin_episode(observation)
-        steps, interventions, quit_requested = 0, 0, False
+        steps, interventions = 0, 0
+        said: frozenset[Event] = frozenset()
         while True:
             step, info = self._step(observation)
             steps += 1
             interventions += step.intervened
-            quit_requested |= Event.QUIT in step.events
+            said |= {*step.events}
             stopped = self.stop()
             if step.terminated or step.truncated or stopped:
                 duration_s = (step.next_observation.stamp_ns - start_ns) * 1e-9
-                return _Drive(step, info, steps, interventions, duration_s, stopped, quit_requested)
+                return _Drive(step, info, steps, interventions, duration_s, stopped, said)
             self._publish(step)
             observation = step.next_observation
 
@@ -126,7 +127,7 @@ class EpisodeLoop:
         """Ask the operator for a verdict, and publish the last step and the summary."""
         step, info = drive.last, drive.info
         judged = bool(info["judged_success"])
-        success = self._verdict(step, judged, drive.stopped)
+        success = self._verdict(drive, judged)
         summary = EpisodeSummary(
             outcome=outcome_of(step, success, drive.stopped),
             steps=drive.steps,
@@ -137,7 +138,7 @@ class EpisodeLoop:
             vetoed=judged and not success,
             claimed=success and not judged,
             discarded=Event.DISCARD in step.events,
-            quit_requested=drive.quit_requested,
+            quit_requested=Event.QUIT in drive.said,
         )
         self._publish(with_verdict(step, success))
         self.teleop.end_episode(success=success, intervened=drive.interventions > 0)
@@ -169,8 +170,11 @@ class EpisodeLoop:
         )
         return step, info
 
-    def _verdict(self, step: Step, judged: bool, stopped: bool) -> bool:
-        if stopped or Event.DISCARD in step.events or not self.claims_end_episode:
+    def _verdict(self, drive: _Drive, judged: bool) -> bool:
+        step = drive.last
+        if Event.VETO in drive.said:
+            return False  # whatever else claims it, and whoever asks
+        if drive.stopped or Event.DISCARD in step.events or not self.claims_end_episode:
             return step.terminated
         if step.terminated and not judged:
             return True  # the operator has just claimed it

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hilctl.env.robot_env import Obs
 from hilctl.rewards.base import Reward
-from hilctl.teleop.base import Event, Teleop
+from hilctl.teleop.base import Event, Role, Teleop
 
 Array = NDArray[np.float64]
 EncodeImages = Callable[[NDArray[np.uint8]], NDArray[np.float16]]
@@ -69,21 +69,30 @@ class JudgeReward(gymnasium.Wrapper[Obs, Array, Obs, Array]):
 class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
     """Let the human's hand replace the policy's action, step by step.
 
-    A hand on the device is in charge; `info` tells `human_action` (or None), `intervened` and the
-    operator's `events`.
+    A hand on the device is in charge, unless its owner only watches: `options["role"]` of the last
+    reset says so. `info` tells `human_action` (or None), `intervened` and the operator's `events`.
     """
 
     def __init__(self, env: gymnasium.Env[Obs, Array], teleop: Teleop) -> None:
         super().__init__(env)
         self.teleop = teleop
+        self._hands_off = False
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Obs, dict[str, Any]]:
+        """Reset, and learn whether the hand may drive."""
+        self._hands_off = (options or {}).get("role") is Role.WATCH
+        return self.env.reset(seed=seed, options=options)
 
     def step(self, action: Array) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
         """Step with the human's action where there is one."""
         hand = self.teleop.poll()
-        chosen = np.clip(hand.twist, -1.0, 1.0) if hand.engaged else action
+        drives = hand.engaged and not self._hands_off
+        chosen = np.clip(hand.twist, -1.0, 1.0) if drives else action
         obs, reward, terminated, truncated, info = self.env.step(chosen)
-        info["intervened"] = hand.engaged
-        info["human_action"] = hand.twist if hand.engaged else None
+        info["intervened"] = drives
+        info["human_action"] = hand.twist if drives else None
         info["events"] = hand.events
         if Event.DISCARD in hand.events:
             truncated = True

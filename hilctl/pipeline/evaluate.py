@@ -35,30 +35,38 @@ EVALUATION_SEED_OFFSET = 1_000_000  # starts and grasps that training has not se
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """Every episode of an evaluation, and what was evaluated."""
+    """Every episode of an evaluation, and what was evaluated.
+
+    Attributes:
+        stopped: a person ended it before all episodes were run.
+    """
 
     summaries: list[EpisodeSummary]
     checkpoint: Path
     task_fingerprint: str
     operator: str
+    stopped: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the final JSON object of `eval --json`."""
-        episodes = [s for s in self.summaries if s.outcome is not Outcome.ABORTED]
-        times_s = [s.duration_s for s in episodes if s.judged_success]
+        episodes = [s for s in self.summaries if counts(s)]
+        times_s = [s.duration_s for s in episodes if succeeded(s)]
         successes = len(times_s)
-        truths = [s.true_success for s in episodes if s.true_success is not None]
-        known = len(truths) == len(episodes) and episodes
+        known = episodes and all(s.true_success is not None for s in episodes)
+        true_successes = sum(bool(s.true_success) and undisputed(s) for s in episodes)
         return {
             "episodes": len(episodes),
             "successes": successes,
             "success_rate": successes / len(episodes) if episodes else 0.0,
             "ci95": list(wilson_interval(successes, len(episodes))),
-            "true_successes": sum(truths) if known else None,
-            "true_success_rate": sum(truths) / len(truths) if known else None,
+            "true_successes": true_successes if known else None,
+            "true_success_rate": true_successes / len(episodes) if known else None,
             "false_positives": (
                 sum(s.judged_success and not s.true_success for s in episodes) if known else None
             ),
+            "discarded": sum(s.discarded for s in episodes),
+            "vetoed": sum(s.vetoed for s in episodes),
+            "stopped": self.stopped,
             "median_time_s": statistics.median(times_s) if times_s else None,
             "mean_time_s": statistics.fmean(times_s) if times_s else None,
             "interventions": sum(s.intervention_steps for s in episodes),
@@ -68,22 +76,50 @@ class EvaluationResult:
         }
 
 
+def counts(summary: EpisodeSummary) -> bool:
+    """Return whether an episode belongs in the score: all but one that was cut by a stop.
+
+    One that the operator threw away does: else a failure could be taken out of the score.
+    """
+    return summary.discarded or summary.outcome is not Outcome.ABORTED
+
+
+def undisputed(summary: EpisodeSummary) -> bool:
+    """Return whether nobody drove in an episode, threw it away or vetoed it."""
+    return not (summary.intervention_steps or summary.discarded or summary.vetoed)
+
+
+def succeeded(summary: EpisodeSummary) -> bool:
+    """Return whether the policy alone succeeded, by the classifier's verdict."""
+    return summary.judged_success and undisputed(summary)
+
+
 def told(summaries: list[EpisodeSummary], episodes: int) -> Event:
     """Return what a person wants to hear after an episode."""
     last, done = summaries[-1], len(summaries)
-    how = f"success in {last.duration_s:.1f} s" if last.judged_success else "no success"
-    if last.true_success is not None and last.true_success != last.judged_success:
+    how = f"success in {last.duration_s:.1f} s" if succeeded(last) else "no success"
+    if not undisputed(last):
+        how += f": {_dispute(last)}"
+    elif last.true_success is not None and last.true_success != last.judged_success:
         how += " by the classifier, not in truth" if last.judged_success else ", but truly done"
-    successes = sum(s.judged_success for s in summaries)
+    successes = sum(map(succeeded, summaries))
     text = f"episode {done}/{episodes}: {how} ({successes}/{done} so far)"
     figures = {
         "episode": done,
         "judged_success": last.judged_success,
         "true_success": last.true_success,
+        "discarded": last.discarded,
+        "vetoed": last.vetoed,
         "steps": last.steps,
         "time_s": last.duration_s,
     }
     return Event("episode", text, done, episodes, figures)
+
+
+def _dispute(summary: EpisodeSummary) -> str:
+    if summary.discarded:
+        return "thrown away"
+    return "vetoed" if summary.vetoed else "touched"
 
 
 def evaluate(
@@ -100,14 +136,16 @@ def evaluate(
     """Run a policy's greedy episodes and judge them.
 
     The classifier decides, as it would on a robot; where the robot knows the truth, that is
-    reported beside it. The operator is asked to watch; claims and vetoes do not reach the score.
+    reported beside it. The operator watches: cannot drive or claim a success, but veto one, or
+    throw an episode away, which then counts as a failure.
 
     Args:
         workspace: the task folder.
         episodes: how many.
         seed: of starts and grasps; independent of those of training.
         report: told of each episode.
-        stop: asked every step; True ends the evaluation early, without a result on disk.
+        stop: asked every step; True ends the evaluation early. What was seen is returned; with
+            fewer episodes than asked for, nothing is kept on disk.
         run: whose policy; None = the latest run that has one.
         video: write one video an episode, into `videos/` of the run.
         best: measure the run's best policy, not its last; the result is not kept with the run.
@@ -141,10 +179,10 @@ def evaluate(
         policy.warm_up(encoder.feature_shape[:2])
         summaries = _run_episodes(loop, episodes, report)
         operator = station.teleop.operator
-    result = EvaluationResult(
-        summaries, Path(checkpoint.about["file"]), data_fingerprint(spec), operator
-    )
-    if not stop() and not best:
+    file, fingerprint = Path(checkpoint.about["file"]), data_fingerprint(spec)
+    seen = sum(map(counts, summaries))
+    result = EvaluationResult(summaries, file, fingerprint, operator, stopped=seen < episodes)
+    if not result.stopped and not best:
         write_manifest(run / "eval.json", Evaluation.model_validate(result.as_dict()))
     return result
 
@@ -153,7 +191,8 @@ def _run_episodes(loop: EpisodeLoop, episodes: int, report: Report) -> list[Epis
     summaries: list[EpisodeSummary] = []
     while len(summaries) < episodes and not loop.stop():
         summaries.append(loop.run_episode())
-        report(told(summaries, episodes))
+        if counts(summaries[-1]):
+            report(told(summaries, episodes))
         if summaries[-1].quit_requested:
             break
     return summaries

@@ -16,7 +16,7 @@ from hilctl.env.robot_env import Obs
 from hilctl.pipeline.labelling import Window
 from hilctl.pipeline.sweep import Coverage, SweepPolicy
 from hilctl.task.spec import TaskSpec
-from hilctl.teleop.base import Event, Role
+from hilctl.teleop.base import Role, claims_success
 from hilctl.training.policy import RandomPolicy
 
 Array = NDArray[np.float64]
@@ -79,7 +79,7 @@ class HeldSuccess(gymnasium.Wrapper[Obs, Array, Obs, Array]):
     def step(self, action: Array) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
         """Step and count."""
         obs, reward, terminated, truncated, info = self.env.step(action)
-        self._held = self._held + 1 if Event.SUCCESS in info["events"] else 0
+        self._held = self._held + 1 if claims_success(info["events"]) else 0
         truncated = truncated or self._held >= self._frames
         return obs, float(reward), terminated, truncated, info
 

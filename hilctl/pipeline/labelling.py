@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hilctl.data.step import EpisodeSummary, Step
-from hilctl.teleop.base import Event
+from hilctl.teleop.base import claims_success
 
 SUCCESS, FAILURE, NEITHER = 1, 0, -1
 
@@ -79,7 +79,7 @@ class Labeller:
 
     def on_step(self, step: Step) -> None:
         """Take a step; write the one whose label is certain now."""
-        self._claims.append(Event.SUCCESS in step.events)
+        self._claims.append(claims_success(step.events))
         self._held.append(step)
         if len(self._held) > self._window.reach + 1:
             self._release()

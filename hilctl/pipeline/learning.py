@@ -33,7 +33,7 @@ from hilctl.pipeline.vision import Demonstrations, open_classifier
 from hilctl.rewards.online import OnlineClassifier
 from hilctl.rewards.store import save_classifier
 from hilctl.task.spec import CHUNK_STEPS, TaskSpec
-from hilctl.training.apprentice import Apprentice
+from hilctl.training.apprentice import Apprentice, is_warm
 from hilctl.training.checkpoints import save_checkpoint
 from hilctl.training.learner import Learner
 from hilctl.training.link import FinishedEpisode
@@ -79,16 +79,21 @@ class LearningSide:
         """Take in what the run has on disk; what comes after `learnt_steps` is owed.
 
         The folder is read once: whatever an actor adds meanwhile is either among it, or comes as
-        an episode with a later number.
+        an episode with a later number. How old a human's step is follows from the updates that
+        earlier steps entitled to.
 
         Raises:
             DataError: an episode is unreadable or of another task.
         """
         total = len(episode_paths(self.run.folder / EPISODES))
+        training = self.run.workspace.spec.training
+        born = training.updates_before if self.learner.has_demonstrations else 0
         for episode in self.stored_episodes():
             if stop():
                 return
-            self.apprentice.recall(episode, learnt_steps=learnt_steps)
+            self.apprentice.recall(episode, learnt_steps=learnt_steps, born=born)
+            if is_warm(self.apprentice.progress.robot_steps):
+                born += episode.summary.steps * training.updates_per_step
             text = f"reading the run so far: {episode.number}/{total} episodes"
             report(Event("encode", text, episode.number, total))
         self.apprentice.settle()

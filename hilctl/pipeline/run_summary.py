@@ -80,6 +80,11 @@ def evaluation_table(figures: dict[str, Any]) -> dict[str, Any]:
         "judged successes": f"{figures['successes']}/{figures['episodes']}",
         "95 % interval (Wilson)": f"{low:.0%} to {high:.0%}",
     }
+    rows |= {
+        f"{what}, counted as failures": str(figures[what])
+        for what in ("discarded", "vetoed")
+        if figures.get(what)
+    }
     if figures.get("true_successes") is not None:
         rows["true successes"] = f"{figures['true_successes']}/{figures['episodes']}"
         rows["false positives"] = str(figures["false_positives"])

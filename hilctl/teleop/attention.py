@@ -1,60 +1,75 @@
-"""When a supervising operator takes over: after a stall or a drift, a little late, briefly."""
+"""When a supervising operator takes over: after a stall or a drift, soon, and only for a moment."""
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 
-STALL_POLLS = 15
-STALL_PROGRESS_M = 0.003
-DRIFT_M = 0.015
-REACTION_POLLS = (2, 4)
-BURST_POLLS = (6, 30)  # at least, at most
-RECOVERED = 0.25  # a burst ends when the way that was left at its start has shrunk to this share
+STALL_NS = 500_000_000  # so long without progress is a stall …
+STALL_PACE = 0.15  # … and progress slower than this share of full speed is none
+DRIFT_ACTIONS = 4.0  # further from success than it has been
+REACTION_S = (0.2, 0.4)
+BURST_S = (0.4, 1.4)  # at least, at most
+# a burst has done its work when so many full actions of the way are made up, or this share of it
+ENOUGH_ACTIONS = 5.0
+ENOUGH_SHARE = 0.6
 
 
 class Attention:
-    """Watch the distance to success, and decide poll by poll who should drive."""
+    """Watch the distance to success, and decide poll by poll who should drive.
 
-    def __init__(self, rng: np.random.Generator) -> None:
-        self._rng = rng
-        self._history: list[float] = []
-        self._reaction: int | None = None
-        self._driven = 0
-        self._left_at_takeover_m = 0.0
+    Args:
+        rng: draws how quickly the operator reacts.
+        action_m: metres of one full action.
+    """
 
-    def wants_control(self, remaining_m: float) -> bool:
+    def __init__(self, rng: np.random.Generator, action_m: float) -> None:
+        self._rng, self._action_m = rng, action_m
+        self._took_over_ns: int | None = None
+        self._acts_ns: int | None = None
+        self._left_m = 0.0
+        self._look_anew()
+
+    def wants_control(self, remaining_m: float, now_ns: int) -> bool:
         """Return whether the operator drives in this poll.
 
         Args:
             remaining_m: distance to success now.
+            now_ns: the robot's clock.
         """
-        if self._driven > 0:
-            return self._keep_driving(remaining_m)
-        self._history.append(remaining_m)
-        if self._reaction is None and self._in_trouble():
-            self._reaction = int(self._rng.integers(*REACTION_POLLS, endpoint=True))
-        if self._reaction is not None:
-            self._reaction -= 1
-            if self._reaction < 0:
-                self._reaction, self._driven = None, 1
-                self._left_at_takeover_m = remaining_m
-        return self._driven > 0
-
-    def _keep_driving(self, remaining_m: float) -> bool:
-        at_least, at_most = BURST_POLLS
-        recovered = remaining_m < RECOVERED * self._left_at_takeover_m
-        if self._driven >= at_most or (recovered and self._driven >= at_least):
-            self._driven = 0
-            self._history.clear()  # let the policy show itself before judging again
+        if self._took_over_ns is not None:
+            if self._keeps_on(remaining_m, (now_ns - self._took_over_ns) * 1e-9):
+                return True
+            self._look_anew()
             return False
-        self._driven += 1
+        if not self._in_trouble(remaining_m, now_ns):
+            self._acts_ns = None
+        elif self._acts_ns is None:
+            self._acts_ns = now_ns + round(1e9 * self._rng.uniform(*REACTION_S))
+        if self._acts_ns is None or now_ns < self._acts_ns:
+            return False
+        self._took_over_ns, self._left_m = now_ns, remaining_m
         return True
 
-    def _in_trouble(self) -> bool:
-        history = self._history
-        drifted = history[-1] > min(history) + DRIFT_M
-        stalled = (
-            len(history) > STALL_POLLS
-            and min(history[:-STALL_POLLS]) - min(history[-STALL_POLLS:]) < STALL_PROGRESS_M
-        )
-        return drifted or stalled
+    def _look_anew(self) -> None:
+        """Let the policy show itself before judging it again."""
+        self._took_over_ns = self._acts_ns = None
+        self._recent: deque[tuple[int, float]] = deque()  # times and distances: the last STALL_NS
+        self._nearest_m = np.inf
+
+    def _keeps_on(self, remaining_m: float, driven_s: float) -> bool:
+        at_least_s, at_most_s = BURST_S
+        enough_m = min(ENOUGH_ACTIONS * self._action_m, ENOUGH_SHARE * self._left_m)
+        lacking = self._left_m - remaining_m < enough_m
+        return driven_s < at_least_s or (lacking and driven_s < at_most_s)
+
+    def _in_trouble(self, remaining_m: float, now_ns: int) -> bool:
+        self._nearest_m = min(self._nearest_m, remaining_m)
+        self._recent.append((now_ns, remaining_m))
+        while len(self._recent) > 1 and now_ns - self._recent[1][0] >= STALL_NS:
+            self._recent.popleft()
+        then_ns, then_m = self._recent[0]
+        least_m = STALL_PACE * (len(self._recent) - 1) * self._action_m
+        stalled = now_ns - then_ns >= STALL_NS and then_m - remaining_m < least_m
+        return stalled or remaining_m > self._nearest_m + DRIFT_ACTIONS * self._action_m

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from abc import abstractmethod
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -17,7 +18,7 @@ class Event(enum.StrEnum):
     """What an operator can say with a button."""
 
     SUCCESS = "success"  # the task is done (claims a success that was missed)
-    VETO = "veto"  # the claimed success is none
+    VETO = "veto"  # this is no success, whoever claims one
     DISCARD = "discard"  # throw this episode away
     QUIT = "quit"  # finish after this episode
 
@@ -55,7 +56,7 @@ class Teleop(Device):
     action_scale: NDArray[np.float64]  # (6,) m and rad of one full action; set by whoever builds it
 
     def begin_episode(self, role: Role) -> None:
-        """Learn what is asked of the operator in the episode that starts now."""
+        """Learn what is asked in the episode that starts now; forget what was pressed before."""
 
     def end_episode(self, *, success: bool, intervened: bool) -> None:
         """Learn how the episode ended, after vetoes and claims."""
@@ -73,4 +74,9 @@ class Teleop(Device):
         Returns:
             The operator's verdict; `claimed` when the operator says nothing.
         """
-        return claimed
+        return claimed and Event.VETO not in self.poll().events
+
+
+def claims_success(events: Collection[Event]) -> bool:
+    """Return whether an operator who said this called a frame a success."""
+    return Event.SUCCESS in events and Event.VETO not in events

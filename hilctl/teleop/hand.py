@@ -21,16 +21,20 @@ class Hand:
         rng: source of pace, noise and pauses.
         skill: 1 = steady and quick, 0 = clumsy.
         action_scale: (6,) metres and radians one full action means.
+        pauses: looks before it moves, and rests now and then. A correction does neither: it is
+            imitated step by step, and would teach the policy to stand still.
     """
 
-    def __init__(self, rng: np.random.Generator, skill: float, action_scale: Array) -> None:
+    def __init__(
+        self, rng: np.random.Generator, skill: float, action_scale: Array, *, pauses: bool = True
+    ) -> None:
         self._rng = rng
         self._scale = action_scale
         clumsy = 1.0 - skill
         self._noise = 0.02 + 0.3 * clumsy  # in actions; 0.08 at the default skill of 0.8
-        self._pause_chance = 0.1 * clumsy
+        self._pause_chance = 0.1 * clumsy if pauses else 0.0
         self._pace = rng.uniform(0.4 + 0.4 * skill, 0.6 + 0.4 * skill)
-        self._pause = int(rng.integers(0, 1 + round(20 * clumsy)))  # looks before it moves
+        self._pause = int(rng.integers(0, 1 + round(20 * clumsy))) if pauses else 0
         self._drift = np.zeros(6)
         self._history: list[float] = []
         self._back_off = 0

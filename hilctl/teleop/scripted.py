@@ -2,7 +2,7 @@
 
 Imperfect on purpose. It demonstrates with noise, pauses and retries, helps a policy the way the
 HIL-SERL paper advises (short, after a reaction time, when the policy stalls or drifts off), and
-helps less and less as episodes succeed untouched.
+helps less and less as the policy succeeds alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hilctl.teleop.hand import Hand
 
 Array = NDArray[np.float64]
 
-MOST_HELP = 0.3
+MOST_HELP = 0.5  # below 1, or a policy that has become good would never be seen alone
 REMEMBERED_EPISODES = 20
 SPOT_DWELL_POLLS = 10
 SPOT_PATIENCE_POLLS = 40
@@ -57,7 +57,7 @@ class ScriptedTeleop(Teleop):
         self._world = self.rig.world
         self._expert: Expert = expert_for(self._world)
         self._rng = self.rig.generator("operator")
-        self._untouched: deque[bool] = deque(maxlen=REMEMBERED_EPISODES)
+        self._alone = deque([False] * REMEMBERED_EPISODES, maxlen=REMEMBERED_EPISODES)
         self.begin_episode(Role.WATCH)
 
     def close(self) -> None:
@@ -71,23 +71,27 @@ class ScriptedTeleop(Teleop):
     def begin_episode(self, role: Role) -> None:
         """Start an episode with a fresh mood: pace, pauses, and whether to pay attention."""
         self._role = role
-        self._hand = Hand(self._rng, self.settings.skill, self.action_scale)
+        self._hand = Hand(
+            self._rng, self.settings.skill, self.action_scale, pauses=role is not Role.SUPERVISE
+        )
         self._solved_polls = 0
         self._spot: Spot | None = None
         self._leaving = False
         attentive = self.settings.interventions and self._rng.random() < self.help_probability()
-        self._attention = Attention(self._rng) if attentive else None
+        self._attention = Attention(self._rng, self.action_scale[0]) if attentive else None
 
     def end_episode(self, *, success: bool, intervened: bool) -> None:
-        """Remember how episodes without help went; that is what the help tapers with."""
-        if self._role is Role.SUPERVISE and not intervened:
-            self._untouched.append(success)
+        """Remember whether the policy succeeded alone; one that needed help did not."""
+        if self._role is Role.SUPERVISE:
+            self._alone.append(success and not intervened)
 
     def help_probability(self) -> float:
-        """Return the chance of watching an episode closely: less the more succeed untouched."""
-        if not self._untouched:
-            return MOST_HELP
-        return float(np.clip(1.1 - 1.1 * np.mean(self._untouched), 0.0, MOST_HELP))
+        """Return the chance of watching an episode closely.
+
+        It shrinks from its most to nothing with the share of the last episodes, however many there
+        are, in which the policy succeeded alone.
+        """
+        return MOST_HELP * (1 - sum(self._alone) / REMEMBERED_EPISODES)
 
     def poll(self) -> TeleopInput:
         """Return what the hand does in this control step."""
@@ -104,16 +108,19 @@ class ScriptedTeleop(Teleop):
         # a reward that has not fired a second after the task was done has missed it
         missed = self.settings.veto and self._solved_polls >= 10
         events = (Event.SUCCESS,) if missed else ()
-        engaged = self._attention is not None and self._attention.wants_control(
-            self._expert.remaining_m()
-        )
-        if not engaged:
+        if solved or not self._takes_over():  # once it is done there is nothing to correct
             return TeleopInput(events=events)
         return TeleopInput(twist=self._drive(), engaged=True, events=events)
 
     def review(self, *, claimed: bool) -> bool:
         """Return the truth, or `claimed` when told not to object."""
         return self._world.solved() if self.settings.veto else claimed
+
+    def _takes_over(self) -> bool:
+        if self._attention is None:
+            return False
+        now_ns = self.rig.clock.now_ns()
+        return self._attention.wants_control(self._expert.remaining_m(), now_ns)
 
     def _drive(self) -> Array:
         # once it is done there is nothing to gain, and no progress is no reason to back off

@@ -36,14 +36,15 @@ class Apprentice:
         self._classifier = classifier
         self._run = run
 
-    def recall(self, episode: FinishedEpisode, *, learnt_steps: int) -> None:
+    def recall(self, episode: FinishedEpisode, *, learnt_steps: int, born: int) -> None:
         """Take in an episode of an earlier part of the run.
 
         Args:
             episode: the next one.
             learnt_steps: robot steps of the run whose updates have been made, or are owed already.
+            born: critic updates that had been made when it came in.
         """
-        self._take_in(episode)
+        self._take_in(episode, born=born)
         steps = self.progress.robot_steps
         if steps > learnt_steps and is_warm(steps):
             self.learner.owe(episode.summary.steps)
@@ -86,11 +87,11 @@ class Apprentice:
             metrics=self.learner.metrics,
         )
 
-    def _take_in(self, episode: FinishedEpisode) -> None:
+    def _take_in(self, episode: FinishedEpisode, *, born: int | None = None) -> None:
         self.taken, self.acted = episode.number, episode.policy_updates
         self.progress.count(episode.summary, trial=episode.trial)
         self._correct(episode)
-        self.learner.add_rollout(episode.trajectory)
+        self.learner.add_rollout(episode.trajectory, born=born)
 
     def _correct(self, episode: FinishedEpisode) -> None:
         if self._classifier is None or episode.correction is None:

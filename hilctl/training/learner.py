@@ -90,11 +90,17 @@ class Learner:
         """Put an episode into the demonstration buffer."""
         self.demos.add_episode(**vars(episode))
 
-    def add_rollout(self, episode: Trajectory) -> None:
-        """Put an episode into the RL buffer, and its human-controlled steps into both."""
-        self.online.add_episode(**vars(episode))
+    def add_rollout(self, episode: Trajectory, *, born: int | None = None) -> None:
+        """Put an episode into the RL buffer, and its human-controlled steps into both.
+
+        Args:
+            episode: as it was run.
+            born: critic updates that had been made when it came in; None = those made so far.
+        """
+        born = self.updates if born is None else born
+        self.online.add_episode(**vars(episode), born=born)
         if episode.intervened.any():
-            self.demos.add_interventions(**vars(episode))
+            self.demos.add_interventions(**vars(episode), born=born)
 
     def owe(self, steps: int) -> None:
         """Note that `steps` more environment steps, and those deferred, entitle to updates."""

@@ -131,6 +131,37 @@ def test_imitation_fades_by_halves() -> None:
     assert steady.update(batches())[0]._imitation_weight() == 0.8
 
 
+def test_a_correction_is_imitated_by_its_own_age() -> None:
+    agent: Any = create("rlpd", imitation=0.8, imitation_half_life=4)
+    for _ in range(4):
+        agent, _ = agent.update(batches(k=4))  # 16 updates, 8 of the actor
+    born = np.array([0, 8, 16, 99], np.int32)
+    np.testing.assert_allclose(agent._imitation_weight(born), [0.2, 0.4, 0.8, 0.8], rtol=1e-6)
+
+
+def test_the_latest_correction_pulls_the_policy_most() -> None:
+    def pulled(born: int) -> float:
+        agent: Any = create("rlpd", imitation=1.0, imitation_half_life=2, log_std=-6.0)
+        data = batches(k=40)
+        shown = np.full_like(data.actions, 0.7)
+        data = data._replace(actions=shown, born=np.full(shown.shape[:2], born, np.int32))
+        agent, _ = agent.update(data)
+        seen = observations(np.random.default_rng(5))
+        return float(np.abs(agent.act(seen, jax.random.key(0), greedy=True) - 0.7).mean())
+
+    old, new = pulled(born=0), pulled(born=40)
+    assert new < old - 0.01
+
+
+def test_without_births_all_are_as_old_as_the_agent() -> None:
+    data = batches()
+    told = data._replace(born=np.zeros(data.rewards.shape, np.int32))
+    settings = {"imitation": 0.8, "imitation_half_life": 4}
+    one, _ = create("rlpd", **settings).update(data)
+    other, _ = create("rlpd", **settings).update(told)
+    assert same(one.acting(), other.acting())
+
+
 def test_what_follows_a_terminal_transition_does_not_matter() -> None:
     _, one, told = updated(next_seed=1, mask=0.0)
     _, other, told_other = updated(next_seed=2, mask=0.0)

@@ -140,6 +140,19 @@ def test_interventions_keep_the_image_before_the_takeover() -> None:
     np.testing.assert_array_equal(batch.masks, steps != 9)
 
 
+def test_every_step_keeps_when_it_came_in() -> None:
+    online, demos = ReplayBuffer(40, SPEC, 2), ReplayBuffer(40, SPEC, 2)
+    demos.add_episode(**episode_arguments(0, 5))
+    for episode in (1, 2, 3):
+        arguments = episode_arguments(episode, 6)
+        online.add_episode(**arguments, born=100 * episode)
+        demos.add_interventions(**arguments, born=100 * episode)
+    batch = MixedSampler(online, demos).sample_many(np.random.default_rng(0), 3, 50)
+    assert batch.born is not None
+    np.testing.assert_array_equal(batch.born, 100 * batch.observations["id"][..., 0])
+    assert set(np.unique(batch.born[batch.is_demo])) == {0, 100, 200, 300}
+
+
 @pytest.mark.parametrize(("n", "from_demos"), [(2, 1), (8, 4), (9, 4), (1, 0)])
 def test_batches_are_half_demonstrations(n: int, from_demos: int) -> None:
     online, _ = filled(20, [5])

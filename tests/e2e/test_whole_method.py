@@ -12,13 +12,15 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from processes import FEW_LABELS, TINY_CAMERAS, Start, make_task
+from processes import FEW_LABELS, TINY_CAMERAS, Start, make_task, until
 
 from hilctl.errors import DataError, MissingStageError
+from hilctl.pipeline import learning
 from hilctl.pipeline.evaluate import evaluate
 from hilctl.pipeline.progress import Event
 from hilctl.pipeline.record_demos import record_demos
 from hilctl.pipeline.record_labels import record_labels
+from hilctl.pipeline.run import Run
 from hilctl.pipeline.stages import State, survey
 from hilctl.pipeline.stored import last_checkpoint, stored_episodes
 from hilctl.pipeline.train import TrainResult, train
@@ -26,7 +28,11 @@ from hilctl.pipeline.train_classifier import train_classifier
 from hilctl.pipeline.vision import Demonstrations, open_encoder
 from hilctl.task.spec import CHUNK_STEPS
 from hilctl.task.workspace import Workspace
+from hilctl.teleop.base import Event as Pressed
+from hilctl.teleop.base import TeleopInput
+from hilctl.teleop.scripted import ScriptedTeleop
 from hilctl.training.apprentice import is_warm
+from hilctl.training.learner import Learner
 
 SHORT = {
     "max_robot_minutes: 20": "max_robot_minutes: 0.6",
@@ -161,6 +167,40 @@ def test_a_killed_run_loses_no_finished_episode_and_owes_what_it_has_not_learnt(
     assert result.progress.updates == whole_chunks(entitled_steps(space))
 
 
+def births(learner: Learner) -> list[tuple[int, int]]:
+    """Return how many transitions of the RL buffer came in after how many updates."""
+    batch = learner.online.sample(np.random.default_rng(0), 50 * len(learner.online))
+    slots = np.stack([batch.born, batch.actions[:, 0].view(np.int32)], axis=1)
+    found, counts = np.unique(np.unique(slots, axis=0)[:, 0], return_counts=True)
+    return [*zip(found.tolist(), counts.tolist(), strict=True)]
+
+
+def test_steps_are_as_old_after_a_restart_as_they_were(
+    ready: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = copy(ready, tmp_path / "task")
+    learners: list[Learner] = []
+    make = learning.make_learner
+
+    def kept(*arguments: Any, **settings: Any) -> Learner:
+        learners.append(make(*arguments, **settings))
+        return learners[-1]
+
+    monkeypatch.setattr(learning, "make_learner", kept)
+    run = train(space, stop=stops_after(320))
+    assert run is not None
+    encoder = open_encoder(space)
+    side = learning.open_learning_side(
+        Run(space, run.run, 0), encoder, report=lambda event: None, stop=lambda: False
+    )
+    assert side is not None
+    before, after = map(births, learners)
+    assert len(before) > 2
+    assert [count for _, count in after] == [count for _, count in before]
+    for (was, _), (now, _) in zip(before, after, strict=True):
+        assert abs(was - now) < CHUNK_STEPS
+
+
 def test_an_unfinished_run_of_another_set_up_is_refused_with_the_difference(
     ready: Workspace, tmp_path: Path
 ) -> None:
@@ -185,6 +225,63 @@ def test_evaluation_is_hands_off_and_kept_with_the_run(trained: Workspace) -> No
     assert len(list((run / "videos").glob("*.mp4"))) == 2
     assert json.loads((run / "eval.json").read_text())["episodes"] == 2
     assert states(trained)["evaluation"] is State.READY
+
+
+def grips(monkeypatch: pytest.MonkeyPatch, *events: Pressed) -> None:
+    """Let the operator's device say at every poll that a hand drives it, and press buttons."""
+    held = TeleopInput(np.full(6, 0.5), engaged=True, events=events)
+    monkeypatch.setattr(ScriptedTeleop, "poll", lambda self: held)
+
+
+def test_no_hand_reaches_the_robot_in_an_evaluation(
+    trained: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = copy(trained, tmp_path / "task")
+    alone = evaluate(space, episodes=3).as_dict()
+    grips(monkeypatch)
+    assert evaluate(space, episodes=3).as_dict() == alone
+    assert alone["interventions"] == alone["discarded"] == 0
+
+
+def test_what_is_thrown_away_in_an_evaluation_counts_as_failed(
+    trained: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = copy(trained, tmp_path / "task")
+    grips(monkeypatch, Pressed.DISCARD)
+    result = evaluate(space, episodes=3)
+    figures = result.as_dict()
+    assert (figures["episodes"], figures["successes"], figures["discarded"]) == (3, 0, 3)
+    assert not result.stopped
+    assert json.loads((result.checkpoint.parents[1] / "eval.json").read_text())["discarded"] == 3
+
+
+def test_an_evaluation_that_a_person_ends_says_what_it_saw_and_keeps_nothing(
+    trained: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = copy(trained, tmp_path / "task")
+    for earlier in space.runs.glob("*/eval.json"):
+        earlier.unlink()
+    grips(monkeypatch, Pressed.QUIT)
+    result = evaluate(space, episodes=3)
+    assert result.stopped
+    assert result.as_dict()["episodes"] == 1
+    assert not (result.checkpoint.parents[1] / "eval.json").exists()
+
+
+def test_ctrl_c_ends_an_evaluation_with_what_it_saw(
+    trained: Workspace, tmp_path: Path, start: Start
+) -> None:
+    running = start(copy(trained, tmp_path / "task"), "eval", "--episodes", "1000")
+    seen = until(running, lambda event: event["event"] == "episode" and event["episode"] >= 2)
+    running.kill(signal.SIGINT)
+    code, lines, talk = running.finish()
+    *more, score, error = lines
+    assert (code, error["error"]["code"]) == (130, "interrupted")
+    counted = [line for line in [*seen, *more] if line["event"] == "episode"]
+    assert (score["event"], score["stopped"]) == ("stopped", True)
+    assert score["episodes"] == len(counted)
+    assert f"/{len(counted)} successes by the classifier" in talk
+    assert "not kept" in talk
 
 
 def test_a_stop_before_the_first_update_hides_no_older_policy(

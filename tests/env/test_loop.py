@@ -12,10 +12,11 @@ from bench_stand import Diary, Hand, Pushes, Stand
 from hilctl.data.step import Outcome
 from hilctl.env.loop import EpisodeLoop, HandsOff
 from hilctl.errors import StaleFrameError
-from hilctl.teleop.base import Event, Role, TeleopInput
+from hilctl.teleop.base import Event, Role, Teleop, TeleopInput
 
 Run = Callable[..., tuple[Diary, Hand]]
 SAYS_SUCCESS = TeleopInput(events=(Event.SUCCESS,))
+SAYS_VETO = TeleopInput(events=(Event.VETO,))
 
 
 @pytest.fixture
@@ -24,11 +25,10 @@ def run(stand: Stand) -> Run:
 
     def run(fires_at: int | None = None, hand: Hand | None = None, **settings: Any) -> Any:
         hand, diary = hand or Hand(), Diary()
-        settings.setdefault("policy", Pushes())
+        settings = {"policy": Pushes(), "role": Role.SUPERVISE} | settings
         loop = EpisodeLoop(
             env=stand.wrapped(hand, fires_at),
             teleop=hand,
-            role=Role.SUPERVISE,
             subscribers=[diary],
             **settings,
         )
@@ -127,6 +127,66 @@ def test_who_only_watches_cannot_end_or_change_an_episode(run: Run) -> None:
     assert hand.reviews == []
     diary, _ = run(fires_at=3, hand=Hand(verdict=False), claims_end_episode=False)
     assert ends(diary)[-1] == SUCCEEDED
+
+
+def test_the_hand_of_who_only_watches_reaches_nothing_whatever_the_device_says(run: Run) -> None:
+    grips = TeleopInput(twist=np.array([0.0, 0, 1.0, 0, 0, 0]), engaged=True)
+    watched, _ = run(role=Role.WATCH, hand=Hand([grips] * 20))
+    for step in watched.steps:
+        assert not step.intervened
+        assert step.human_action is None
+    for step in watched.steps[:5]:  # before the bounds are met
+        np.testing.assert_allclose(step.executed_action, 0.3, atol=1e-6)
+    assert watched.summaries[0].intervention_steps == 0
+    helped, _ = run(hand=Hand([grips] * 20))  # the same hand may drive in the next episode
+    assert helped.summaries[0].intervention_steps == 20
+
+
+@pytest.mark.parametrize("step", [1, 4])
+@pytest.mark.parametrize("claims_end_episode", [True, False])
+@pytest.mark.parametrize("role", Role)
+def test_a_veto_with_a_button_holds_against_the_reward_whoever_says_it(
+    run: Run, step: int, claims_end_episode: bool, role: Role
+) -> None:
+    hand = Hand([TeleopInput()] * (step - 1) + [SAYS_VETO], verdict=True)
+    diary, _ = run(4, hand, role=role, claims_end_episode=claims_end_episode)
+    assert ends(diary) == [GOES_ON] * 3 + [CUT]
+    summary = diary.summaries[0]
+    assert summary.outcome is Outcome.FAILURE
+    assert summary.vetoed
+    assert not summary.success
+    assert hand.reviews == []  # the operator has spoken already
+    assert hand.ends == [(False, False)]
+
+
+@pytest.mark.parametrize("after", [0, 2])
+def test_a_veto_holds_against_a_claim_of_the_operator_too(run: Run, after: int) -> None:
+    both = TeleopInput(events=(Event.SUCCESS, Event.VETO))
+    script = [SAYS_VETO, TeleopInput(), SAYS_SUCCESS] if after else [both]
+    diary, _ = run(hand=Hand(script, verdict=True))
+    assert ends(diary)[-1] == CUT
+    assert not diary.summaries[0].claimed
+
+
+def test_a_veto_is_of_its_own_episode(stand: Stand) -> None:
+    class Once(Hand):
+        def begin_episode(self, role: Role) -> None:
+            self._left = [SAYS_VETO] if not self.roles else []
+            self.roles.append(role)
+
+    hand = Once()
+    loop = EpisodeLoop(stand.wrapped(hand, 3), Pushes(), hand, Role.SUPERVISE)
+    assert [loop.run_episode().success for _ in range(2)] == [False, True]
+
+
+def test_a_device_without_a_review_of_its_own_is_asked_for_a_veto(run: Run) -> None:
+    class Buttons(Hand):
+        review = Teleop.review
+
+    diary, _ = run(4, Buttons([TeleopInput()] * 4 + [SAYS_VETO]))
+    assert diary.summaries[0].vetoed
+    diary, _ = run(4, Buttons([TeleopInput()] * 4 + [SAYS_SUCCESS]))
+    assert diary.summaries[0].success
 
 
 def test_an_episode_thrown_away_is_aborted_not_failed(run: Run) -> None:

@@ -158,6 +158,15 @@ def test_an_attempt_can_be_thrown_away(space: Workspace, monkeypatch: pytest.Mon
     assert len(episode_paths(space.demos)) == 1
 
 
+def test_a_vetoed_attempt_is_no_demonstration(
+    space: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    press(monkeypatch, base.Event.VETO, 4)
+    result = record_demos(space, count=1)
+    assert (result.attempts, result.discarded, result.demos) == (2, 0, 1)
+    assert len(episode_paths(space.demos)) == 1
+
+
 def test_the_operator_can_leave(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     press(monkeypatch, base.Event.QUIT, *range(1, 500))
     with pytest.MonkeyPatch.context() as patch:

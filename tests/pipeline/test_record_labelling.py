@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,3 +94,12 @@ def test_steps_are_written_as_soon_as_their_label_is_certain(
     for number, claimed in enumerate(claims):
         labeller.on_step(step(number, claimed))
         assert len(written) == max(0, number - window.reach)
+
+
+def test_a_vetoed_frame_is_no_success() -> None:
+    written: list[int] = []
+    labeller = Labeller(Window(0), lambda step, label: written.append(label))
+    for number, events in enumerate([(), (Event.SUCCESS,), (Event.SUCCESS, Event.VETO), ()]):
+        labeller.on_step(replace(step(number, False), events=events))
+    labeller.on_episode_end(ENDING)
+    assert draw(written) == "+..?"

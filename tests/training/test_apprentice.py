@@ -120,7 +120,7 @@ def test_what_is_read_again_corrects_too_and_owes_what_was_not_learnt() -> None:
     taking = apprentice(pupil)
     for number in range(1, 31):
         ended = summary(Outcome.FAILURE, vetoed=number == 7)
-        taking.recall(episode(number, ended), learnt_steps=280)
+        taking.recall(episode(number, ended), learnt_steps=280, born=0)
     assert (taking.taken, taking.progress.robot_steps) == (30, 300)
     assert pupil.owed == [10, 10]
     assert pupil.corrections == [(CORRECTING_FRAMES, False, "veto in episode 7")]

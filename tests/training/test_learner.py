@@ -53,6 +53,17 @@ def test_human_steps_go_to_both_buffers_policy_steps_to_one(learner: Learner) ->
     np.testing.assert_allclose(np.unique(actions), [0.02, 0.03, 0.04], atol=1e-6)
 
 
+def test_human_steps_are_as_old_as_the_updates_since_they_came_in(learner: Learner) -> None:
+    learner.add_demonstration(rollout([True] * 2))
+    learner.add_rollout(rollout([True, False], seed=1))
+    learner.owe(2 * CHUNK_STEPS)
+    learner.learn_owed()
+    learner.add_rollout(rollout([True, False], seed=2))
+    batch = learner.demos.sample(np.random.default_rng(0), 100)
+    assert set(np.unique(batch.born)) == {0, learner.updates}
+    assert learner.updates == 3 * 2 * CHUNK_STEPS
+
+
 def test_untouched_episodes_leave_the_demonstrations_alone(learner: Learner) -> None:
     learner.add_rollout(rollout([False] * 5))
     assert (len(learner.online), len(learner.demos)) == (5, 0)

@@ -1,0 +1,146 @@
+"""The scripted operator beside a policy in the real simulator: soon, without pauses, briefly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from hilctl import geometry
+from hilctl.devices import Rig
+from hilctl.robots.base import Command
+from hilctl.robots.sim import SimRobot, SimRobotOptions
+from hilctl.sim.experts import expert_for
+from hilctl.teleop.base import Role, TeleopInput
+from hilctl.teleop.hand import Hand
+from hilctl.teleop.scripted import MOST_HELP, ScriptedOptions, ScriptedTeleop
+from hilctl.training.coach import stretches
+
+SCALE = {"insert": np.repeat([0.004, 0.02], 3), "reach": np.repeat([0.01, 0.06], 3)}
+POLLS = 60
+NEAR_ZERO = 0.1
+
+
+class Stand:
+    """A simulated arm, and an operator who supervises it at 10 Hz."""
+
+    def __init__(self, scene: str, **options: object) -> None:
+        self.rig, self.scale = Rig(1), SCALE[scene]
+        self.robot = SimRobot(SimRobotOptions.model_validate({"scene": scene}), self.rig)
+        self.operator = ScriptedTeleop(ScriptedOptions.model_validate(options), self.rig)
+        self.operator.action_scale = self.scale
+        self._starts = np.random.default_rng(2)
+
+    def episode(self, works_for: int = 0) -> list[TeleopInput]:
+        """Supervise a policy that does well for some steps and then stands still."""
+        world = self.robot.world
+        expert = expert_for(world)
+        good = Hand(np.random.default_rng(3), 1.0, self.scale)
+        self.robot.reset_scene()
+        start = world.scene.home_tcp.copy()
+        start[:3] += self._starts.uniform(-1, 1, 3) * [0.02, 0.02, 0.01]
+        self.robot.move_to(start, speed=0.5)
+        self.operator.begin_episode(Role.SUPERVISE)
+        polls: list[TeleopInput] = []
+        while len(polls) < POLLS and not world.solved():
+            hand = self.operator.poll()
+            twist = hand.twist
+            if not hand.engaged and len(polls) < works_for:
+                twist = good.steer(world.tcp_pose(), expert.target())
+            self._move(twist)
+            polls.append(hand)
+        intervened = any(hand.engaged for hand in polls)
+        self.operator.end_episode(success=world.solved(), intervened=intervened)
+        return polls
+
+    def _move(self, twist: np.ndarray) -> None:
+        step = twist * self.scale
+        move = geometry.pose(step[:3], geometry.quat_from_rotvec(step[3:]))
+        self.robot.servo(Command(geometry.compose(self.robot.state().tcp_pose, move)))
+        self.rig.clock.sleep_until(self.rig.clock.now_ns() + 100_000_000)
+
+
+@pytest.fixture
+def stand(request: pytest.FixtureRequest) -> Iterator[Stand]:
+    made = Stand(request.param)
+    with made.robot, made.operator:
+        yield made
+
+
+def takeovers(polls: list[TeleopInput]) -> list[list[TeleopInput]]:
+    """Return the stretches of polls in which the operator drove."""
+    engaged = [hand.engaged for hand in polls]
+    return [polls[start : start + length] for start, length in stretches(engaged)]
+
+
+@pytest.mark.parametrize(
+    ("stand", "works_for"), [("insert", 0), ("insert", 12), ("reach", 0)], indirect=["stand"]
+)
+def test_help_comes_soon_without_pauses_and_briefly(stand: Stand, works_for: int) -> None:
+    episodes = [stand.episode(works_for) for _ in range(16)]
+    helped = [polls for polls in episodes if takeovers(polls)]
+    assert len(helped) >= 3
+    firsts = [next(i for i, hand in enumerate(polls) if hand.engaged) for polls in helped]
+    assert works_for < np.median(firsts) <= works_for + 10
+    bursts = [burst for polls in helped for burst in takeovers(polls)]
+    assert np.median([len(burst) for burst in bursts]) <= 15
+    assert max(len(burst) for burst in bursts) <= 15
+    pauses = [np.linalg.norm(hand.twist) < NEAR_ZERO for burst in bursts for hand in burst]
+    assert np.mean(pauses) < 0.02
+
+
+@pytest.fixture
+def operator() -> Iterator[ScriptedTeleop]:
+    made = Stand("reach")
+    with made.robot, made.operator:
+        yield made.operator
+
+
+def supervise(operator: ScriptedTeleop, episodes: int, *, success: bool, intervened: bool) -> None:
+    for _ in range(episodes):
+        operator.begin_episode(Role.SUPERVISE)
+        operator.end_episode(success=success, intervened=intervened)
+
+
+def test_one_success_alone_hardly_changes_how_much_is_helped(operator: ScriptedTeleop) -> None:
+    assert operator.help_probability() == MOST_HELP
+    supervise(operator, 1, success=True, intervened=False)
+    assert 0.9 * MOST_HELP <= operator.help_probability() < MOST_HELP
+
+
+def test_help_tapers_over_tens_of_successes_alone_and_comes_back(operator: ScriptedTeleop) -> None:
+    chances = [operator.help_probability()]
+    for _ in range(20):
+        supervise(operator, 1, success=True, intervened=False)
+        chances.append(operator.help_probability())
+    assert chances == sorted(chances, reverse=True)
+    assert chances[10] == pytest.approx(MOST_HELP / 2)
+    assert chances[-1] == pytest.approx(0)
+    supervise(operator, 10, success=False, intervened=False)
+    assert operator.help_probability() == pytest.approx(MOST_HELP / 2)
+
+
+def test_an_episode_that_needed_help_is_one_in_which_the_policy_failed(
+    operator: ScriptedTeleop,
+) -> None:
+    supervise(operator, 30, success=True, intervened=True)
+    assert operator.help_probability() == MOST_HELP
+
+
+def test_a_demonstration_says_nothing_about_the_policy(operator: ScriptedTeleop) -> None:
+    operator.begin_episode(Role.DEMONSTRATE)
+    operator.end_episode(success=True, intervened=True)
+    supervise(operator, 20, success=True, intervened=False)
+    assert operator.help_probability() == pytest.approx(0)
+
+
+def test_the_helper_drives_nothing_once_the_task_is_done() -> None:
+    made = Stand("reach")
+    with made.robot, made.operator:
+        for _ in range(8):
+            while takeovers(made.episode()) == []:
+                pass
+            for _ in range(30):
+                assert not made.operator.poll().engaged
+                made.rig.clock.sleep_until(made.rig.clock.now_ns() + 100_000_000)
