@@ -24,7 +24,7 @@ from hilctl.training.metrics import Progress
 
 EPISODES = "episodes"
 METRICS = "metrics.jsonl"
-LOGGED = ("robot_s", "wall_s", "late_periods", "worst_late_s", "safety_stops")
+LOGGED = ("robot_s", "wall_s", "late_periods", "worst_late_s", "safety_stops", "reward_version")
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def progress_so_far(folder: Path, spec: TaskSpec) -> Progress:
         except ValueError:  # cut off in the middle
             continue
         for name in LOGGED:
-            setattr(progress, name, figures[name])
+            setattr(progress, name, figures.get(name, 0))  # a log may be of an older version
         break
     return progress
 
