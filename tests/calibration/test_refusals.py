@@ -300,7 +300,7 @@ def test_four_poses_photographed_four_times_are_refused(files: CameraFiles, surv
         if name != source:
             (survey.folder / name).write_bytes((survey.folder / source).read_bytes())
             survey.poses[name] = survey.poses[source]
-    with pytest.raises(HilctlError, match="4 distinct poses in 16 .*, 12 are needed"):
+    with pytest.raises(HilctlError, match=r"4 distinct poses in 16 .*, 12 are needed"):
         survey.find(files, survey.poses)
 
 

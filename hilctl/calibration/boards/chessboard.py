@@ -12,7 +12,7 @@ FLAGS = cv2.CALIB_CB_ACCURACY | cv2.CALIB_CB_NORMALIZE_IMAGE
 BEYOND = (
     0.25  # squares from the pattern's rim: on paper that is half a square wider, or in a square
 )
-UNLIKE_WHITE = 0.35  # of the contrast
+UNLIKE_WHITE = 0.25  # of the contrast
 
 
 class Chessboard(Board):
