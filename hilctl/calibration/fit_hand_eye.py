@@ -7,11 +7,13 @@ while the camera is more than a centimetre off.
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hilctl.calibration.copies import members
 from hilctl.calibration.few_samples import widening
 from hilctl.calibration.hand_eye import HandEye, Sightings, board_scale, errors, solve
 from hilctl.errors import DataError
@@ -65,8 +67,9 @@ class Fitted:
     Attributes:
         hand_eye: from all poses but the outliers.
         held_out: root mean square error of the board's place at poses that the solution they are
-            judged by had not seen.
-        uncertainty: half width of the 95 % interval of the camera's place (bootstrap over poses).
+            judged by had not seen, nor a copy of; copies count as one.
+        uncertainty: half width of the 95 % interval of the camera's place (bootstrap over distinct
+            poses).
         scale, scale_sigma: size of the board by the robot's motion, over the size that was given.
         outliers: indices of poses that fit the others badly and were left out.
         errors_m, errors_rad: (N,) of the poses that were used, each by a solution without it.
@@ -92,7 +95,7 @@ def fit_hand_eye(seen: Sightings, rng: np.random.Generator) -> Fitted:
     """Find where a camera sits, and how far that can be trusted.
 
     Args:
-        seen: at least `MIN_POSES`, turned by `MIN_SPAN_RAD` about two axes.
+        seen: at least `MIN_POSES` distinct ones, turned by `MIN_SPAN_RAD` about two axes.
         rng: draws held-out poses and resamples.
 
     Raises:
@@ -100,34 +103,35 @@ def fit_hand_eye(seen: Sightings, rng: np.random.Generator) -> Fitted:
     """
     require_variety(seen)
     kept, outliers = _split_outliers(seen)
-    if len(kept) < MIN_POSES:
+    used = seen[kept]
+    if used.distinct < MIN_POSES:
         raise DataError(
             f"{len(outliers)} of {len(seen)} poses fit the others badly, "
-            f"{len(kept)} are left and {MIN_POSES} are needed",
+            f"{used.distinct} are left and {MIN_POSES} are needed",
             hint="hold the arm still before each picture, and take more poses",
         )
-    used = seen[kept]
     found = solve(used)
     errors_m, errors_rad = held_out_errors(used, rng)
-    held_out = Off(_rms(errors_m), _rms(errors_rad))
+    held_out = Off(_rms(errors_m, used), _rms(errors_rad, used))
     uncertainty, scale_sigma = _uncertainty(found, used, rng)
     scale = board_scale(used)
     return Fitted(found, held_out, uncertainty, scale, scale_sigma, outliers, errors_m, errors_rad)
 
 
 def require_variety(seen: Sightings) -> None:
-    """Check that there are enough poses, turned about more than one axis.
+    """Check that there are enough distinct poses, turned about more than one axis.
 
     Raises:
         DataError: there are not.
     """
-    count = len(seen)
+    count = seen.distinct
     if count < MIN_POSES:
+        poses = f"{count} poses" if count == len(seen) else f"{count} distinct poses in {len(seen)}"
         raise DataError(
-            f"{count} poses with the board in view, {MIN_POSES} are needed",
+            f"{poses} with the board in view, {MIN_POSES} are needed",
             hint=f"take {MIN_POSES - count} more, from different sides",
         )
-    first, second = np.triu_indices(count, k=1)
+    first, second = np.triu_indices(len(seen), k=1)
     turns = (seen.T_parent_other[first] * seen.T_parent_other[second].inv()).rotation.as_rotvec()
     axes = np.linalg.svd(turns, full_matrices=False)[2]
     spans = np.abs(turns @ axes.T).max(axis=0)
@@ -141,11 +145,21 @@ def require_variety(seen: Sightings) -> None:
 
 
 def held_out_errors(seen: Sightings, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Return (N,) m and (N,) rad of poses held out, `HELD_OUT` at a time, until each was once."""
-    order = rng.permutation(len(seen))
+    """Return (N,) m and (N,) rad of poses held out, `HELD_OUT` at a time, until each was once.
+
+    Copies of a pose are held out with it.
+    """
+    order = rng.permutation(np.unique(seen.groups))
+    return _errors_of_folds(
+        seen, [order[start : start + HELD_OUT] for start in range(0, len(order), HELD_OUT)]
+    )
+
+
+def _errors_of_folds(seen: Sightings, folds: Iterable[Indices]) -> tuple[Array, Array]:
+    """Return (N,) m and (N,) rad of each fold of groups by the solution of all others."""
     distances, angles = np.zeros(len(seen)), np.zeros(len(seen))
-    for start in range(0, len(order), HELD_OUT):
-        asked = np.isin(np.arange(len(order)), order[start : start + HELD_OUT])
+    for fold in folds:
+        asked = np.isin(seen.groups, fold)
         distances[asked], angles[asked] = errors(solve(seen[~asked]), seen[asked])
     return distances, angles
 
@@ -154,11 +168,12 @@ def _split_outliers(seen: Sightings) -> tuple[Indices, tuple[int, ...]]:
     """Return the poses that fit the others and those that do not, the worst left out first."""
     kept = np.arange(len(seen))
     outliers: list[int] = []
-    while len(kept) >= MIN_POSES:
-        distances, angles = _errors_when_left_out(seen[kept])
+    while (left := seen[kept]).distinct >= MIN_POSES:
+        distances, angles = _errors_of_folds(left, np.unique(left.groups)[:, None])
+        usual_m, usual_rad = _median(distances, left), _median(angles, left)
         strangeness = np.maximum(
-            distances / max(STRANGE * float(np.median(distances)), ACCEPT_M),
-            angles / max(STRANGE * float(np.median(angles)), ACCEPT_RAD),
+            distances / max(STRANGE * usual_m, ACCEPT_M),
+            angles / max(STRANGE * usual_rad, ACCEPT_RAD),
         )
         worst = int(strangeness.argmax())
         if strangeness[worst] <= 1:
@@ -168,22 +183,15 @@ def _split_outliers(seen: Sightings) -> tuple[Indices, tuple[int, ...]]:
     return kept, tuple(sorted(outliers))
 
 
-def _errors_when_left_out(seen: Sightings) -> tuple[Array, Array]:
-    """Return (N,) m and (N,) rad of each pose by the solution of all others."""
-    everyone = np.arange(len(seen))
-    found = [errors(solve(seen[everyone != i]), seen[everyone == i]) for i in everyone]
-    return np.concatenate([d for d, _ in found]), np.concatenate([a for _, a in found])
-
-
 def _uncertainty(found: HandEye, seen: Sightings, rng: np.random.Generator) -> tuple[Off, float]:
     """Return the 95 % interval of the camera's place, and sigma of the board's scale.
 
-    Both by a bootstrap over poses.
+    Both by a bootstrap over distinct poses, each with its copies.
     """
-    count = len(seen)
+    copies, count = members(seen.groups), seen.distinct
     distances, angles, scales = [], [], []
     for _ in range(RESAMPLES):
-        drawn = seen[rng.integers(0, count, count)]
+        drawn = seen[np.concatenate([copies[i] for i in rng.integers(0, count, count)])]
         again = solve(drawn)
         scales.append(board_scale(drawn))
         off = found.T_parent_cam.inv() * again.T_parent_cam
@@ -194,5 +202,11 @@ def _uncertainty(found: HandEye, seen: Sightings, rng: np.random.Generator) -> t
     return off, wider * float(np.std(scales))
 
 
-def _rms(values: Array) -> float:
-    return float(np.sqrt(np.mean(values**2)))
+def _median(values: Array, seen: Sightings) -> float:
+    """Return the median over distinct poses."""
+    return float(np.median([np.mean(values[one]) for one in members(seen.groups)]))
+
+
+def _rms(values: Array, seen: Sightings) -> float:
+    """Return the root mean square over distinct poses."""
+    return float(np.sqrt(np.mean([np.mean(values[one] ** 2) for one in members(seen.groups)])))

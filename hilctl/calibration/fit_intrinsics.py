@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.calibration.boards.base import Detection
+from hilctl.calibration.copies import Indices, count_distinct, groups_of_views, members
 from hilctl.calibration.few_samples import widening
 from hilctl.calibration.intrinsics import FISHEYE, Intrinsics
 from hilctl.errors import DataError
@@ -35,8 +36,8 @@ class Fitted:
 
     Attributes:
         intrinsics: from all views but those dropped.
-        sigma: standard deviations of its parameters, by leaving each view out once (jackknife),
-            widened because views are few.
+        sigma: standard deviations of its parameters, by leaving each view and its copies out once
+            (jackknife), widened because views are few.
         held_out_rms_px: of corners in views the fit had not seen; all models by name.
         dropped: indices of views that fit the others badly.
     """
@@ -60,11 +61,12 @@ def fit_intrinsics(views: Sequence[Detection], rng: np.random.Generator) -> Fitt
         rng: draws which views are held out together.
 
     Raises:
-        DataError: there are too few views, of different sizes, or no model fits them.
+        DataError: there are too few distinct views, of different sizes, or no model fits them.
     """
-    require_views(views)
+    groups = groups_of_views(views)
+    require_views(views, groups)
     try:
-        return _fit_best(views, rng)
+        return _fit_best(views, groups, rng)
     except cv2.error as error:
         raise DataError(
             "no camera model fits these pictures",
@@ -72,20 +74,27 @@ def fit_intrinsics(views: Sequence[Detection], rng: np.random.Generator) -> Fitt
         ) from error
 
 
-def _fit_best(views: Sequence[Detection], rng: np.random.Generator) -> Fitted:
-    kept = _without_strange_views(views)
-    known = [views[i] for i in kept]
-    order = rng.permutation(len(known))
-    held_out = {name: _held_out_rms_px(fit, known, order) for name, fit in MODELS.items()}
+def _fit_best(views: Sequence[Detection], groups: Indices, rng: np.random.Generator) -> Fitted:
+    kept = _without_strange_views(views, groups)
+    known, copies = [views[i] for i in kept], members(groups[kept])
+    folds = [
+        np.concatenate([copies[i] for i in fold])
+        for fold in np.array_split(rng.permutation(len(copies)), FOLDS)
+    ]
+    held_out = {name: _held_out_rms_px(fit, known, folds) for name, fit in MODELS.items()}
     best = min(held_out.values())
     name = next(name for name in MODELS if held_out[name] * NOTICEABLY <= best)
     intrinsics = MODELS[name](known)
     dropped = tuple(sorted(set(range(len(views))) - set(kept)))
-    return Fitted(intrinsics, _jackknife_sigma(MODELS[name], known), held_out, dropped)
+    return Fitted(intrinsics, _jackknife_sigma(MODELS[name], known, copies), held_out, dropped)
 
 
-def require_views(views: Sequence[Detection]) -> None:
-    """Check that there are enough views, all of one size.
+def require_views(views: Sequence[Detection], groups: Indices) -> None:
+    """Check that there are enough distinct views, all of one size.
+
+    Args:
+        views: of one camera.
+        groups: (N,) to which group of copies each belongs.
 
     Raises:
         DataError: there are not.
@@ -102,13 +111,19 @@ def require_views(views: Sequence[Detection]) -> None:
             f"the pictures have different sizes: {told}",
             hint="use pictures of one camera, taken at one resolution",
         )
+    if (count := count_distinct(groups)) < MIN_VIEWS:
+        raise DataError(
+            f"the views are alike: {count} distinct in {len(views)} pictures, "
+            f"{MIN_VIEWS} are needed",
+            hint="move and tilt the board, or the camera, between pictures; copies say nothing new",
+        )
 
 
-def _without_strange_views(views: Sequence[Detection]) -> list[int]:
+def _without_strange_views(views: Sequence[Detection], groups: Indices) -> list[int]:
     """Return the indices of views that fit the others."""
     kept = list(range(len(views)))
     for _ in range(int(MAX_DROPPED * len(views))):
-        if len(kept) <= MIN_VIEWS:
+        if count_distinct(groups[kept]) <= MIN_VIEWS:
             break
         intrinsics = _fit_plumb_bob([views[i] for i in kept])
         errors = np.array([_rms(intrinsics.errors_px(views[i])) for i in kept])
@@ -119,23 +134,27 @@ def _without_strange_views(views: Sequence[Detection]) -> list[int]:
     return kept
 
 
-def _held_out_rms_px(fit: Fit, views: Sequence[Detection], order: NDArray[np.int64]) -> float:
-    """Return the error at views that a fit has not seen; each is held out once."""
+def _held_out_rms_px(fit: Fit, views: Sequence[Detection], folds: Sequence[Indices]) -> float:
+    """Return the error at views that a fit has not seen; each fold is held out once."""
     errors = []
-    for fold in np.array_split(order, FOLDS):
+    for fold in folds:
         try:
-            intrinsics = fit([views[i] for i in order if i not in fold])
+            intrinsics = fit(_others(views, fold))
             errors += [intrinsics.errors_px(views[i]) for i in fold]
         except cv2.error:  # this model does not fit these views at all
             return float("inf")
     return _rms(np.concatenate(errors))
 
 
-def _jackknife_sigma(fit: Fit, views: Sequence[Detection]) -> Array:
-    count = len(views)
-    without = np.array([fit([*views[:i], *views[i + 1 :]]).parameters for i in range(count)])
+def _jackknife_sigma(fit: Fit, views: Sequence[Detection], copies: Sequence[Indices]) -> Array:
+    count = len(copies)
+    without = np.array([fit(_others(views, group)).parameters for group in copies])
     spread = (without - without.mean(axis=0)) ** 2
     return np.asarray(widening(count) * np.sqrt((count - 1) / count * spread.sum(axis=0)))
+
+
+def _others(views: Sequence[Detection], away: Indices) -> list[Detection]:
+    return [view for i, view in enumerate(views) if i not in away]
 
 
 def _fit_radial(views: Sequence[Detection]) -> Intrinsics:

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform, Rotation
 
+from hilctl.calibration.copies import Indices, count_distinct, groups_of_poses
+
 Array = NDArray[np.float64]
 
 
@@ -43,22 +45,30 @@ class Sightings:
     Attributes:
         T_parent_other: (N,) base in tcp for a camera on the tool, tcp in base for a fixed one.
         T_cam_board: (N,) the board as the camera saw it.
+        groups: (N,) numbers; those from one pose of the tool have the same.
     """
 
     T_parent_other: RigidTransform
     T_cam_board: RigidTransform
+    groups: Indices
 
     @classmethod
     def of(cls, T_base_tcp: RigidTransform, T_cam_board: RigidTransform, mount: Mount) -> Sightings:
         """Return what (N,) poses of the robot and of the board mean for a mount."""
-        return cls(T_base_tcp.inv() if mount is Mount.TOOL else T_base_tcp, T_cam_board)
+        T_parent_other = T_base_tcp.inv() if mount is Mount.TOOL else T_base_tcp
+        return cls(T_parent_other, T_cam_board, groups_of_poses(T_base_tcp))
+
+    @property
+    def distinct(self) -> int:
+        """From how many distinct poses they are."""
+        return count_distinct(self.groups)
 
     def __len__(self) -> int:
         return len(self.T_cam_board)
 
     def __getitem__(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> Sightings:
         """Return those chosen by index or by mask."""
-        return Sightings(self.T_parent_other[chosen], self.T_cam_board[chosen])
+        return Sightings(self.T_parent_other[chosen], self.T_cam_board[chosen], self.groups[chosen])
 
 
 def solve(seen: Sightings) -> HandEye:

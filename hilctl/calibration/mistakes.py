@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
+from types import MappingProxyType
 
 import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
@@ -13,10 +15,15 @@ from hilctl.calibration.hand_eye import Mount, Sightings, board_scale
 Mend = Callable[[RigidTransform], RigidTransform]
 
 CLEARLY = 3.0  # times smaller has the error to become
+NOTICEABLY = 0.9  # times the error of the likelier mistakes, which come first
+ENOUGH = 40  # poses to try mistakes on: there are many mistakes
 
 
 def explain_misfit(
-    T_base_tcp: RigidTransform, T_cam_board: RigidTransform, mount: Mount
+    T_base_tcp: RigidTransform,
+    T_cam_board: RigidTransform,
+    mount: Mount,
+    others: Mapping[str, RigidTransform] = MappingProxyType({}),
 ) -> str | None:
     """Return the one mistake whose correction makes the data fit, in words, or None.
 
@@ -24,19 +31,25 @@ def explain_misfit(
         T_base_tcp: (N,) as they were given.
         T_cam_board: (N,) at the same moments.
         mount: what is said to carry the camera.
+        others: in words what else may have been meant → (N,) `T_base_tcp` by that.
     """
-    if len(T_cam_board) <= MIN_POSES:
+    if Sightings.of(T_base_tcp, T_cam_board, mount).distinct < MIN_POSES:
         return None
     best, explanation = _misfit(Sightings.of(T_base_tcp, T_cam_board, mount)) / CLEARLY, None
-    for words, seen in _corrected(T_base_tcp, T_cam_board, mount):
+    meant = ((words, Sightings.of(T, T_cam_board, mount)) for words, T in others.items())
+    for words, seen in chain(_corrected(T_base_tcp, T_cam_board, mount), meant):
         misfit = _misfit(seen)
         if misfit < best and misfit < WARN_M / ACCEPT_M:
-            best, explanation = misfit, words
+            best, explanation = NOTICEABLY * misfit, words
     return explanation
 
 
 def _misfit(seen: Sightings) -> float:
     """Return the held-out error in multiples of what is accepted."""
+    if seen.distinct < MIN_POSES:
+        return float("inf")
+    first = np.sort(np.unique(seen.groups, return_index=True)[1])
+    seen = seen[first[np.linspace(0, len(first) - 1, min(len(first), ENOUGH)).astype(int)]]
     try:
         distances, angles = held_out_errors(seen, np.random.default_rng(0))
     except np.linalg.LinAlgError:
@@ -91,6 +104,7 @@ def _mirrored(T: RigidTransform) -> RigidTransform:
 
 
 _POSES: dict[str, Mend] = {
-    "looks like quaternions in the order w, x, y, z given as x, y, z, w": _quaternion_reordered,
+    "looks like quaternions in the order w, x, y, z given as x, y, z, w: "
+    "call the columns qw, qx, qy, qz": _quaternion_reordered,
     "looks like millimetres given as metres": lambda T: _scaled(T, 1e-3),
 }

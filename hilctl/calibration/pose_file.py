@@ -1,73 +1,93 @@
-"""Poses of a robot taken elsewhere, as a table: one line a picture.
+"""Poses of a robot, taken elsewhere: one of each picture, in a table or as matrices.
 
-The header tells what the columns are and their units: `image`, then `x_m, y_m, z_m` or
-`x_mm, y_mm, z_mm`, then `qx, qy, qz, qw`, a rotation vector `rx_rad, ry_rad, rz_rad` or `_deg`, or
-`roll_rad, pitch_rad, yaw_rad` or `_deg` about the fixed axes x, y, z.
+How a table may look is told by `pose_text`, what its columns may be by `pose_columns`, and what
+needs no names of columns by `pose_matrices`. A column `image` names the pictures; without it the
+poses are those of the pictures in the order of the numbers in their names.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import math
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.spatial.transform import RigidTransform, Rotation
+from scipy.spatial.transform import RigidTransform
 
+from hilctl.calibration.picture_order import by_number
+from hilctl.calibration.pose_columns import QUATERNION, tells_columns, transforms_by_columns
+from hilctl.calibration.pose_matrices import transforms_of_matrices
+from hilctl.calibration.pose_text import Table, is_number, parse_table
 from hilctl.errors import DataError
 from hilctl.task.files import os_errors, write_text_atomic
 
-Array = NDArray[np.float64]
-
 IMAGE = "image"
-QUATERNION = ("qx", "qy", "qz", "qw")
-PLACES: Mapping[tuple[str, ...], float] = {
-    ("x_m", "y_m", "z_m"): 1.0,
-    ("x_mm", "y_mm", "z_mm"): 1e-3,
-}
-TURNS: Mapping[tuple[str, ...], Callable[[Array], Rotation]] = {
-    QUATERNION: lambda rows: Rotation.from_quat(rows),
-    ("rx_rad", "ry_rad", "rz_rad"): lambda rows: Rotation.from_rotvec(rows),
-    ("rx_deg", "ry_deg", "rz_deg"): lambda rows: Rotation.from_rotvec(np.radians(rows)),
-    ("roll_rad", "pitch_rad", "yaw_rad"): lambda rows: Rotation.from_euler("xyz", rows),
-    ("roll_deg", "pitch_deg", "yaw_deg"): lambda rows: Rotation.from_euler("xyz", np.radians(rows)),
-}
-HINT = "first line: image,x_m,y_m,z_m,qx,qy,qz,qw (or x_mm …; or rx_rad …, roll_deg …)"
+IMAGE_TOO = ("picture", "file", "filename", "file_path", "img", "photo", "name")
 
 
-def read_poses(path: Path) -> dict[str, RigidTransform]:
-    """Return `T_base_tcp` by the name of the picture.
+@dataclass(frozen=True)
+class PoseTable:
+    """What a file tells of a robot's poses.
+
+    Attributes:
+        path: of the file.
+        names: of the pictures, or None: they are in their order.
+        T_base_tcp: (N,).
+        readings: in words what else the angles may be → (N,) `T_base_tcp` by that.
+    """
+
+    path: Path
+    names: tuple[str, ...] | None
+    T_base_tcp: RigidTransform
+    readings: Mapping[str, RigidTransform]
+
+    def __len__(self) -> int:
+        return len(self.T_base_tcp)
+
+    def rows_of(self, pictures: Sequence[str]) -> dict[str, int]:
+        """Return which pose belongs to which picture; pictures without one are not there.
+
+        Raises:
+            DataError: the poses have no names, and are more or fewer than the pictures.
+        """
+        if self.names is None:
+            if len(self) != len(pictures):
+                raise DataError(
+                    f"{len(self)} poses without names of pictures, and {len(pictures)} pictures",
+                    where=str(self.path),
+                    hint=f"add a first column '{IMAGE}' with the picture of each",
+                )
+            return {name: i for i, name in enumerate(sorted(pictures, key=by_number))}
+        # as they are, without folders, without the kind of file
+        keys = (str, lambda name: PureWindowsPath(name).name, lambda n: PureWindowsPath(n).stem)
+        found: dict[str, int] = {}
+        for key in keys:
+            rows = _unique([key(name) for name in self.names])
+            own = _unique([key(name) for name in pictures])
+            for name, picture in own.items():
+                if name in rows:
+                    found.setdefault(pictures[picture], rows[name])
+        return found
+
+
+def read_poses(path: Path) -> PoseTable:
+    """Return the poses of a file.
 
     Raises:
-        DataError: the file is missing, or a line of it is wrong; it says which.
+        DataError: the file is missing, it cannot be known what it means, or a line of it is wrong;
+            it says which.
     """
     with os_errors(path):
-        text = path.read_text("utf-8", errors="replace")
-    table = csv.reader(io.StringIO(text.lstrip("\ufeff")))
-    header = [name.strip() for name in next(table, [])]
-    places = _columns(header, PLACES, path)
-    turns = _columns(header, TURNS, path)
-    if IMAGE not in header:
-        raise DataError(f"no column is called '{IMAGE}'", where=f"{path}:1", hint=HINT)
-    poses: dict[str, RigidTransform] = {}
-    for line, row in enumerate(table, start=2):
-        if not any(cell.strip() for cell in row):
-            continue
-        where = f"{path}:{line}"
-        if len(row) != len(header):
-            raise DataError(f"{len(row)} values, the header has {len(header)}", where=where)
-        cells = dict(zip(header, (cell.strip() for cell in row), strict=True))
-        name = cells[IMAGE]
-        if name in poses:
-            raise DataError(f"there is a second pose for {name}", where=where)
-        place_m = PLACES[places] * _numbers(cells, places, where)
-        poses[name] = RigidTransform.from_components(
-            place_m, _turn(turns, _numbers(cells, turns, where), where)
-        )
-    return poses
+        content = path.read_bytes()
+    table = parse_table(content, path)
+    column = _name_column(table)
+    names = None if column is None else _names(table, column)
+    T = None if tells_columns(table) else transforms_of_matrices(table, column)
+    readings: Mapping[str, RigidTransform] = {}
+    if T is None:
+        T, readings = transforms_by_columns(table)
+    return PoseTable(path, names, T, readings)
 
 
 def write_poses(path: Path, poses: Mapping[str, RigidTransform]) -> None:
@@ -85,35 +105,26 @@ def write_poses(path: Path, poses: Mapping[str, RigidTransform]) -> None:
     write_text_atomic(path, out.getvalue())
 
 
-def _columns(
-    header: list[str], known: Mapping[tuple[str, ...], object], path: Path
-) -> tuple[str, ...]:
-    for names in known:
-        if set(names) <= set(header):
-            return names
-    wanted = " or ".join(", ".join(names) for names in known)
-    raise DataError(f"the columns {wanted} are not there", where=f"{path}:1", hint=HINT)
+def _name_column(table: Table) -> int | None:
+    header = [name.strip().lower() for name in table.header]
+    for name in (IMAGE, *IMAGE_TOO):
+        if name in header:
+            return header.index(name)
+    if header or not table.rows or is_number(table.rows[0].cells[0]):
+        return None
+    return 0  # what is no number, before the numbers
 
 
-def _numbers(cells: Mapping[str, str], names: tuple[str, ...], where: str) -> Array:
-    values = []
-    for name in names:
-        try:
-            value = float(cells[name])
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise DataError(f"{name} is '{cells[name]}', which is no number", where=where)
-        values.append(value)
-    return np.array(values)
+def _names(table: Table, column: int) -> tuple[str, ...]:
+    names: list[str] = []
+    for row in table.rows:
+        name = row.cells[column] if column < len(row.cells) else ""
+        if name in names:
+            raise DataError(f"there is a second pose for {name}", where=row.where)
+        names.append(name)
+    return tuple(names)
 
 
-def _turn(names: tuple[str, ...], numbers: Array, where: str) -> Rotation:
-    if names == QUATERNION and abs(np.linalg.norm(numbers) - 1) > 1e-2:
-        length = np.linalg.norm(numbers)
-        raise DataError(
-            f"the quaternion has length {length:.3g}, not 1",
-            where=where,
-            hint="qx, qy, qz, qw in this order, of length 1",
-        )
-    return TURNS[names](numbers)
+def _unique(names: Sequence[str]) -> dict[str, int]:
+    """Return where each name is that is there once."""
+    return {name: i for i, name in enumerate(names) if names.count(name) == 1}

@@ -13,6 +13,7 @@ from photographer import Image, Photographer, looking_at, varied_views
 from scipy.spatial.transform import RigidTransform
 
 from hilctl.calibration.boards import Charuco, Chessboard, Detection, parse_board
+from hilctl.calibration.boards.markers import SIZES, dictionary_of, relatives
 from hilctl.errors import UsageError
 
 CHARUCO, CHESSBOARD = "charuco:7x5:30mm:22mm", "chessboard:9x6:25mm"
@@ -102,6 +103,45 @@ def test_what_is_there_instead_is_said(camera: Photographer) -> None:
     assert explained(CHARUCO, np.full_like(picture, 90)) is None
 
 
+@pytest.mark.parametrize("dictionary", list(SIZES))
+def test_a_board_with_markers_of_any_dictionary_is_found(
+    dictionary: str, camera: Photographer
+) -> None:
+    board = parse_board(f"charuco:7x5:30mm:22mm:DICT_{dictionary.upper()}")
+    assert str(board) == f"charuco:7x5:30mm:22mm:{dictionary}"
+    T = looking_at(board, 0.4, tilt_rad=(0.3, 0.2))
+    view = board.detect(camera.take(board, T))
+    assert view is not None
+    assert len(view.ids) == np.prod(board.corners)
+    assert off_px(camera, view, T).max() < 0.3
+
+
+@pytest.mark.parametrize("side", ["4x4", "5x5", "6x6", "7x7"])
+def test_smaller_dictionaries_are_the_beginning_of_larger_ones(side: str) -> None:
+    names = relatives(f"{side}_100")
+    assert names == [f"{side}_{size}" for size in (50, 100, 250, 1000)]
+    *smaller, largest = [dictionary_of(name).bytesList for name in names]
+    for codes in smaller:
+        np.testing.assert_array_equal(codes, largest[: len(codes)])
+
+
+def test_sizes_of_dictionaries_are_those_of_opencv() -> None:
+    assert {name: len(dictionary_of(name).bytesList) for name in SIZES} == SIZES
+
+
+def test_a_board_of_a_dictionary_is_found_as_one_of_a_larger_one(camera: Photographer) -> None:
+    printed = parse_board("charuco:7x5:30mm:22mm:4x4_50")
+    picture = camera.take(printed, looking_at(printed, 0.4))
+    for name in ("4x4_100", "4x4_1000"):
+        assert parse_board(f"charuco:7x5:30mm:22mm:{name}").detect(picture) is not None
+
+
+def test_too_small_a_dictionary_is_refused_with_the_one_that_begins_alike() -> None:
+    with pytest.raises(UsageError, match="need 52 markers, the dictionary 4x4_50 has 50") as caught:
+        parse_board("charuco:13x8:30mm:22mm:4x4_50")
+    assert str(caught.value.hint).startswith("4x4_100 begins with the same markers")
+
+
 def test_a_chessboard_of_another_size_is_named(camera: Photographer) -> None:
     shown = parse_board("chessboard:8x5:25mm")
     picture = camera.take(shown, looking_at(shown, 0.4, tilt_rad=(0.2, 0.1)))
@@ -143,6 +183,7 @@ def test_a_board_is_read_back_as_it_is_written(
         ("charuco:7x5:22mm:30mm", "does not fit a square"),
         ("charuco:7x5:30mm:22mm:9x9_3", "no markers are called"),
         ("charuco:30x30:30mm:22mm", "need 450 markers"),
+        ("charuco:30x30:30mm:22mm:apriltag_16h5", "need 450 markers"),
         ("", "is no calibration board"),
     ],
 )

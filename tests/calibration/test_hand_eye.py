@@ -159,6 +159,49 @@ def test_too_few_poses_are_refused_with_how_many_more() -> None:
     assert caught.value.hint == "take 9 more, from different sides"
 
 
+def repeated(
+    taken: Session, copies: int, *, robot_m: float = 0.0, camera_m: float = 0.0
+) -> Session:
+    """Return a session in which `copies` pictures were taken at each pose, one after the other."""
+    which, rng = np.repeat(np.arange(len(taken.T_cam_board)), copies), np.random.default_rng(5)
+    return Session(
+        taken.T_base_tcp[which] * jitter(rng, len(which), robot_m, robot_m),
+        taken.T_cam_board[which] * jitter(rng, len(which), camera_m, camera_m / 0.2),
+        taken.mount,
+    )
+
+
+@pytest.mark.parametrize("noise_m", [0.0, 0.0003])
+@pytest.mark.parametrize("mount", MOUNTS)
+def test_copies_of_poses_do_not_make_up_for_those_that_are_missing(
+    mount: Mount, noise_m: float
+) -> None:
+    four = session(mount, poses=4, robot_m=0.001, robot_rad=np.deg2rad(0.1))
+    taken = repeated(four, 4, robot_m=noise_m, camera_m=noise_m)
+    with pytest.raises(DataError, match=r"4 distinct poses in 16 .*, 12 are needed") as caught:
+        fit(taken)
+    assert caught.value.hint == "take 8 more, from different sides"
+    assert explain_misfit(taken.T_base_tcp, taken.T_cam_board, mount) is None
+
+
+@pytest.mark.parametrize("mount", MOUNTS)
+def test_copies_of_poses_make_nothing_look_better_known(mount: Mount) -> None:
+    noise = {"robot_m": 0.001, "robot_rad": np.deg2rad(0.1)}
+    for seed in range(3):
+        once = session(mount, poses=13, seed=seed, **noise)
+        alone, found = fit(once), fit(repeated(once, 4))
+        assert found.held_out.distance_m == pytest.approx(alone.held_out.distance_m, rel=0.1)
+        assert found.uncertainty.distance_m == pytest.approx(alone.uncertainty.distance_m, rel=0.1)
+        assert found.scale_sigma == pytest.approx(alone.scale_sigma, rel=0.2)
+
+
+def test_one_good_pose_that_was_copied_often_does_not_outvote_the_others() -> None:
+    taken = session(Mount.TOOL, poses=16, robot_m=0.006, robot_rad=0.01)
+    which = np.concatenate([np.arange(16), np.zeros(40, int)])
+    often = Session(taken.T_base_tcp[which], taken.T_cam_board[which], taken.mount)
+    assert fit(often).held_out.verdict is fit(taken).held_out.verdict is Verdict.REFUSED
+
+
 def test_turning_about_one_axis_only_is_refused() -> None:
     taken = session(Mount.TOOL, camera_m=0.0)
     turns = Rotation.from_rotvec(np.outer(np.linspace(-0.6, 0.6, 15), [0, 0, 1]))

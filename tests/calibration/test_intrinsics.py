@@ -83,11 +83,31 @@ def test_the_stated_interval_covers_the_truth() -> None:
 
 def test_views_that_are_alike_are_refused_although_they_fit_well() -> None:
     camera, rng = CAMERAS["plumb_bob"], np.random.default_rng(4)
-    pose = looking_at(BOARD, 0.4, tilt_rad=(0.2, 0.1))
-    views = [camera.corners(BOARD, pose, 0.01, rng) for _ in range(15)]
+    asides = [(0.06 * i, 0.05 * j) for i in range(-2, 3) for j in range(-1, 2)]
+    poses = [looking_at(BOARD, 0.6, tilt_rad=(0.2, 0.1), aside=aside) for aside in asides]
+    views = [camera.corners(BOARD, pose, 0.01, rng) for pose in poses]
     fitted = fit(views)
     assert fitted.rms_px < 0.1
     assert any("alike" in reason for reason in judge(fitted, views).objections)
+
+
+@pytest.mark.parametrize("noise_px", [0.0, 0.3])
+def test_copies_of_views_do_not_make_up_for_those_that_are_missing(noise_px: float) -> None:
+    rng = np.random.default_rng(9)
+    views = [
+        replace(view, image_px=view.image_px + rng.normal(0, noise_px, view.image_px.shape))
+        for view in views_of(CAMERAS["plumb_bob"], seed=9, count=4)
+        for _ in range(3)
+    ]
+    with pytest.raises(DataError, match="4 distinct in 12 pictures, 10 are needed"):
+        fit(views)
+
+
+def test_copies_of_views_make_nothing_look_better_known() -> None:
+    views = views_of(CAMERAS["plumb_bob"], seed=10, count=12)
+    alone, found = fit(views), fit([view for view in views for _ in range(3)])
+    assert found.rms_px == pytest.approx(alone.rms_px, rel=0.02)
+    assert found.sigma[:4] == pytest.approx(alone.sigma[:4], rel=0.1)
 
 
 def test_a_board_that_stays_in_the_middle_is_refused() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from photographer import Image, Photographer, looking_at, varied_views
 from scipy.spatial.transform import RigidTransform, Rotation
 
@@ -68,7 +69,8 @@ BAD: dict[str, tuple[str, Callable[[Pictures], Pictures], str, str]] = {
     "more squares": (CHARUCO, list, "charuco:9x7:30mm:22mm", "do not lie as on a board of 9x7"),
     "other markers": (CHARUCO, list, "charuco:7x5:30mm:22mm:4x4_50", "dictionary 5x5_50"),
     "other corners": (CHESSBOARD, list, "chessboard:10x7:25mm", "has 9x6 inner corners, not 10x7"),
-    "all alike": (CHARUCO, lambda p: [p[0]] * 15, CHARUCO, "views are alike"),
+    "all alike": (CHARUCO, lambda p: [p[0]] * 15, CHARUCO, "alike: 1 distinct in 15 pictures"),
+    "copies": (CHARUCO, lambda p: p[:4] * 3, CHARUCO, "alike: 4 distinct in 12 pictures"),
     "blurred": (CHESSBOARD, of_each(lambda i: cv2.blur(i, (15, 15))), CHESSBOARD, "× blurred"),
     "over-exposed": (CHARUCO, of_each(scaled(2.5)), CHARUCO, "× over-exposed"),
     "mirrored": (CHARUCO, of_each(lambda i: i[:, ::-1]), CHARUCO, "the picture is mirrored"),
@@ -76,7 +78,7 @@ BAD: dict[str, tuple[str, Callable[[Pictures], Pictures], str, str]] = {
         CHARUCO,
         lambda p: [*p[:8], *(cv2.resize(i, (320, 240)) for i in p[8:])],
         CHARUCO,
-        "different sizes: 320×240, 640×480",
+        r"in 8 of 15 pictures, 10 are needed \(7 × of another size\)",
     ),
     "too few": (CHARUCO, lambda p: p[:3], CHARUCO, "in 3 of 3 pictures, 10 are needed"),
 }
@@ -162,8 +164,12 @@ class Survey:
         }
 
     def find(self, files: CameraFiles, poses: dict[str, RigidTransform]) -> None:
+        write_poses(self.folder / "poses.csv", poses)
+        self.find_with(files)
+
+    def find_with(self, files: CameraFiles) -> None:
+        """Use the table of poses that is there."""
         table = self.folder / "poses.csv"
-        write_poses(table, poses)
         find_hand_eye(files, self.folder, table, self.board, Mount.TOOL, seed=0, report=silent)
 
 
@@ -207,6 +213,122 @@ def test_poses_of_the_wrong_frames_are_named(files: CameraFiles, survey: Survey)
     record = files.record()
     assert record is not None
     assert record.hand_eye is None
+
+
+def numbered(survey: Survey) -> None:
+    """Call the pictures img_1.png, img_2.png and so on, as they were taken."""
+    for i, name in enumerate(list(survey.poses), start=1):
+        (survey.folder / name).rename(survey.folder / f"img_{i}.png")
+        survey.poses[f"img_{i}.png"] = survey.poses.pop(name)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_poses_in_another_order_than_the_pictures_are_named(
+    named: bool, files: CameraFiles, survey: Survey
+) -> None:
+    numbered(survey)
+    alphabet = sorted(survey.poses)
+    if named:  # poses as they were taken, pictures as a program lists a folder
+        mixed = dict(zip(alphabet, survey.poses.values(), strict=True))
+        words = "in the order of their numbers: img_1.png, img_2.png, img_3.png"
+        with pytest.raises(HilctlError, match=words):
+            survey.find(files, mixed)
+    else:
+        poses = RigidTransform.concatenate([survey.poses[name] for name in alphabet])
+        np.savetxt(survey.folder / "poses.csv", poses.as_matrix().reshape(-1, 16))
+        words = "in the order of the alphabet: img_1.png, img_10.png, img_11.png"
+        with pytest.raises(HilctlError, match=words):
+            survey.find_with(files)
+
+
+def test_matrices_without_names_in_the_order_of_the_pictures_are_accepted(
+    files: CameraFiles, survey: Survey
+) -> None:
+    numbered(survey)
+    poses = RigidTransform.concatenate(list(survey.poses.values()))
+    np.savetxt(survey.folder / "poses.csv", poses.as_matrix().reshape(-1, 4))
+    survey.find_with(files)
+    record = files.record()
+    assert record is not None
+    assert record.hand_eye is not None
+    assert record.hand_eye.verdict == "accepted"
+
+
+# the columns that are there, how their numbers come about, and what is said
+READ_WRONGLY: dict[str, tuple[str, Callable[[Rotation], NDArray[np.float64]], str]] = {
+    "rotation vectors as angles": (
+        "roll_rad,pitch_rad,yaw_rad",
+        lambda turn: turn.as_rotvec(),
+        "fit as a rotation vector in rad: call them rx_rad, ry_rad, rz_rad",
+    ),
+    "angles as rotation vectors": (
+        "rx_deg,ry_deg,rz_deg",
+        lambda turn: turn.as_euler("xyz", degrees=True),
+        "fixed axes in deg: call them roll_deg, pitch_deg, yaw_deg",
+    ),
+    "degrees as radians": (
+        "rx_rad,ry_rad,rz_rad",
+        lambda turn: turn.as_rotvec(degrees=True),
+        "fit as a rotation vector in deg: call them rx_deg, ry_deg, rz_deg",
+    ),
+    "moving axes": (
+        "roll_deg,pitch_deg,yaw_deg",
+        lambda turn: turn.as_euler("XYZ", degrees=True),
+        r"moving axes x, y, z in deg: write quaternions, .*from_euler\('XYZ', angles, True\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", READ_WRONGLY)
+def test_angles_of_another_kind_are_named_with_how_to_write_them(
+    mistake: str, files: CameraFiles, survey: Survey
+) -> None:
+    columns, numbers_of, words = READ_WRONGLY[mistake]
+    lines = [f"image,x_m,y_m,z_m,{columns}"]
+    for name, T in survey.poses.items():
+        numbers = [*T.translation, *numbers_of(T.rotation)]
+        lines.append(",".join([name, *(repr(float(number)) for number in numbers)]))
+    (survey.folder / "poses.csv").write_text("\n".join(lines))
+    with pytest.raises(HilctlError, match=words):
+        survey.find_with(files)
+
+
+def test_four_poses_photographed_four_times_are_refused(files: CameraFiles, survey: Survey) -> None:
+    four = list(survey.poses)[::4]
+    for i, name in enumerate(survey.poses):
+        source = four[i // 4]
+        if name != source:
+            (survey.folder / name).write_bytes((survey.folder / source).read_bytes())
+            survey.poses[name] = survey.poses[source]
+    with pytest.raises(HilctlError, match=r"4 distinct poses in 16 .*, 12 are needed"):
+        survey.find(files, survey.poses)
+
+
+def test_copies_are_told_and_a_good_set_with_them_is_accepted(
+    files: CameraFiles, survey: Survey
+) -> None:
+    for name in list(survey.poses)[:3]:
+        copy = f"again_{name}"
+        (survey.folder / copy).write_bytes((survey.folder / name).read_bytes())
+        survey.poses[copy] = survey.poses[name]
+    write_poses(survey.folder / "poses.csv", survey.poses)
+    told: list[str] = []
+    record = find_hand_eye(
+        files, survey.folder, survey.folder / "poses.csv", survey.board, Mount.TOOL,
+        seed=0, report=lambda event: told.append(event.text),
+    )  # fmt: skip
+    assert "16 distinct poses in 19 pictures: copies count once" in told
+    assert record.verdict == "accepted"
+
+
+def test_a_picture_of_odd_size_does_not_spoil_the_set(files: CameraFiles, survey: Survey) -> None:
+    odd = survey.folder / "03.png"
+    cv2.imwrite(str(odd), cv2.resize(cv2.imread(str(odd)), (480, 360)))
+    survey.find(files, survey.poses)
+    record = files.record()
+    assert record is not None
+    assert record.hand_eye is not None
+    assert "480×360" in record.hand_eye.made.left_out["03.png"]
 
 
 def test_three_poses_are_refused(files: CameraFiles, survey: Survey) -> None:

@@ -55,6 +55,122 @@ def test_no_good_picture_is_left_out(text: str) -> None:
         assert isinstance(examine("good", picture, board), View)
 
 
+def with_glare(image: Image) -> Image:
+    y, x = np.mgrid[: image.shape[0], : image.shape[1]]
+    spot = np.exp(-((x - 250) ** 2 + (y - 200) ** 2) / (2 * 50.0**2))
+    return bytes_of(image + 400 * spot[..., None])
+
+
+def behind_something(share: float, level: int) -> Callable[[Image], Image]:
+    def spoil(image: Image) -> Image:
+        covered = image.copy()
+        covered[:, : round(share * image.shape[1])] = level
+        return covered
+
+    return spoil
+
+
+def moved_out(share: float) -> Callable[[Image], Image]:
+    def spoil(image: Image) -> Image:
+        by_px = round(share * image.shape[1])
+        return np.pad(image, ((0, 0), (by_px, 0), (0, 0)), mode="edge")[:, : image.shape[1]].copy()
+
+    return spoil
+
+
+POOR: dict[str, Callable[[Image], Image]] = {
+    "blurred": lambda image: bytes_of(cv2.GaussianBlur(image, (0, 0), 2.5)),
+    "shaken": lambda image: bytes_of(cv2.blur(image, (9, 1))),
+    "behind a hand": behind_something(0.5, 40),
+    "behind a wall": behind_something(0.4, 150),
+    "out of view": moved_out(0.4),
+    "glare": with_glare,
+    "bright": lambda image: bytes_of(image * 3.0),
+}
+
+
+@pytest.mark.parametrize("poor", POOR)
+@pytest.mark.parametrize("text", [*BOTH, "charuco:7x6:30mm:22mm:apriltag_36h11"])
+def test_a_poor_picture_is_not_called_another_board(text: str, poor: str) -> None:
+    board, rng = parse_board(text), np.random.default_rng(4)
+    for T in varied_views(board, CAMERA, 3, rng):
+        found = examine("", POOR[poor](CAMERA.take(board, T)), board)
+        assert isinstance(found, View) or not re.search(
+            "it has|markers are of|do not lie|mirrored", found.reason
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (BOTH[0], r"too little of it is clear: \d of 17 markers; show all of it"),
+        (BOTH[1], "not all of its 9x6 inner corners are clear; show all of it"),
+    ],
+)
+def test_a_board_that_is_seen_in_part_is_asked_for_as_a_whole(text: str, words: str) -> None:
+    board = parse_board(text)
+    picture = CAMERA.take(board, looking_at(board, 0.4))
+    found = examine("", behind_something(0.53, 150)(picture), board)
+    assert isinstance(found, LeftOut)
+    assert re.search(words, found.reason)
+
+
+@pytest.mark.parametrize(
+    "suffix", ["png", "PNG", "JPG", "jpeg", "bmp", "TIF", "tiff", "webp", "pgm", "ppm", "PNM"]
+)
+def test_pictures_of_every_kind_are_read(suffix: str, tmp_path: Path) -> None:
+    board = parse_board(BOTH[0])
+    picture = CAMERA.take(board, looking_at(board, 0.35))
+    content = cv2.imencode(f".{suffix.lower()}", picture[..., 0])[1]
+    (tmp_path / f"img.{suffix}").write_bytes(bytes(content))
+    ((name, image),) = read_pictures(tmp_path)
+    assert isinstance(examine(name, image, board), View)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("suffix", ["png", "tiff", "pgm"])
+def test_a_picture_of_16_bits_is_scaled_by_those_it_uses(
+    suffix: str, bits: int, tmp_path: Path
+) -> None:
+    board = parse_board(BOTH[0])
+    picture = CAMERA.take(board, looking_at(board, 0.35))[..., 0]
+    levels = (picture.astype(float) / 255 * (2**bits - 1)).round().astype(np.uint16)
+    (tmp_path / f"img.{suffix}").write_bytes(bytes(cv2.imencode(f".{suffix}", levels)[1]))
+    ((name, image),) = read_pictures(tmp_path)
+    assert image is not None
+    assert np.abs(image[..., 0].astype(int) - picture).max() <= 1
+    assert isinstance(examine(name, image, board), View)
+
+
+def test_clipped_pictures_of_12_bits_are_over_exposed(tmp_path: Path) -> None:
+    board = parse_board(BOTH[0])
+    picture = CAMERA.take(board, looking_at(board, 0.35))[..., 0].astype(float)
+    levels = np.clip(picture * 2 * 16, 0, 4095).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / "a.png"), levels)
+    ((name, image),) = read_pictures(tmp_path)
+    found = examine(name, image, board)
+    assert isinstance(found, LeftOut)
+    assert "over-exposed" in found.reason
+
+
+def test_a_picture_of_another_size_is_left_out_and_named() -> None:
+    board = parse_board(BOTH[0])
+    picture = CAMERA.take(board, looking_at(board, 0.35))
+    small = cv2.resize(picture, (480, 360), interpolation=cv2.INTER_AREA)
+    views = examine_all([("a", picture), ("b", small), ("c", picture)], board)
+    assert [view.name for view in views.used] == ["a", "c"]
+    assert views.left_out == (LeftOut("b", "of another size: 480×360, not 640×480"),)
+
+
+def test_pictures_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    for number in (1, 10, 2, 9, 11):
+        cv2.imwrite(str(tmp_path / f"img_{number}.png"), np.zeros((4, 4), np.uint8))
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "._img_1.png").write_bytes(b"what a Mac leaves on a stick")
+    names = [name for name, _ in read_pictures(tmp_path)]
+    assert names == [f"img_{number}.png" for number in (1, 2, 9, 10, 11)]
+
+
 def test_a_folder_is_read_in_order_and_damage_is_named(tmp_path: Path) -> None:
     board = parse_board(BOTH[0])
     picture = CAMERA.take(board, looking_at(board, 0.35))

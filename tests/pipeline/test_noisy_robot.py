@@ -72,7 +72,8 @@ def test_a_robot_off_by_a_millimetre_still_finds_its_camera(view: str, tmp_path:
         )
         if count != POSES:
             find_intrinsics(files, images, board, seed=0, report=silent)
-    exact, rng = read_poses(images / POSES_FILE), np.random.default_rng(0)
+    table, rng = read_poses(images / POSES_FILE), np.random.default_rng(0)
+    exact = {name: table.T_base_tcp[i] for i, name in enumerate(table.names or ())}
     off_m, off_rad = [], []
     for trial in range(TRIALS):
         table = tmp_path / "noisy.csv"

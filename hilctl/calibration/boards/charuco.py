@@ -9,10 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.calibration.boards.base import MIN_CORNERS, Board, Detection, Image, refined, to_grey
+from hilctl.calibration.boards.markers import (
+    dictionary_of,
+    families,
+    find_markers,
+    smallest_with,
+)
 
-DICTIONARIES = ("4x4_50", "4x4_100", "5x5_50", "5x5_100", "6x6_50", "6x6_250", "7x7_50")
-DEFAULT_DICTIONARY = "5x5_100"
 SURE_MARKERS = 4  # of one dictionary in one picture are no accident
+STRAYS = 2  # markers that a board does not have; one may be misread
+OFF_MARKERS = 0.5  # a marker is where it should be up to half of its side: lenses bend
+SHARE_IN_PLACE = 0.8  # of the markers, on a board as it was said to be; on others half or less
 
 
 class Charuco(Board):
@@ -21,7 +28,7 @@ class Charuco(Board):
     Args:
         columns, rows: squares.
         square_m, marker_m: sides.
-        dictionary: of the markers, one of `DICTIONARIES`.
+        dictionary: of the markers, one of `markers.SIZES`.
     """
 
     kind = "ChArUco board"
@@ -31,13 +38,14 @@ class Charuco(Board):
     ) -> None:
         super().__init__(columns, rows, square_m)
         self.marker_m, self.dictionary = marker_m, dictionary
-        self._markers = _dictionary(dictionary)
+        self._markers = dictionary_of(dictionary)
         self._board = self._make()
-        self._detectors = [cv2.aruco.CharucoDetector(self._board)]
+        self._layouts = [self._board]
         if rows % 2 == 0:  # older OpenCV printed boards of even rows the other way round
             old = self._make()
             old.setLegacyPattern(True)
-            self._detectors.append(cv2.aruco.CharucoDetector(old))
+            self._layouts.append(old)
+        self._detectors = [cv2.aruco.CharucoDetector(layout) for layout in self._layouts]
 
     @property
     def squares(self) -> tuple[int, int]:
@@ -73,16 +81,24 @@ class Charuco(Board):
         if self.detect(np.ascontiguousarray(image[:, ::-1])) is not None:
             return "the picture is mirrored: switch off the camera's mirror or selfie mode"
         grey = to_grey(image)
-        seen = {name: _marker_ids(grey, _dictionary(name)) for name in DICTIONARIES}
-        own = seen[self.dictionary]
+        own, corners_px = find_markers(grey, self.dictionary)
+        seen = {name: find_markers(grey, name)[0] for name in families()}
         name = max(seen, key=lambda name: len(seen[name]))
-        if len(seen[name]) >= SURE_MARKERS and len(seen[name]) > len(own):
-            return f"its markers are of the dictionary {name}, not {self.dictionary}"
+        if len(seen[name]) >= max(SURE_MARKERS, len(own) + 1):
+            there = smallest_with(name, int(seen[name].max()) + 1)
+            return f"its markers are of the dictionary {there}, not {self.dictionary}"
+        size, known = f"{self.columns}x{self.rows}", len(self._board.getIds())
+        if np.sum(own >= known) >= STRAYS:
+            return f"it has a marker {own.max()}, which a board of {size} squares does not have"
+        on_board = own < known
+        own, corners_px = own[on_board], corners_px[on_board]
+        if any(_lie_as_on(layout, own, corners_px) for layout in self._layouts):
+            return (
+                f"too little of it is clear: {len(own)} of {known} markers; "
+                "show all of it, sharp and evenly lit"
+            )
         if len(own) < SURE_MARKERS:
             return None
-        size = f"{self.columns}x{self.rows}"
-        if own.max() >= len(self._board.getIds()):
-            return f"it has a marker {own.max()}, which a board of {size} squares does not have"
         return f"its markers do not lie as on a board of {size} squares: count them again"
 
     def __str__(self) -> str:
@@ -100,10 +116,13 @@ class Charuco(Board):
         return cv2.aruco.CharucoBoard(size, self.square_m, self.marker_m, self._markers)
 
 
-def _dictionary(name: str) -> Any:
-    return cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, f"DICT_{name.upper()}"))
-
-
-def _marker_ids(grey: Image, dictionary: Any) -> NDArray[np.int64]:
-    _, ids, _ = cv2.aruco.ArucoDetector(dictionary).detectMarkers(grey)
-    return np.zeros(0, np.int64) if ids is None else np.asarray(ids, np.int64).reshape(-1)
+def _lie_as_on(layout: Any, ids: NDArray[np.int64], corners_px: NDArray[np.float64]) -> bool:
+    """Return whether (N,) markers with (N, 4, 2) corners lie as on a flat board; N > 1."""
+    if len(ids) < 2:
+        return False
+    places = np.array(layout.getObjPoints(), float)[ids, :, :2]
+    side_px = np.median(np.linalg.norm(np.diff(corners_px, axis=1), axis=-1))
+    _, in_place = cv2.findHomography(
+        places.reshape(-1, 2), corners_px.reshape(-1, 2), cv2.RANSAC, OFF_MARKERS * side_px
+    )
+    return in_place is not None and float(np.mean(in_place)) >= SHARE_IN_PLACE

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hilctl.calibration.boards.base import Board, Detection, Image, refined, to_grey
 
 FLAGS = cv2.CALIB_CB_ACCURACY | cv2.CALIB_CB_NORMALIZE_IMAGE
+BEYOND = (
+    0.25  # squares from the pattern's rim: on paper that is half a square wider, or in a square
+)
+UNLIKE_WHITE = 0.25  # of the contrast
 
 
 class Chessboard(Board):
@@ -64,11 +68,18 @@ class Chessboard(Board):
 
     def explain_absence(self, image: Image) -> str | None:
         """Return what is in a picture instead of this board, or None when nothing is known."""
-        grey = to_grey(image)
+        grey, wanted = to_grey(image), f"{self.columns}x{self.rows}"
+        in_part = False
         for size in self._other_sizes():
-            if cv2.findChessboardCornersSB(grey, size, flags=FLAGS)[0]:
-                seen, wanted = f"{size[0]}x{size[1]}", f"{self.columns}x{self.rows}"
-                return f"it has {seen} inner corners, not {wanted}"
+            found, corners = cv2.findChessboardCornersSB(grey, size, flags=FLAGS)
+            if found and _ends(grey, np.asarray(corners, float).reshape(size[1], size[0], 2)):
+                return f"it has {size[0]}x{size[1]} inner corners, not {wanted}"
+            in_part = in_part or found
+        if in_part:
+            return (
+                f"not all of its {wanted} inner corners are clear; "
+                "show all of it, sharp and evenly lit, or count them again"
+            )
         return None
 
     def __str__(self) -> str:
@@ -105,3 +116,39 @@ def _first_square_is_black(grey: Image, grid_px: NDArray[np.float64]) -> bool:
     ]
     other = [brightness(i, j) for i in range(rows - 1) for j in range(columns - 1) if (i + j) % 2]
     return float(np.mean(same)) < float(np.mean(other))
+
+
+def _ends(grey: Image, grid_px: NDArray[np.float64]) -> bool:
+    """Return whether a board ends around (rows, columns, 2) inner corners and their squares.
+
+    Not where there are more squares, the picture ends, or something else than white paper begins.
+    """
+    rows, columns = grid_px.shape[:2]
+    corners = np.array([(x, y) for y in range(rows) for x in range(columns)], float)
+    T_px_grid = np.asarray(cv2.findHomography(corners, grid_px.reshape(-1, 2))[0], np.float64)
+    x, y = np.arange(columns + 1) - 0.5, np.arange(rows + 1) - 0.5
+    inside = _levels(grey, T_px_grid, x, y)
+    even = np.add.outer(np.arange(rows + 1), np.arange(columns + 1)) % 2 == 0
+    one, other = inside[even].mean(), inside[~even].mean()
+    white, unlike = max(one, other), UNLIKE_WHITE * abs(one - other)
+    beyond = [
+        _levels(grey, T_px_grid, x, [-1 - BEYOND]),
+        _levels(grey, T_px_grid, x, [rows + BEYOND]),
+        _levels(grey, T_px_grid, [-1 - BEYOND], y),
+        _levels(grey, T_px_grid, [columns + BEYOND], y),
+    ]
+    return all(bool(np.all(np.abs(side - white) < unlike)) for side in beyond)
+
+
+def _levels(
+    grey: Image, T_px_grid: NDArray[np.float64], x: ArrayLike, y: ArrayLike
+) -> NDArray[np.float64]:
+    """Return (Y, X) grey levels at places counted in squares; NaN outside of the picture."""
+    places = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 1, 2)
+    px = cv2.perspectiveTransform(places, T_px_grid).reshape(-1, 2).round()
+    height, width = grey.shape
+    there = np.all((px >= 0) & (px < [width, height]), axis=1)
+    levels = np.full(len(px), np.nan)
+    across, down = px[there].astype(int).T
+    levels[there] = grey[down, across]
+    return levels.reshape(np.size(y), np.size(x))

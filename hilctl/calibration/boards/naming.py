@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 
 from hilctl.calibration.boards.base import Board
-from hilctl.calibration.boards.charuco import DEFAULT_DICTIONARY, DICTIONARIES, Charuco
+from hilctl.calibration.boards.charuco import Charuco
 from hilctl.calibration.boards.chessboard import Chessboard
+from hilctl.calibration.boards.markers import DEFAULT_DICTIONARY, SIZES, smallest_with
 from hilctl.errors import UsageError
 
 UNITS_M = {"mm": 1e-3, "cm": 1e-2, "m": 1.0, "in": 0.0254}
@@ -35,20 +36,23 @@ def parse_board(text: str) -> Board:
 def _charuco(parts: list[str], text: str) -> Charuco:
     columns, rows = _counts(parts[0], text)
     square_m, marker_m = parse_length_m(parts[1], text), parse_length_m(parts[2], text)
-    dictionary = parts[3] if len(parts) == 4 else DEFAULT_DICTIONARY
-    if dictionary not in DICTIONARIES:
-        known = ", ".join(DICTIONARIES)
+    dictionary = parts[3].removeprefix("dict_") if len(parts) == 4 else DEFAULT_DICTIONARY
+    if dictionary not in SIZES:
+        known = ", ".join(SIZES)
         raise UsageError(f"no markers are called '{dictionary}'", hint=f"there are: {known}")
     if not 0.3 * square_m < marker_m < square_m:
         raise UsageError(
             f"a marker of {marker_m * 1e3:g} mm does not fit a square of {square_m * 1e3:g} mm",
             hint="the first length is the square's, the second the marker's",
         )
-    if columns * rows // 2 > (held := int(dictionary.split("_")[1])):
+    if (needed := columns * rows // 2) > SIZES[dictionary]:
+        larger = smallest_with(dictionary, needed)
         raise UsageError(
-            f"{columns}x{rows} squares need {columns * rows // 2} markers, "
-            f"the dictionary {dictionary} has {held}",
-            hint="use fewer squares, or another dictionary as the last part",
+            f"{columns}x{rows} squares need {needed} markers, "
+            f"the dictionary {dictionary} has {SIZES[dictionary]}",
+            hint=f"{larger} begins with the same markers: name that as the last part"
+            if larger
+            else "use fewer squares, or another dictionary as the last part",
         )
     return Charuco(columns, rows, square_m, marker_m, dictionary)
 

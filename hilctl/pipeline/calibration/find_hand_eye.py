@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +12,15 @@ from scipy.spatial.transform import RigidTransform
 from hilctl.calibration.boards import Board
 from hilctl.calibration.fit_hand_eye import MIN_POSES, Fitted, Off, Verdict, fit_hand_eye
 from hilctl.calibration.hand_eye import Mount, Sightings
+from hilctl.calibration.intrinsics import Intrinsics
 from hilctl.calibration.mistakes import explain_misfit
-from hilctl.calibration.pose_file import read_poses
+from hilctl.calibration.picture_order import mixed_up
+from hilctl.calibration.pose_file import PoseTable, read_poses
 from hilctl.calibration.record import HandEyeRecord, OffRecord
 from hilctl.calibration.views import LeftOut, Views
 from hilctl.errors import DataError
 from hilctl.pipeline.calibration.camera_files import CameraFiles
-from hilctl.pipeline.calibration.find_intrinsics import look_through, made_from
+from hilctl.pipeline.calibration.find_intrinsics import look_through, made_from, tell_copies
 from hilctl.pipeline.calibration.page import write_hand_eye_page
 from hilctl.pipeline.progress import Event, Report
 
@@ -51,12 +55,11 @@ def find_hand_eye(
     known, lens = files.record_with_lens(f"intrinsics --board {board} --images {images}")
     if known.intrinsics is None:
         report(Event("factory", f"the lens of camera {files.camera} is as its maker says"))
-    T_base_tcp, views = _paired(read_poses(poses), look_through(images, board, report))
-    views.require(MIN_POSES)
-    camera = lens.at_size(_size_px(views))
-    T_cam_board = RigidTransform.concatenate([camera.locate(v) for v in views.detections])
-    rng = np.random.default_rng(seed)
-    fitted = _fit(T_base_tcp, T_cam_board, mount, rng)
+    table = read_poses(poses)
+    rows, views = _paired(table, look_through(images, board, report))
+    evidence = Evidence.of(table, rows, views, lens, mount)
+    tell_copies(report, "poses", evidence.sightings.groups)
+    fitted = _fit(evidence, np.random.default_rng(seed))
     if fitted.wrong_size:
         raise DataError(
             f"by the robot's motion the board's squares are {100 * fitted.scale:.1f} ± "
@@ -71,65 +74,91 @@ def find_hand_eye(
     return record
 
 
-def _paired(poses: dict[str, RigidTransform], views: Views) -> tuple[RigidTransform, Views]:
-    """Return poses and views of the same pictures, in the same order.
+def _paired(table: PoseTable, views: Views) -> tuple[dict[str, int], Views]:
+    """Return which pose belongs to which picture, and the views that have one.
 
     Raises:
-        DataError: no picture has a pose.
+        DataError: no picture has a pose, or too few have.
     """
-    used = tuple(view for view in views.used if view.name in poses)
-    alone = tuple(
-        LeftOut(view.name, "has no pose") for view in views.used if view.name not in poses
-    )
+    names = [view.name for view in views.used] + [one.name for one in views.left_out]
+    rows = table.rows_of(names)
+    used = tuple(view for view in views.used if view.name in rows)
+    alone = tuple(LeftOut(view.name, "has no pose") for view in views.used if view.name not in rows)
     paired = Views(used, (*views.left_out, *alone))
     if not used and alone:
         raise DataError(
             "no picture has a pose: the names in the column 'image' are others",
+            where=str(table.path),
             hint=f"a picture is called {alone[0].name}",
         )
     paired.require(MIN_POSES)
-    return RigidTransform.concatenate([poses[view.name] for view in used]), paired
+    return rows, paired
 
 
-def _size_px(views: Views) -> tuple[int, int]:
-    sizes = sorted({view.size_px for view in views.detections})
-    if len(sizes) > 1:
-        told = ", ".join(f"{width}×{height}" for width, height in sizes)
-        raise DataError(f"the pictures have different sizes: {told}")
-    return sizes[0]
+@dataclass(frozen=True)
+class Evidence:
+    """What robot and camera tell of the same moments.
+
+    Attributes:
+        T_base_tcp, T_cam_board: (N,).
+        mount: what is said to carry the camera.
+        others: in words what may be meant instead → (N,) `T_base_tcp` by that.
+    """
+
+    T_base_tcp: RigidTransform
+    T_cam_board: RigidTransform
+    mount: Mount
+    others: Mapping[str, RigidTransform]
+
+    @classmethod
+    def of(
+        cls, table: PoseTable, rows: Mapping[str, int], views: Views, lens: Intrinsics, mount: Mount
+    ) -> Evidence:
+        """Return what a table of poses and the views of the same pictures tell."""
+        names = [view.name for view in views.used]
+        order = np.array([rows[name] for name in names])
+        others = {words: T[order] for words, T in table.readings.items()}
+        for words, of_another in mixed_up(rows).items():
+            others[words] = table.T_base_tcp[[rows[of_another[name]] for name in names]]
+        camera = lens.at_size(views.detections[0].size_px)
+        T_cam_board = RigidTransform.concatenate([camera.locate(v) for v in views.detections])
+        return cls(table.T_base_tcp[order], T_cam_board, mount, others)
+
+    @property
+    def sightings(self) -> Sightings:
+        """What they mean for the mount."""
+        return Sightings.of(self.T_base_tcp, self.T_cam_board, self.mount)
+
+    def refusal(self, message: str, hint: str | None) -> DataError:
+        """Return why no solution may be used, with the mistake that explains it."""
+        mistake = self.mistake()
+        return DataError(f"{message}; {mistake}" if mistake else message, hint=hint)
+
+    def mistake(self) -> str | None:
+        """Return the mistake whose correction makes them fit, or None."""
+        return explain_misfit(self.T_base_tcp, self.T_cam_board, self.mount, self.others)
 
 
-def _fit(
-    T_base_tcp: RigidTransform,
-    T_cam_board: RigidTransform,
-    mount: Mount,
-    rng: np.random.Generator,
-) -> Fitted:
+def _fit(evidence: Evidence, rng: np.random.Generator) -> Fitted:
     """Return a solution that may be used.
 
     Raises:
         DataError: there is none; it says what looks wrong.
     """
     try:
-        fitted = fit_hand_eye(Sightings.of(T_base_tcp, T_cam_board, mount), rng)
+        fitted = fit_hand_eye(evidence.sightings, rng)
     except DataError as error:
-        raise _refusal(error.message, error.hint, T_base_tcp, T_cam_board, mount) from None
+        raise evidence.refusal(error.message, error.hint) from None
+    message = f"this hand-eye calibration is off by {fitted.held_out} at poses it has not seen"
     if fitted.held_out.verdict is Verdict.REFUSED:
-        message = f"this hand-eye calibration is off by {fitted.held_out} at poses it has not seen"
         hint = "hold everything still, check the intrinsics and the size of the squares"
-        raise _refusal(message, hint, T_base_tcp, T_cam_board, mount)
+        raise evidence.refusal(message, hint)
+    # a mistake that tells little of some poses spoils the others: those look like outliers
+    doubtful = fitted.outliers or fitted.held_out.verdict is Verdict.DOUBTFUL
+    if doubtful and (mistake := evidence.mistake()):
+        left_out = f", without {len(fitted.outliers)} poses" if fitted.outliers else ""
+        raise DataError(f"{message}{left_out}; {mistake}", hint="mend that, then try again")
     return fitted
-
-
-def _refusal(
-    message: str,
-    hint: str | None,
-    T_base_tcp: RigidTransform,
-    T_cam_board: RigidTransform,
-    mount: Mount,
-) -> DataError:
-    mistake = explain_misfit(T_base_tcp, T_cam_board, mount)
-    return DataError(f"{message}; {mistake}" if mistake else message, hint=hint)
 
 
 def _record(fitted: Fitted, mount: Mount, views: Views, board: Board) -> HandEyeRecord:

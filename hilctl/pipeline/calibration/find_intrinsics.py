@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hilctl.calibration.boards import Board
+from hilctl.calibration.copies import Indices, count_distinct, groups_of_views
 from hilctl.calibration.fit_intrinsics import MIN_VIEWS, Fitted, fit_intrinsics
 from hilctl.calibration.judge_intrinsics import Judgement, judge
 from hilctl.calibration.record import IntrinsicsRecord, Made
@@ -37,6 +38,7 @@ def find_intrinsics(
     """
     views = look_through(images, board, report)
     views.require(MIN_VIEWS)
+    tell_copies(report, "views", groups_of_views(views.detections))
     report(Event("fit", "comparing models of the lens on pictures they have not seen"))
     fitted = fit_intrinsics(views.detections, np.random.default_rng(seed))
     judgement = judge(fitted, views.detections)
@@ -67,6 +69,14 @@ def look_through(images: Path, board: Board, report: Report) -> Views:
         told = {"picture": one.name, "reason": one.reason}
         report(Event("left_out", f"{one.name}: {one.reason}", figures=told))
     return views
+
+
+def tell_copies(report: Report, what: str, groups: Indices) -> None:
+    """Tell how many distinct poses or views there are, if some are copies of others."""
+    total, distinct = len(groups), count_distinct(groups)
+    if distinct < total:
+        told = f"{distinct} distinct {what} in {total} pictures: copies count once"
+        report(Event("copies", told, figures={"pictures": total, "distinct": distinct}))
 
 
 def made_from(board: Board, views: Views, dropped: tuple[LeftOut, ...]) -> Made:
