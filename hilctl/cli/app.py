@@ -132,11 +132,9 @@ def _explained(error: BaseException, arguments: Sequence[str]) -> HilctlError | 
     usage: type[Any] = typer.BadParameter.__mro__[1]
     if isinstance(error, usage):
         return _usage_error(error, arguments)
-    if isinstance(error, OSError):
-        from hilctl.task.files import explain_os_error, is_folder_trouble
+    from hilctl.task.files import explain_computer_error
 
-        return explain_os_error(error) if is_folder_trouble(error) else None
-    return None
+    return explain_computer_error(error)
 
 
 def _usage_error(error: Any, arguments: Sequence[str]) -> UsageError:
