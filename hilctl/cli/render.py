@@ -122,7 +122,8 @@ class Output:
         print(text, file=self.talk, flush=True)
 
     def _write_json(self, value: Mapping[str, Any]) -> None:
-        print(json.dumps(_plain(value), ensure_ascii=False), flush=True)
+        # in ASCII: a stream of any encoding can take it, and it stays JSON
+        print(json.dumps(_plain(value)), flush=True)
 
     def _painted(self, text: str, stream: TextIO, width: int = 0) -> str:
         padded = text.ljust(width)

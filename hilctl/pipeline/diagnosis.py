@@ -11,9 +11,10 @@ from pathlib import Path
 
 from hilctl import __version__
 from hilctl.devices import Device, Finding
-from hilctl.errors import HilctlError
+from hilctl.errors import HilctlError, UsageError
 from hilctl.pipeline.processes.share import become_ordinary, become_real_time
 from hilctl.task.spec import PluginSpec, TaskSpec
+from hilctl.training.backend import check_backend
 
 PACKAGES = {
     "jax": ("jax",),
@@ -82,13 +83,22 @@ def _renderer() -> Finding:
         rendering = importlib.import_module("hilctl.sim.rendering")
     except ImportError as error:
         return Finding(False, "renderer", f"none: {error}", OPTIONAL["mujoco"])
-    return Finding(True, "renderer", str(rendering.renderer_name()))
+    found, asked_for = rendering.renderer_name(), rendering.renderer_asked_for()
+    if asked_for in (None, found):
+        return Finding(True, "renderer", found)
+    detail = f"MUJOCO_GL={asked_for} does not work here: pictures are ray-cast, which is slow"
+    known = ", ".join(rendering.BACKENDS)
+    hint = f"unset MUJOCO_GL, or install what it names; hilctl can use {known}"
+    return Finding(False, "renderer", detail, hint)
 
 
 def _jax_backend() -> Finding:
     try:
+        check_backend()
         jax = importlib.import_module("jax")
         devices = jax.devices()
+    except UsageError as error:
+        return Finding(False, "jax backend", error.message, error.hint)
     except (ImportError, RuntimeError) as error:
         return Finding(False, "jax backend", str(error), "pip install --force-reinstall jax")
     kinds = ", ".join(sorted({device.device_kind for device in devices}))

@@ -38,8 +38,11 @@ _REMEDIES = {
 
 
 @contextlib.contextmanager
-def os_errors(path: Path) -> Iterator[None]:
+def os_errors(path: Path | None = None) -> Iterator[None]:
     """Turn disk trouble into words: full, not writable, not there.
+
+    Args:
+        path: that it is about, where the error itself does not say.
 
     Raises:
         HilctlError: in place of an OSError inside the block.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -42,10 +40,10 @@ def test_what_ascii_lacks_is_spelt_in_ascii(hilctl: Hilctl) -> None:
 
 def test_json_stays_json_whatever_the_encoding(hilctl: Hilctl) -> None:
     environment = {"PYTHONIOENCODING": "ascii"}
-    answer = hilctl("record-demos", "-n", "2", "--json", environment=environment)
+    answer = hilctl("doctor", "--json", environment=environment)
     assert answer.code == 0, answer.words
-    texts = [json.loads(line).get("text", "") for line in answer.out.splitlines()]
-    assert any("\u00b7" in text for text in texts)
+    details = [finding["detail"] for finding in answer.json["findings"]]
+    assert any("×" in detail for detail in details)
 
 
 def test_a_path_that_is_no_text_ends_no_command(hilctl: Hilctl, task: Path) -> None:
@@ -135,39 +133,56 @@ def test_the_link_of_both_processes_works_below_a_long_tmpdir(tmp_path: Path) ->
     assert list(long.iterdir()) == []
 
 
-@pytest.fixture
-def nobody_at_home(tmp_path: Path) -> Path:
-    """A folder that somebody without a name and a home may read and run things from."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == os.getuid() and folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | stat.S_IXOTH | stat.S_IROTH)
-    return tmp_path
+NOBODY = """
+import os, platform, shlex, tempfile, time, traceback, platformdirs, platformdirs.unix
+from hilctl.cli.app import _write_log
+from hilctl.training.compilation import enable_compilation_cache
+os.setuid(54321)
+print(enable_compilation_cache())
+print(_write_log(ValueError("x"), ["status"]))
+"""
 
 
-def test_who_has_no_home_gets_no_folder_called_tilde(nobody_at_home: Path) -> None:
-    if os.getuid() != 0:
-        pytest.skip("needs the right to become somebody else")
-    here = nobody_at_home / "here"
+@pytest.mark.skipif(os.getuid() != 0, reason="needs the right to become somebody else")
+def test_who_has_no_home_gets_no_folder_called_tilde(tmp_path: Path) -> None:
+    here = tmp_path / "here"
     here.mkdir()
     here.chmod(0o777)
-    program = (
-        "from hilctl.training.compilation import enable_compilation_cache as e; print(e());"
-        "from hilctl.cli.app import _write_log; print(_write_log(ValueError('x'), ['status']))"
-    )
-    kept = ("HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")
+    kept = ("HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "TMPDIR", "JAX_COMPILATION_CACHE_DIR")
     environment = {name: value for name, value in os.environ.items() if name not in kept}
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", NOBODY],
         cwd=here,
         env=environment,
-        user=54321,
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
     cache, log = done.stdout.splitlines()
+    assert list(here.iterdir()) == []
     assert cache == "None"
     assert Path(log).is_file()
     Path(log).unlink()
-    assert list(here.iterdir()) == []
+
+
+CRAMPED = {
+    "no home": {"HOME": None, "XDG_CACHE_HOME": None, "XDG_STATE_HOME": None},
+    "a home that is no folder": {"HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null/cache"},
+    "no terminal type": {"TERM": None},
+    "no temporary folder": {"TMPDIR": "/nowhere"},
+    "no matplotlib folder": {"MPLCONFIGDIR": "/dev/null/matplotlib", "HOME": "/dev/null"},
+}
+
+
+@pytest.mark.parametrize("name", CRAMPED)
+def test_what_else_may_be_missing_stops_no_recording(hilctl: Hilctl, name: str) -> None:
+    answer = hilctl("record-demos", "-n", "2", environment=CRAMPED[name])
+    assert answer.code == 0, answer.words
+    answer = hilctl("doctor", environment=CRAMPED[name])
+    assert answer.code == 0, answer.words
+
+
+def test_one_core_is_enough(hilctl: Hilctl) -> None:
+    answer = hilctl("record-demos", "-n", "2", before="taskset -p 1 $$ > /dev/null")
+    assert answer.code == 0, answer.words
