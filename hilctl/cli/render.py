@@ -18,6 +18,7 @@ _COLOURS = {
     "ok": "32",
     "partial": "33",
     "stale": "33",
+    "not tried": "33",
     "missing": "31",
     "problem": "31",
     "error:": "31;1",

@@ -88,7 +88,9 @@ def hilctl(task: Path, tmp_path: Path) -> Hilctl:
         before: str = "",
         timeout_s: float = 120.0,
     ) -> Answer:
-        known = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state"), **(environment or {})}
+        # PyOpenGL's variable is left by what drew in this process
+        start = {name: value for name, value in os.environ.items() if name != "PYOPENGL_PLATFORM"}
+        known = {**start, "XDG_STATE_HOME": str(tmp_path / "state"), **(environment or {})}
         command = [sys.executable, "-m", "hilctl", *arguments]
         if before:
             command = ["sh", "-c", f'{before} && exec "$@"', "sh", *command]
