@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 
+from hilctl.cli.characters import accept_all_characters
 from hilctl.cli.interrupt import ignore_interrupts, watch_for_interrupts
 
 
 def main() -> None:
     """Run the command line in `sys.argv` and leave with its exit code."""
     watch_for_interrupts()
+    accept_all_characters()
     code = 130
     try:
         from hilctl.cli.app import run

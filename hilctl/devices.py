@@ -24,9 +24,9 @@ class Options(BaseModel):
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of `hilctl doctor` about a device."""
+    """One line of `hilctl doctor`: in order, not in order, or (None) not tried."""
 
-    ok: bool
+    ok: bool | None
     subject: str
     detail: str
     hint: str | None = None

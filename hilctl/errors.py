@@ -96,6 +96,12 @@ class DamagedDataError(DataError):
     """A file is cut off or altered: it cannot be used whatever the task says."""
 
 
+class ComputerError(DataError):
+    """The computer could not read or write: disk, locks, memory, limits; the data may be whole."""
+
+    code = "computer"
+
+
 class FolderBusyError(HilctlError):
     """Another command is writing to the same task folder."""
 

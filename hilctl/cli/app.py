@@ -132,11 +132,14 @@ def _explained(error: BaseException, arguments: Sequence[str]) -> HilctlError | 
     usage: type[Any] = typer.BadParameter.__mro__[1]
     if isinstance(error, usage):
         return _usage_error(error, arguments)
-    if isinstance(error, OSError):
-        from hilctl.task.files import explain_os_error, is_folder_trouble
+    from hilctl.task.files import explain_computer_error
+    from hilctl.training.backend import check_backend
 
-        return explain_os_error(error) if is_folder_trouble(error) else None
-    return None
+    try:
+        check_backend()  # JAX fails wherever it is first used
+    except UsageError as unusable:
+        return unusable
+    return explain_computer_error(error)
 
 
 def _usage_error(error: Any, arguments: Sequence[str]) -> UsageError:
@@ -175,6 +178,8 @@ def _write_log(error: BaseException, arguments: Sequence[str]) -> Path:
 
     import platformdirs
 
+    from hilctl.task.home import own_folder
+
     text = "\n".join(
         [
             f"hilctl {__version__}, Python {platform.python_version()}, {platform.platform()}",
@@ -183,7 +188,8 @@ def _write_log(error: BaseException, arguments: Sequence[str]) -> Path:
         ]
     )
     name = f"error-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
-    for folder in (platformdirs.user_log_path("hilctl"), Path(tempfile.gettempdir())):
+    home = own_folder(platformdirs.user_log_path)
+    for folder in filter(None, (home, Path(tempfile.gettempdir()))):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, "utf-8")

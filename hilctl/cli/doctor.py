@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from hilctl.cli.options import JsonOption, TaskOption
 from hilctl.cli.render import Output
 
+if TYPE_CHECKING:
+    from hilctl.devices import Finding
+    from hilctl.task.workspace import Workspace
+
 
 def doctor(task: TaskOption = None, as_json: JsonOption = False) -> None:
     """Check this computer, and the devices of a task when there is one.
 
-    Nothing moves. Ends with exit code 4 when something needs mending.
+    Opens every device, reads it once and closes it; nothing moves. Ends with exit code 4 when
+    something needs mending.
     """
-    from hilctl.devices import Finding
-    from hilctl.errors import DataError, DeviceError, TaskFileError
-    from hilctl.pipeline.diagnosis import examine_computer, examine_devices
+    from hilctl.errors import DeviceError, TaskFileError
+    from hilctl.pipeline.diagnosis import examine_computer
     from hilctl.task.workspace import Workspace
 
     output = Output(as_json=as_json)
@@ -28,27 +33,50 @@ def doctor(task: TaskOption = None, as_json: JsonOption = False) -> None:
             raise
         workspace = None
     findings = list(examine_computer(workspace.root if workspace else Path()))
-    if workspace:
-        try:
-            findings += examine_devices(workspace.spec)
-        except (TaskFileError, DataError) as error:
-            hint = f"{workspace.command('status')} shows what is wrong"
-            findings.append(Finding(False, "task folder", error.message.splitlines()[0], hint))
-    words = {True: "ok", False: "problem"}
+    findings += _devices(workspace)
+    words = {True: "ok", False: "problem", None: "not tried"}
     rows = [(one.subject, words[one.ok], one.detail) for one in findings]
     output.table(("subject", "state", "detail"), rows)
     output.result(
         {
-            "ok": all(one.ok for one in findings),
+            "ok": all(one.ok is not False for one in findings),
+            "not_tried": [one.subject for one in findings if one.ok is None],
             "findings": [
-                {"subject": one.subject, "ok": one.ok, "detail": one.detail, "hint": one.hint}
+                {
+                    "subject": one.subject,
+                    "ok": one.ok,
+                    "detail": f"not tried: {one.detail}" if one.ok is None else one.detail,
+                    "hint": one.hint,
+                }
                 for one in findings
             ],
         }
     )
-    broken = [one for one in findings if not one.ok]
+    broken = [one for one in findings if one.ok is False]
     for one in broken:
         output.hint(f"{one.subject}: {one.hint or one.detail}")
     if broken:
         raise typer.Exit(DeviceError.exit_code)
     output.next(workspace.command("status") if workspace else "hilctl quickstart")
+
+
+def _devices(workspace: Workspace | None) -> list[Finding]:
+    from hilctl.devices import Finding
+    from hilctl.errors import FolderBusyError, HilctlError
+
+    if workspace is None:
+        return [Finding(None, "devices", "there is no task here (--task DIR names one)")]
+    try:
+        spec = workspace.spec
+        with workspace.lock("doctor"):
+            from hilctl.pipeline.device_trial import examine_devices
+
+            return examine_devices(spec)
+    except FolderBusyError as error:  # whoever it is may be moving the robot
+        return [Finding(None, "devices", error.message, error.hint)]
+    except HilctlError as error:
+        hint = f"{workspace.command('status')} shows what is wrong"
+        return [
+            Finding(False, "task folder", error.message.splitlines()[0], hint),
+            Finding(None, "devices", "not with this task folder"),
+        ]

@@ -18,6 +18,7 @@ _COLOURS = {
     "ok": "32",
     "partial": "33",
     "stale": "33",
+    "not tried": "33",
     "missing": "31",
     "problem": "31",
     "error:": "31;1",
@@ -122,7 +123,8 @@ class Output:
         print(text, file=self.talk, flush=True)
 
     def _write_json(self, value: Mapping[str, Any]) -> None:
-        print(json.dumps(_plain(value), ensure_ascii=False), flush=True)
+        # in ASCII: a stream of any encoding can take it, and it stays JSON
+        print(json.dumps(_plain(value)), flush=True)
 
     def _painted(self, text: str, stream: TextIO, width: int = 0) -> str:
         padded = text.ljust(width)

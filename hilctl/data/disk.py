@@ -1,7 +1,11 @@
-"""A file below HDF5 that can run out of disk without taking the process down.
+"""Files below HDF5 whose disk may fail.
 
 HDF5 cannot close a file it failed to write: the failure comes back at interpreter exit as a
 crash. So it never sees one here: the first error is kept, and from then on it writes to memory.
+
+Nor can it close a file it failed to read, and of such a read it may say anything: that a group is
+missing, that a header is wrong. So it is given zeros, and what the computer said is kept: nobody
+shall take a loose cable for damage.
 """
 
 from __future__ import annotations
@@ -12,10 +16,55 @@ from io import BytesIO, FileIO, RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hilctl.task.files import explain_os_error, os_errors, sync_folder
+from hilctl.task.files import explain_os_error, os_errors, sync, sync_folder
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+
+class WatchedFile(FileIO):
+    """Open a file for h5py to read from, without a lock: NFS and Lustre often have none.
+
+    Args:
+        path: of the file.
+
+    Attributes:
+        error: the first that the computer gave while reading.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "r")
+        self.error: OSError | None = None
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        """Fill a buffer from the current position; with zeros after an error."""
+        try:
+            if self.error is None:
+                return super().readinto(buffer) or 0
+        except OSError as error:
+            # its traceback would keep HDF5's buffer alive, and crash when the process ends
+            self.error = error.with_traceback(None)
+        view = memoryview(buffer).cast("B")
+        view[:] = bytes(len(view))
+        return len(view)
+
+    def check(self) -> None:
+        """Raise the first error met; until then nothing that was read can be trusted.
+
+        Raises:
+            OSError: the computer could not read the file.
+        """
+        error, self.error = self.error, None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            # the error knows the frames that hold this file: a circle would be undone when the
+            # process ends, after HDF5, with a crash
+            del error
 
 
 class GuardedFile(RawIOBase):
@@ -50,7 +99,7 @@ class GuardedFile(RawIOBase):
             HilctlError: something could not be written; the file is removed.
         """
         try:
-            os.fsync(self._disk.fileno())
+            sync(self._disk.fileno())
         except OSError as error:
             self._fall_back(error)
         if self.error is not None:

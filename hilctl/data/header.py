@@ -14,9 +14,10 @@ import h5py
 import numpy as np
 
 from hilctl.data import layout
+from hilctl.data.disk import WatchedFile
 from hilctl.data.step import Outcome
-from hilctl.errors import DataError
-from hilctl.task.files import explain_os_error
+from hilctl.errors import DamagedDataError, DataError
+from hilctl.task.files import os_errors
 
 _TEXT_ATTRIBUTES = ("kind", "outcome", "operator", "task_fingerprint", "task_identity", "versions")
 _JSON_ATTRIBUTES = ("task_identity", "versions", "references")
@@ -85,19 +86,22 @@ def opened(path: Path) -> Iterator[h5py.Group]:
     """Open a file's episode group for reading; whatever is wrong with it becomes a DataError.
 
     Raises:
-        DataError: the file cannot be read, or the block found something wrong with it.
+        ComputerError: the computer could not read it.
+        DamagedDataError: the block found something wrong with it.
+        DataError: it is not there.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            if not isinstance(file.get(layout.GROUP), h5py.Group):
-                raise ValueError(f"it has no group {layout.GROUP}")
-            yield file[layout.GROUP]
-    except (FileNotFoundError, PermissionError) as error:
-        raise explain_os_error(error, path) from error
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        move = shlex.join(["mv", str(path), f"{path}.broken"])
-        hint = f"restore it from a copy, or move it out of the way: {move}"
-        raise DataError(_reason(error), where=str(path), hint=hint) from error
+    with os_errors(path), WatchedFile(path) as watched:
+        try:
+            with h5py.File(watched, "r") as file:
+                if not isinstance(file.get(layout.GROUP), h5py.Group):
+                    raise ValueError(f"it has no group {layout.GROUP}")
+                yield file[layout.GROUP]
+        except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+            move = shlex.join(["mv", str(path), f"{path}.broken"])
+            hint = f"restore it from a copy, or move it out of the way: {move}"
+            raise DamagedDataError(_reason(error), where=str(path), hint=hint) from error
+        finally:
+            watched.check()  # whatever HDF5 or the block made of it
 
 
 def _reason(error: Exception) -> str:
@@ -118,7 +122,7 @@ def checked(path: Path, group: h5py.Group) -> EpisodeHeader:
         DataError: of another format.
         ValueError: not an episode, or inconsistent; `opened` makes it a DataError.
     """
-    attributes = _attributes(group)
+    attributes = _attributes(path, group)
     steps = attributes.pop("num_samples", None)
     if not isinstance(steps, int) or steps < 1:
         raise ValueError("num_samples is missing")
@@ -138,7 +142,7 @@ def checked(path: Path, group: h5py.Group) -> EpisodeHeader:
     return EpisodeHeader(path, steps, attributes)
 
 
-def _attributes(group: Any) -> dict[str, Any]:
+def _attributes(path: Path, group: Any) -> dict[str, Any]:
     values = {
         key: value.item() if isinstance(value, np.generic) else value
         for key, value in group.attrs.items()
@@ -146,7 +150,7 @@ def _attributes(group: Any) -> dict[str, Any]:
     if values.get("format") != layout.FORMAT:
         raise DataError(
             f"written in format {values.get('format')}, this hilctl reads format {layout.FORMAT}",
-            where=group.file.filename,
+            where=str(path),
             hint=f"use the version that wrote it: {values.get('versions', 'unknown')}",
         )
     for key in _TEXT_ATTRIBUTES:

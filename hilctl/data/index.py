@@ -88,7 +88,7 @@ def _is_current(root: Path) -> bool:
     if not index.is_file() or any(p.stat().st_mtime > index.stat().st_mtime for p in paths):
         return False
     try:
-        with h5py.File(index, "r") as file:
+        with h5py.File(index, "r", locking=False) as file:
             links = [file["data"].get(key, getlink=True) for key in file["data"]]
             return {link.filename for link in links} == {path.name for path in paths}
     except (OSError, KeyError, AttributeError, RuntimeError):

@@ -16,7 +16,7 @@ from hilctl.data import layout
 from hilctl.data.header import opened
 from hilctl.data.step import Outcome
 from hilctl.data.writer import PARTIAL, RECOVERED, EpisodeFile
-from hilctl.errors import DataError
+from hilctl.errors import DamagedDataError
 from hilctl.task.files import os_errors
 
 BROKEN = ".broken"
@@ -54,7 +54,7 @@ def _recover(partial: Path) -> Recovered:
     try:
         with opened(partial) as group:
             columns, attributes = _rows(group), dict(group.attrs)
-    except DataError:
+    except DamagedDataError:
         return _put_aside(partial)
     steps = len(columns[layout.STAMP_COLUMN]) - 1 if columns else 0
     if steps < 1:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hilctl.cameras import CAMERAS
 from hilctl.cameras.base import Camera
 from hilctl.devices import Rig
+from hilctl.driver_faults import attended
 from hilctl.env.robot_env import Obs, RobotEnv
 from hilctl.env.wrappers import EncodeFrames, EncodeImages, JudgeReward, Takeover
 from hilctl.rewards.base import Reward
@@ -56,13 +57,14 @@ def open_station(
     """
     rig = Rig(seed, real_time=real_time)
     with ExitStack() as stack:
-        robot = ROBOTS.get(spec.robot.type)(spec.robot.options, rig)
+        robot = attended("robot", ROBOTS.get(spec.robot.type), spec.robot.options, rig)
         stack.enter_context(robot)
         cameras: dict[str, Camera] = {}
         for name, camera in spec.cameras.items():
-            device = CAMERAS.get(camera.type)(camera.options, rig)
+            driver = CAMERAS.get(camera.type)
+            device = attended(f"camera {name}", driver, camera.options, rig)
             cameras[name] = stack.enter_context(device)
-        teleop = TELEOPS.get(spec.teleop.type)(spec.teleop.options, rig)
+        teleop = attended("teleop", TELEOPS.get(spec.teleop.type), spec.teleop.options, rig)
         scale = [spec.control.translation_m, spec.control.rotation_rad]
         teleop.action_scale = np.repeat(scale, 3)
         stack.enter_context(teleop)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from hilctl.errors import DataError
 from hilctl.networks.machine import Builder, Machine, RefusedError
+from hilctl.task.files import explain_os_error, is_computers
 
 Tree = dict[str, Any]  # name → array or Tree
 
@@ -45,6 +46,8 @@ def read_bytes(path: Path, *, sha256: str | None = None) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
+        if is_computers(error):
+            raise explain_os_error(error, path) from error
         raise DataError(
             f"cannot read the weights: {error.strerror}",
             where=str(path),

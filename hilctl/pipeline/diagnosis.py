@@ -1,4 +1,4 @@
-"""What `hilctl doctor` looks at: versions, rendering, JAX, disk, and a task's devices."""
+"""What `hilctl doctor` looks at on any computer: versions, rendering, JAX, disk."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hilctl import __version__
-from hilctl.devices import Device, Finding
-from hilctl.errors import HilctlError
+from hilctl.devices import Finding
+from hilctl.errors import UsageError
 from hilctl.pipeline.processes.share import become_ordinary, become_real_time
-from hilctl.task.spec import PluginSpec, TaskSpec
+from hilctl.training.backend import check_backend
 
 PACKAGES = {
     "jax": ("jax",),
@@ -42,30 +42,6 @@ def examine_computer(folder: Path) -> Iterator[Finding]:
     yield _disk(folder)
 
 
-def examine_devices(spec: TaskSpec) -> Iterator[Finding]:
-    """Yield what the drivers of a task's devices say; nothing moves."""
-    from hilctl.cameras import CAMERAS
-    from hilctl.robots import ROBOTS
-    from hilctl.teleop import TELEOPS
-
-    yield from _probe("robot", ROBOTS.get(spec.robot.type), spec.robot)
-    for name, camera in spec.cameras.items():
-        yield from _probe(f"camera {name}", CAMERAS.get(camera.type), camera)
-    yield from _probe("teleop", TELEOPS.get(spec.teleop.type), spec.teleop)
-
-
-def _probe(subject: str, driver: type[Device], block: PluginSpec) -> Iterator[Finding]:
-    try:
-        findings = driver.probe(block.options)
-    except HilctlError as error:
-        yield Finding(False, subject, error.message, error.hint)
-        return
-    if not findings:
-        yield Finding(True, subject, f"{block.type}: nothing to check")
-    for finding in findings:
-        yield Finding(finding.ok, subject, f"{finding.subject}: {finding.detail}", finding.hint)
-
-
 def _version(name: str, distributions: tuple[str, ...]) -> Finding:
     for distribution in distributions:
         try:
@@ -82,13 +58,22 @@ def _renderer() -> Finding:
         rendering = importlib.import_module("hilctl.sim.rendering")
     except ImportError as error:
         return Finding(False, "renderer", f"none: {error}", OPTIONAL["mujoco"])
-    return Finding(True, "renderer", str(rendering.renderer_name()))
+    found, asked_for = rendering.renderer_name(), rendering.renderer_asked_for()
+    if asked_for in (None, found):
+        return Finding(True, "renderer", found)
+    detail = f"MUJOCO_GL={asked_for} does not work here: pictures are ray-cast, which is slow"
+    known = ", ".join(rendering.BACKENDS)
+    hint = f"unset MUJOCO_GL, or install what it names; hilctl can use {known}"
+    return Finding(False, "renderer", detail, hint)
 
 
 def _jax_backend() -> Finding:
     try:
+        check_backend()
         jax = importlib.import_module("jax")
         devices = jax.devices()
+    except UsageError as error:
+        return Finding(False, "jax backend", error.message, error.hint)
     except (ImportError, RuntimeError) as error:
         return Finding(False, "jax backend", str(error), "pip install --force-reinstall jax")
     kinds = ", ".join(sorted({device.device_kind for device in devices}))

@@ -13,7 +13,7 @@ from hilctl.data import layout
 from hilctl.data.header import EpisodeHeader, opened
 from hilctl.data.index import episode_paths
 from hilctl.data.step import Outcome
-from hilctl.errors import DataError, MissingStageError
+from hilctl.errors import ComputerError, DataError, MissingStageError
 from hilctl.pipeline.calibration.identity import all_records, from_before
 from hilctl.pipeline.manifest import (
     ClassifierManifest,
@@ -261,6 +261,8 @@ def _headers(workspace: Workspace, folder: Path) -> list[EpisodeHeader] | Judgem
     for path in episode_paths(folder):
         try:
             headers.append(EpisodeHeader.read(path))
+        except ComputerError as error:
+            return Judgement(State.PARTIAL, f"{path.name} cannot be read: {error.message}")
         except DataError as error:
             away = shlex.join(["mv", str(path), f"{path}.broken"])
             return Judgement(State.PARTIAL, f"{path.name}: {error.message}", (away,))

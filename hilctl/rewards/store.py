@@ -24,7 +24,7 @@ from hilctl.rewards.fit import FittedClassifier, Source
 from hilctl.rewards.frames import Memory
 from hilctl.rewards.metrics import Metrics
 from hilctl.rewards.model import Heads, SuccessModel
-from hilctl.task.files import os_errors, write_bytes_atomic, write_json_atomic
+from hilctl.task.files import explain_os_error, os_errors, write_bytes_atomic, write_json_atomic
 from hilctl.task.fingerprint import explain_difference, fingerprint
 
 FORMAT = 1
@@ -117,7 +117,7 @@ def _read(file: Path, missing: str | None = None) -> bytes:
         message = missing or f"{file.name} is missing"
         raise MissingStageError(message, where=str(file), hint=TRAIN_AGAIN) from None
     except OSError as error:
-        raise DataError(f"cannot read {file.name}: {error.strerror}", where=str(file)) from error
+        raise explain_os_error(error, file) from error
 
 
 def _description(fitted: FittedClassifier, name: str, content: bytes) -> dict[str, Any]:

@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 
 PROBE_TIMEOUT_S = 20.0
+BACKENDS = ("egl", "osmesa", "glfw")
+# MuJoCo's other words for MUJOCO_GL
+ANY_WORDS = ("", "enable", "enabled", "on", "true", "1", "glx")
+OFF_WORDS = ("disable", "disabled", "off", "false", "0")
 
 
 class Renderer(Protocol):
@@ -146,12 +150,18 @@ def renderer_name() -> str:
     """
     if os.environ.get("HILCTL_RENDERER") == "raycast":
         return "raycast"
-    asked_for = os.environ.get("MUJOCO_GL")
+    asked_for = renderer_asked_for()
     candidates = ["egl", "glfw"] if os.environ.get("DISPLAY") else ["egl"]
-    for backend in [asked_for] if asked_for else candidates:
-        if _works(backend):
+    for backend in candidates if asked_for is None else [asked_for]:
+        if backend in BACKENDS and _works(backend):
             return backend
     return "raycast"
+
+
+def renderer_asked_for() -> str | None:
+    """Return what MUJOCO_GL names, known or not; None = whatever works."""
+    word = os.environ.get("MUJOCO_GL", "").strip().lower()
+    return None if word in ANY_WORDS else "raycast" if word in OFF_WORDS else word
 
 
 def _works(backend: str) -> bool:

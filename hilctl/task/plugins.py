@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from hilctl.devices import Options
+from hilctl.driver_faults import call
 from hilctl.errors import UsageError
 from hilctl.registry import Registry, did_you_mean, load
 from hilctl.task.document import Loc
@@ -86,6 +87,9 @@ class Block:
             extra = EXTRAS.get(error.name or "")
             hint = f'pip install "hilctl[{extra}]"' if extra else None
             raise PluginProblem(here, f"{name!r} cannot be used: {error}", hint) from error
+        except Exception as error:  # of whatever another package does when it is imported
+            why = f"{type(error).__name__}: {error}"
+            raise PluginProblem(here, f"{name!r} cannot be used: {why}") from error
 
     def options(self, options_type: type[Options]) -> Options:
         """Return the validated options.
@@ -139,8 +143,10 @@ def check_encoder(block: Block, options: Options) -> None:
 
 def frame_size_px(camera: CameraSpec) -> tuple[int, int] | None:
     """Return width and height of a camera's raw frames where its options alone tell them."""
-    found = _registry(REGISTRIES["cameras"]).get(camera.type)
-    return cast("tuple[int, int] | None", found.frame_size(camera.options))
+    driver = _registry(REGISTRIES["cameras"]).get(camera.type)
+    subject = f"camera of type {camera.type}"
+    size_px = call(subject, driver, "frame_size", lambda: driver.frame_size(camera.options))
+    return cast("tuple[int, int] | None", size_px)
 
 
 def _registry(target: str) -> Registry[Any]:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from hilctl.driver_faults import call
 from hilctl.registry import did_you_mean
 from hilctl.task.document import Loc
 from hilctl.task.explain import Flaw
@@ -54,7 +55,7 @@ def check_crop(block: Block, cls: type[Any], options: Any) -> Iterator[Flaw]:
     """Yield whether a camera's crop leaves its raw frame, where the frame's size is known."""
     known = {key: block.data[key] for key in ("size", "crop") if key in block.data}
     camera = _section(CameraSpec, {"type": "", "options": options, **known})
-    size = cls.frame_size(options)
+    size = call(f"camera {block.loc[-1]}", cls, "frame_size", lambda: cls.frame_size(options))
     if camera is None or camera.crop is None or size is None:
         return
     x, y, width, height = camera.crop

@@ -17,6 +17,7 @@ from typing import Self
 from hilctl.errors import FolderBusyError, MissingStageError, TaskFileError
 from hilctl.task.files import os_errors
 from hilctl.task.load import TASK_FILE, load_task
+from hilctl.task.locks import locked
 from hilctl.task.measured import with_measured
 from hilctl.task.spec import TaskSpec
 
@@ -172,9 +173,10 @@ class Workspace:
         """
         with os_errors(self.lock_file):
             descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
+        with contextlib.ExitStack() as held:
+            held.callback(os.close, descriptor)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held.enter_context(locked(descriptor, fcntl.LOCK_EX))
             except BlockingIOError:
                 raise self._busy() from None
             owner = {"pid": os.getpid(), "command": command}
@@ -184,8 +186,6 @@ class Workspace:
                 yield
             finally:
                 os.ftruncate(descriptor, 0)
-        finally:
-            os.close(descriptor)
 
     def owner(self) -> Owner | None:
         """Return the living process that writes to the folder, or None."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import struct
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Self
@@ -42,7 +44,8 @@ class Channel:
             connecting = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             undo.callback(connecting.close)
             connecting.settimeout(STUCK_S)
-            connecting.connect(str(address))
+            with _short(address) as name:
+                connecting.connect(name)
             undo.pop_all()
         return cls(connecting)
 
@@ -70,17 +73,28 @@ class Channel:
         self._connection.close()
 
 
+@contextlib.contextmanager
+def _short(address: Path) -> Iterator[str]:
+    """Yield a path of a socket that fits into the 108 bytes the kernel has for one."""
+    folder = os.open(address.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{address.name}"
+    finally:
+        os.close(folder)
+
+
 class Listener:
     """Wait at a path for somebody to connect; a socket left there by the dead is removed.
 
     Args:
-        address: of a Unix-domain socket, at most about 100 bytes long.
+        address: of a Unix-domain socket.
     """
 
     def __init__(self, address: Path) -> None:
         address.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.bind(str(address))
+        with _short(address) as name:
+            self._socket.bind(name)
         self._socket.listen(1)
 
     def accept(self, timeout_s: float) -> Channel | None:

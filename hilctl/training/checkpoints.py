@@ -24,7 +24,13 @@ from hilctl.agents import AGENTS
 from hilctl.agents.base import Agent
 from hilctl.errors import DamagedDataError, DataError, MissingStageError
 from hilctl.networks.perception import Perception
-from hilctl.task.files import os_errors, write_bytes_atomic, write_json_atomic
+from hilctl.task.files import (
+    explain_os_error,
+    is_computers,
+    os_errors,
+    write_bytes_atomic,
+    write_json_atomic,
+)
 from hilctl.task.fingerprint import explain_difference, fingerprint, policy_identity
 from hilctl.task.spec import TaskSpec
 
@@ -113,6 +119,7 @@ def load_checkpoint(folder: Path, spec: TaskSpec, *, encoder_fingerprint: str) -
 
     Raises:
         MissingStageError: nothing has been trained.
+        ComputerError: the computer could not read it.
         DamagedDataError: a file is cut off or altered.
         DataError: trained for another task, encoder or agent; names what differs.
     """
@@ -132,6 +139,8 @@ def load_checkpoint(folder: Path, spec: TaskSpec, *, encoder_fingerprint: str) -
             )
         return _rebuild(spec, arrays, {**about, "file": str(files[-1])})
     except (ValueError, LookupError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+        if is_computers(error):
+            raise explain_os_error(error, files[-1]) from error
         raise DamagedDataError(
             f"the checkpoint is damaged: {error}", where=str(files[-1]), hint=TRAIN_AGAIN
         ) from error

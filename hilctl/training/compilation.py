@@ -8,6 +8,9 @@ from pathlib import Path
 import jax
 import platformdirs
 
+from hilctl.task.home import own_folder
+from hilctl.training.backend import check_backend
+
 DIRECTORY = "JAX_COMPILATION_CACHE_DIR"
 MIN_COMPILE_S = 0.3  # quicker ones are compiled again: reading them back takes as long
 
@@ -20,10 +23,15 @@ def enable_compilation_cache() -> Path | None:
 
     Returns:
         The folder; None when it cannot be written, and programs are compiled every time.
+
+    Raises:
+        UsageError: JAX cannot start with what the environment asks of it.
     """
+    check_backend()
     asked_for = os.environ.get(DIRECTORY)
-    folder = Path(asked_for) if asked_for else platformdirs.user_cache_path("hilctl") / "jax"
-    usable = _is_writable(folder)
+    home = own_folder(platformdirs.user_cache_path)
+    folder = Path(asked_for) if asked_for else home and home / "jax"
+    usable = folder is not None and _is_writable(folder)
     jax.config.update("jax_compilation_cache_dir", str(folder) if usable else None)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", MIN_COMPILE_S)
     return folder if usable else None

@@ -99,6 +99,9 @@ def test_own_errors(kind: type[errors.HilctlError], hilctl: Hilctl, fail_with) -
         (errno.ENOSPC, "the disk is full", 7),
         (errno.EACCES, "no permission for demos", 2),
         (errno.EROFS, "no permission for demos", 2),
+        (errno.EIO, "demos: Input/output error", 7),
+        (errno.EMFILE, "demos: Too many open files", 7),
+        (errno.ESTALE, "demos: Stale file handle", 7),
     ],
 )
 def test_disk_trouble(number: int, message: str, code: int, hilctl: Hilctl, fail_with) -> None:  # type: ignore[no-untyped-def]
@@ -130,7 +133,7 @@ def test_bug_goes_to_a_log(hilctl: Hilctl, fail_with, here: Path) -> None:  # ty
 
 
 def test_unknown_oserror_is_a_bug(hilctl: Hilctl, fail_with) -> None:  # type: ignore[no-untyped-def]
-    fail_with(OSError(errno.EIO, "Input/output error"))
+    fail_with(OSError(errno.ENOTSOCK, "Socket operation on non-socket"))
     assert hilctl("status").code == 70
 
 

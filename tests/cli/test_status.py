@@ -66,7 +66,12 @@ def test_doctor_needs_no_task(hilctl: Hilctl, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(diagnosis, "examine_computer", lambda folder: [Finding(True, "disk", "x")])
     answer = hilctl("doctor")
     assert answer.code == 0
-    assert answer.out == "subject  state  detail\ndisk     ok     x\nnext: hilctl quickstart\n"
+    assert answer.out == (
+        "subject  state      detail\n"
+        "disk     ok         x\n"
+        "devices  not tried  there is no task here (--task DIR names one)\n"
+        "next: hilctl quickstart\n"
+    )
 
 
 def test_doctor_names_the_remedy(hilctl: Hilctl, monkeypatch: pytest.MonkeyPatch) -> None:

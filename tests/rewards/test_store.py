@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from toy_scene import CAMERAS, IDENTITY, SOURCE
 
-from hilctl.errors import DataError, HilctlError, MissingStageError
+from hilctl.errors import ComputerError, DataError, HilctlError, MissingStageError
 from hilctl.rewards.fit import FittedClassifier
 from hilctl.rewards.store import load_classifier, save_classifier
 
@@ -115,6 +115,15 @@ def test_a_damaged_classifier_is_refused(folder: Path, damage: Callable[[Path], 
     with pytest.raises(DataError, match="damaged") as caught:
         load(folder)
     assert caught.value.hint == "hilctl train-classifier"
+
+
+def test_weights_that_the_computer_cannot_read_are_its_fault(folder: Path) -> None:
+    (weights,) = folder.glob("*.npz")
+    weights.unlink()
+    weights.symlink_to("/proc/self/mem")  # its first byte gives EIO
+    with pytest.raises(ComputerError, match="Input/output error") as caught:
+        load(folder)
+    assert "train-classifier" not in str(caught.value.hint)
 
 
 def test_missing_weights_are_a_missing_stage(folder: Path) -> None:

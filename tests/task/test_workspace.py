@@ -18,7 +18,7 @@ from hilctl.errors import DataError, FolderBusyError, HilctlError, TaskFileError
 from hilctl.task import workspace as module
 from hilctl.task.files import (
     explain_os_error,
-    is_folder_trouble,
+    is_computers,
     write_json_atomic,
     write_text_atomic,
 )
@@ -127,9 +127,9 @@ def test_missing_folder_is_an_error_in_words(tmp_path: Path) -> None:
 
 def test_errors_of_hdf5_carry_their_number_in_the_text() -> None:
     error = OSError("Unable to write (file write failed: errno = 28, error message = 'No space')")
-    assert is_folder_trouble(error)
+    assert is_computers(error)
     assert explain_os_error(error).message == "the disk is full"
-    assert not is_folder_trouble(OSError("something else"))
+    assert not is_computers(OSError("something else"))
 
 
 def test_finds_the_folder_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from made_up_episodes import FEATURES, GRID, observation, perception
 
 from hilctl.agents import AGENTS
 from hilctl.agents.options import BCOptions, RLPDOptions
-from hilctl.errors import DamagedDataError, DataError, MissingStageError
+from hilctl.errors import ComputerError, DamagedDataError, DataError, MissingStageError
 from hilctl.networks.perception import Perception
 from hilctl.task import scaffold
 from hilctl.task.load import load_task
@@ -79,6 +79,16 @@ def test_a_loaded_policy_acts_as_the_saved_one(saved: Path, agent: Any, spec: Ta
     assert loaded.about["updates"] == 240
     assert len(loaded.perception.mean) == len(SEEN.mean)
     assert SEEN.projections["wrist"].mean.size == FEATURES
+
+
+def test_a_checkpoint_that_the_computer_cannot_read_is_not_called_damaged(
+    saved: Path, spec: TaskSpec
+) -> None:
+    (weights,) = saved.glob("*.npz")
+    weights.unlink()
+    weights.symlink_to("/proc/self/mem")  # its first byte gives EIO
+    with pytest.raises(ComputerError, match="Input/output error"):
+        load_checkpoint(saved, spec, encoder_fingerprint="abc")
 
 
 def test_only_the_newest_checkpoint_is_kept(saved: Path, agent: Any, spec: TaskSpec) -> None:

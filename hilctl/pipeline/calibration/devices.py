@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hilctl.cameras import CAMERAS
 from hilctl.cameras.base import STILL_MAX_AGE_S, Camera, Frame
 from hilctl.devices import Rig
+from hilctl.driver_faults import attended
 from hilctl.errors import DeviceError
 from hilctl.pipeline.progress import Event, Report
 from hilctl.robots import ROBOTS
@@ -34,12 +35,10 @@ def open_devices(
     """
     rig = Rig(seed)
     with ExitStack() as stack:
-        robot = ROBOTS.get(spec.robot.type)(spec.robot.options, rig)
-        stack.enter_context(robot)
+        robot = stack.enter_context(_robot(spec, rig))
         cameras = {}
         for name in names:
-            block = spec.cameras[name]
-            cameras[name] = stack.enter_context(CAMERAS.get(block.type)(block.options, rig))
+            cameras[name] = stack.enter_context(_camera(spec, name, rig))
         stack.callback(robot.stop)
         yield robot, cameras
 
@@ -89,13 +88,21 @@ def open_camera(
     with ExitStack() as stack:
         robot: Robot | None = None
         try:
-            robot = stack.enter_context(ROBOTS.get(spec.robot.type)(spec.robot.options, rig))
+            robot = stack.enter_context(_robot(spec, rig))
         except DeviceError as error:
             if needs_robot:
                 raise
             report(Event("without_robot", f"without the robot: {error.message}"))
-        block = spec.cameras[name]
-        camera = stack.enter_context(CAMERAS.get(block.type)(block.options, rig))
+        camera = stack.enter_context(_camera(spec, name, rig))
         if robot is not None:
             stack.callback(robot.stop)
         yield Watch(rig, robot, camera)
+
+
+def _robot(spec: TaskSpec, rig: Rig) -> Robot:
+    return attended("robot", ROBOTS.get(spec.robot.type), spec.robot.options, rig)
+
+
+def _camera(spec: TaskSpec, name: str, rig: Rig) -> Camera:
+    block = spec.cameras[name]
+    return attended(f"camera {name}", CAMERAS.get(block.type), block.options, rig)

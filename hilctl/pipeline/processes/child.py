@@ -15,6 +15,7 @@ from hilctl.pipeline.processes.outlet import Outlet
 from hilctl.pipeline.processes.presence import present
 from hilctl.pipeline.processes.share import take_share
 from hilctl.pipeline.processes.signals import Signals
+from hilctl.task.files import explain_computer_error
 from hilctl.task.spec import TaskSpec
 
 ROLES = {
@@ -61,6 +62,12 @@ def run_child(role: str, assignment: Assignment, signals: Signals, pipe: Connect
             importlib.import_module(ROLES[role]).main(assignment, signals, outlet)
     except HilctlError as error:
         outlet.fail(error)
+        raise SystemExit(EXIT_FAILED) from None
+    except (OSError, MemoryError) as error:
+        told = explain_computer_error(error)
+        if told is None:
+            raise
+        outlet.fail(told)
         raise SystemExit(EXIT_FAILED) from None
     finally:
         outlet.close()

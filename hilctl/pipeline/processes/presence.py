@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hilctl.errors import FolderBusyError
 from hilctl.task.files import os_errors
+from hilctl.task.locks import locked
 
 FILE = ".hilctl.processes.lock"
 PATIENCE_S = 60.0
@@ -26,8 +27,7 @@ def present(root: Path) -> Iterator[None]:
     Raises:
         HilctlError: the folder cannot be written.
     """
-    with _opened(root) as descriptor:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    with _opened(root) as descriptor, locked(descriptor, fcntl.LOCK_SH):
         yield
 
 
@@ -42,7 +42,8 @@ def wait_until_all_have_left(root: Path, patience_s: float = PATIENCE_S) -> None
     with _opened(root) as descriptor:
         while True:
             try:
-                return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                with locked(descriptor, fcntl.LOCK_EX):
+                    return
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise FolderBusyError(

@@ -23,6 +23,7 @@ from hilctl.pipeline.progress import Event, Report
 from hilctl.pipeline.recording import Question
 from hilctl.pipeline.resume import progress_so_far
 from hilctl.pipeline.run import Run
+from hilctl.task.files import os_errors
 from hilctl.training.link import Health
 
 POLL_S = 0.2
@@ -134,8 +135,8 @@ def train_apart(run: Run, report: Report, stop: Question) -> bool | None:
 
 @contextmanager
 def _scratch() -> Iterator[Path]:
-    # the path of a socket has room for about a hundred characters
-    folder = Path(tempfile.mkdtemp(prefix="hilctl-"))
+    with os_errors():
+        folder = Path(tempfile.mkdtemp(prefix="hilctl-"))
     try:
         yield folder
     finally:

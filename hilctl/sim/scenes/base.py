@@ -29,7 +29,7 @@ class Scene(ABC):
 
     def build(self) -> mujoco.MjModel:
         """Compile the arm and this scene's objects."""
-        text = resources.files("hilctl.sim").joinpath("arm.xml").read_text()
+        text = resources.files("hilctl.sim").joinpath("arm.xml").read_text("utf-8")
         spec = mujoco.MjSpec.from_string(text)
         self.add_cameras(spec)
         self.add_objects(spec)

@@ -1,0 +1,87 @@
+"""Every device of a task tried out for `hilctl doctor`: opened, read once, closed, never moved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hilctl.cameras import CAMERAS
+from hilctl.cameras.base import STILL_MAX_AGE_S
+from hilctl.devices import Device, Finding, Rig
+from hilctl.driver_faults import attended, call
+from hilctl.errors import HilctlError
+from hilctl.robots import ROBOTS
+from hilctl.task.spec import PluginSpec, TaskSpec
+from hilctl.teleop import TELEOPS
+
+
+def examine_devices(spec: TaskSpec) -> list[Finding]:
+    """Return what was found by trying a task's devices; they are open all at once, as at work.
+
+    Call it with the folder locked: nobody else may be using them.
+    """
+    trial = _Trial()
+    try:
+        if trial.opens("robot", ROBOTS.get(spec.robot.type), spec.robot):
+            trial.findings.append(Finding(None, "robot", "motion: doctor moves nothing"))
+        elif spec.robot.type == "sim":  # the others may live in its world
+            why = "not without the simulated robot"
+            others = [*(f"camera {name}" for name in spec.cameras), "teleop"]
+            trial.findings += [Finding(None, subject, why) for subject in others]
+            return trial.findings
+        for name, block in spec.cameras.items():
+            trial.opens(f"camera {name}", CAMERAS.get(block.type), block)
+        trial.opens("teleop", TELEOPS.get(spec.teleop.type), spec.teleop)
+    finally:
+        trial.close()
+    return trial.findings
+
+
+class _Trial:
+    """Devices that are open, and what was found of them."""
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self._rig = Rig()
+        self._open: list[tuple[str, Device]] = []
+
+    def opens(self, subject: str, driver: type[Any], block: PluginSpec) -> bool:
+        """Return whether a device can be opened and read."""
+        try:
+            found = call(subject, driver, "probe", lambda: driver.probe(block.options))
+            self.findings += [
+                Finding(one.ok, subject, f"{one.subject}: {one.detail}", one.hint) for one in found
+            ]
+            device = attended(subject, driver, block.options, self._rig)
+            self._open.append((subject, device))
+            if hasattr(driver, "poll"):
+                device.action_scale = np.ones(6)  # what a teleop is told before it is opened
+            device.open()
+            # what is no reading at all is a fault of the driver, too
+            reading = call(subject, driver, "state", lambda: _reading(device))
+        except HilctlError as error:
+            self.findings.append(Finding(False, subject, error.message, error.hint))
+            return False
+        self.findings.append(Finding(True, subject, f"{block.type}: opened, {reading}"))
+        return True
+
+    def close(self) -> None:
+        """Close all of them, the last one first."""
+        for subject, device in reversed(self._open):
+            try:
+                device.close()
+            except HilctlError as error:
+                self.findings.append(Finding(False, subject, error.message, error.hint))
+
+
+def _reading(device: Any) -> str:
+    """Return in words what a device says now."""
+    if hasattr(device, "latest"):
+        height, width, _ = device.latest(max_age_s=STILL_MAX_AGE_S).image.shape
+        return f"a frame of {width}×{height} px taken"
+    if hasattr(device, "state"):
+        x, y, z = (float(number) for number in device.state().tcp_pose[:3])
+        return f"tool at {x:.3f}, {y:.3f}, {z:.3f} m"
+    hand = device.poll()
+    return "a hand on it" if hand.engaged else "no hand on it"

@@ -1,0 +1,175 @@
+"""Disks, network folders and limits of the computer: told for what they are, never as damage."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Faulty, Hilctl
+
+NO_LOCKS = [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP]
+COMPUTERS = [
+    errno.EIO,
+    errno.ESTALE,
+    errno.ENOMEM,
+    errno.ETIMEDOUT,
+    errno.ENOTCONN,
+    errno.ENODEV,
+    errno.EINVAL,
+]
+
+
+def name_of(number: int) -> str:
+    return errno.errorcode[number]
+
+
+@pytest.mark.parametrize("number", NO_LOCKS, ids=name_of)
+def test_status_reads_demonstrations_where_there_are_no_locks(
+    hilctl: Hilctl, task: Path, faulty: Faulty, number: int
+) -> None:
+    answer = hilctl("status", "--json", environment=faulty(task, flock=number))
+    assert answer.code == 0, answer.words
+    states = {stage["name"]: stage["state"] for stage in answer.json["stages"]}
+    assert states["demos"] == "ready"
+    assert ".broken" not in answer.words
+
+
+@pytest.mark.parametrize("number", NO_LOCKS, ids=name_of)
+def test_demonstrations_are_recorded_where_there_are_no_locks(
+    hilctl: Hilctl, task: Path, faulty: Faulty, number: int
+) -> None:
+    answer = hilctl("record-demos", "-n", "2", "--json", environment=faulty(task, flock=number))
+    assert answer.code == 0, answer.words
+    assert answer.json["demos"] == 2
+    assert (task / "demos" / "index.hdf5").is_file()
+
+
+@pytest.mark.parametrize("number", COMPUTERS, ids=name_of)
+@pytest.mark.parametrize("call", ["read", "open"])
+def test_an_error_of_the_computer_is_not_called_damage(
+    hilctl: Hilctl, task: Path, faulty: Faulty, number: int, call: str
+) -> None:
+    environment = faulty(task, **{call: number})
+    answer = hilctl("status", environment=environment)
+    assert answer.code == 0, answer.words
+    assert os.strerror(number).lower() in answer.words.lower()
+    assert "damaged" not in answer.words
+    assert "mv " not in answer.words
+    answer = hilctl("record-demos", "-n", "2", "--json", environment=environment)
+    assert answer.code == 7, answer.words
+    assert answer.json["error"]["code"] == "computer"
+    assert "mv " not in answer.words
+    assert "damaged" not in answer.words
+
+
+READ = """
+import sys
+from pathlib import Path
+from hilctl.data.episode import Episode
+from hilctl.errors import ComputerError
+try:
+    Episode.read(Path("demos/episode_000001.hdf5"))
+except ComputerError as error:
+    print("computer", error.message)
+else:
+    print("read")
+"""
+
+
+def test_a_disk_that_fails_in_the_middle_of_an_episode_is_not_damage(
+    task: Path, faulty: Faulty
+) -> None:
+    answers = []
+    for working in (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512):
+        faults = faulty(task, read=errno.EIO, read_after=working)
+        done = subprocess.run(
+            [sys.executable, "-c", READ],
+            cwd=task,
+            env={**os.environ, **faults},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, (working, done.stderr)
+        answers.append(done.stdout.strip())
+        if answers[-1] == "read":
+            break
+    *failed, last = answers
+    assert len(failed) > 5
+    assert last == "read"
+    assert set(failed) == {"computer demos/episode_000001.hdf5: Input/output error"}
+
+
+def test_real_damage_is_still_called_damage(hilctl: Hilctl, task: Path) -> None:
+    os.truncate(task / "demos" / "episode_000001.hdf5", 4000)
+    answer = hilctl("status")
+    assert "truncated" in answer.words
+    assert "mv demos/episode_000001.hdf5 demos/episode_000001.hdf5.broken" in answer.words
+
+
+def test_an_unfinished_episode_that_the_computer_cannot_read_stays_where_it_is(
+    hilctl: Hilctl, task: Path, faulty: Faulty
+) -> None:
+    partial = task / "demos" / "episode_000002.hdf5.partial"
+    shutil.copy(task / "demos" / "episode_000001.hdf5", partial)
+    environment = faulty(task, read=errno.EIO)
+    code = hilctl("record-demos", "-n", "2", environment=environment).code
+    assert code == 7
+    assert partial.is_file()
+
+
+def test_few_file_handles_are_the_computers_fault(hilctl: Hilctl) -> None:
+    for limit in (6, 10, 14, 20, 28, 40):
+        answer = hilctl("record-demos", "-n", "2", before=f"ulimit -n {limit}")
+        assert answer.code in (0, 7), (limit, answer.words)
+        assert "bug" not in answer.words
+        assert "mv " not in answer.words
+        if answer.code:
+            assert "ulimit -n" in answer.words, (limit, answer.words)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS], ids=name_of)
+def test_folders_that_cannot_be_synced_take_recordings(
+    hilctl: Hilctl, task: Path, faulty: Faulty, number: int
+) -> None:
+    environment = faulty(task, fsync_folder=number)
+    answer = hilctl("record-demos", "-n", "2", "--json", environment=environment)
+    assert answer.code == 0, answer.words
+    assert answer.json["demos"] == 2
+
+
+def test_a_disk_that_fails_while_syncing_is_told(
+    hilctl: Hilctl, task: Path, faulty: Faulty
+) -> None:
+    environment = faulty(task, fsync=errno.EIO)
+    answer = hilctl("record-demos", "-n", "2", "--json", environment=environment)
+    assert answer.code == 7, answer.words
+    assert answer.json["error"]["code"] == "computer"
+    assert [path.name for path in (task / "demos").glob("episode_*")] == ["episode_000001.hdf5"]
+
+
+def test_two_commands_keep_out_of_each_others_way_where_there_are_no_locks(
+    hilctl: Hilctl, task: Path, faulty: Faulty
+) -> None:
+    environment = faulty(task, flock=errno.ENOLCK)
+    holder = (
+        "import sys, subprocess\n"
+        "from pathlib import Path\n"
+        "from hilctl.task.workspace import Workspace\n"
+        "with Workspace(Path('.')).lock('train'):\n"
+        "    second = [sys.executable, '-m', 'hilctl', 'record-demos']\n"
+        "    sys.exit(subprocess.run(second).returncode)\n"
+    )
+    known = {**os.environ, **{k: v for k, v in environment.items() if v is not None}}
+    done = subprocess.run(
+        [sys.executable, "-c", holder], cwd=task, env=known, capture_output=True, text=True
+    )
+    assert done.returncode == 2, done.stderr
+    assert "`hilctl train` (process" in done.stderr
