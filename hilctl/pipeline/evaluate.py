@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ class EvaluationResult:
     checkpoint: Path
     task_fingerprint: str
     operator: str
+    videos: tuple[Path, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the final JSON object of `eval --json`."""
@@ -65,6 +67,7 @@ class EvaluationResult:
             "checkpoint": str(self.checkpoint),
             "task_fingerprint": self.task_fingerprint,
             "operator": self.operator,
+            "videos": [str(file) for file in self.videos],
         }
 
 
@@ -109,7 +112,8 @@ def evaluate(
         report: told of each episode.
         stop: asked every step; True ends the evaluation early, without a result on disk.
         run: whose policy; None = the latest run.
-        video: write one video an episode, into `videos/` of the run.
+        video: write one video an episode, into `videos/` of the run (`videos_best/` with `best`);
+            those of an earlier evaluation go when all are complete.
         best: measure the run's best policy, not its last; the result is not kept with the run.
 
     Raises:
@@ -127,10 +131,14 @@ def evaluate(
     fitted = open_classifier(workspace, encoder)
     reward = ClassifierReward(fitted.model, fitted.consecutive)
     policy = AgentPolicy(checkpoint.agent, checkpoint.perception, jax.random.key(seed), greedy=True)
-    watchers = [VideoRecorder(run / "videos", spec.control.rate_hz)] if video else []
-    with open_station(
-        spec, seed=EVALUATION_SEED_OFFSET + seed, encode=encoder, reward=reward
-    ) as station:
+    films = VideoRecorder(run / ("videos_best" if best else "videos"), spec.control.rate_hz)
+    watchers = [films] if video else []
+    with ExitStack() as opened:
+        for watcher in watchers:
+            opened.enter_context(watcher)
+        station = opened.enter_context(
+            open_station(spec, seed=EVALUATION_SEED_OFFSET + seed, encode=encoder, reward=reward)
+        )
         check_cameras(workspace, station.robot, station.cameras, report)
         loop = EpisodeLoop(
             station.env, policy, station.teleop, Role.WATCH, watchers, stop=stop,
@@ -139,8 +147,9 @@ def evaluate(
         policy.warm_up(encoder.feature_shape[:2])
         summaries = _run_episodes(loop, episodes, report)
         operator = station.teleop.operator
+        videos = films.finish() if video and not stop() else []
     result = EvaluationResult(
-        summaries, Path(checkpoint.about["file"]), data_fingerprint(spec), operator
+        summaries, Path(checkpoint.about["file"]), data_fingerprint(spec), operator, tuple(videos)
     )
     if not stop() and not best:
         write_manifest(run / "eval.json", Evaluation.model_validate(result.as_dict()))
