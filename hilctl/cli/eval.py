@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from hilctl.cli.options import JsonOption, MotionOption, SeedOption, TaskOption, WeightsOption
 from hilctl.cli.render import Output
-
-if TYPE_CHECKING:
-    from hilctl.pipeline.evaluate import EvaluationResult
+from hilctl.cli.suggestions import run_ids
 
 
 def evaluate(
@@ -18,7 +17,10 @@ def evaluate(
     episodes: Annotated[int, typer.Option("--episodes", "-n", min=1, help="How many.")] = 20,
     seed: SeedOption = 0,
     run: Annotated[
-        str | None, typer.Option("--run", metavar="ID", help="Which run.  [default: the latest]")
+        str | None,
+        typer.Option(
+            "--run", metavar="ID", help="Which run.  [default: the latest]", autocompletion=run_ids
+        ),
     ] = None,
     best: Annotated[
         bool, typer.Option("--best", help="The run's best policy instead of its last.")
@@ -53,14 +55,18 @@ def evaluate(
             best=best,
         )
     stop.leave_if_interrupted()
-    say_evaluation(output, result)
+    say_evaluation(output, result.as_dict())
     output.next(workspace.command("status"))
     output.result(result.as_dict())
 
 
-def say_evaluation(output: Output, result: EvaluationResult) -> None:
-    """Tell the success rate with its interval, the truth beside it, and the time it took."""
-    figures = result.as_dict()
+def say_evaluation(output: Output, figures: Mapping[str, Any]) -> None:
+    """Tell the success rate with its interval, the truth beside it, and the time it took.
+
+    Args:
+        output: where it goes.
+        figures: as `EvaluationResult.as_dict` gives them.
+    """
     low, high = figures["ci95"]
     output.say(
         f"{figures['successes']}/{figures['episodes']} successes by the classifier "
@@ -77,3 +83,6 @@ def say_evaluation(output: Output, result: EvaluationResult) -> None:
             f"time to success: median {figures['median_time_s']:.1f} s, "
             f"mean {figures['mean_time_s']:.1f} s"
         )
+    if figures.get("videos"):
+        first, *more = figures["videos"]
+        output.say(f"video: {first}" + (f" and {len(more)} more beside it" if more else ""))
