@@ -91,6 +91,7 @@ def _speed(output: Output, task: Path | None, cadence_s: float | None) -> None:
             figures |= bench_cadence(cadence_s, live.report)
     for name, value in figures.items():
         output.say(f"{name:28} {value:.4g}")
+    output.next("hilctl quickstart" if task is None else workspace.command("status"))
     output.result(figures)
 
 
@@ -119,6 +120,7 @@ def _methods(
     if rows:
         _show(output, rows)
     stop.leave_if_interrupted()
+    output.next("hilctl new-task NAME")
     output.result(result)
 
 

@@ -122,7 +122,7 @@ class Output:
             return
         message, where, hint = (details.get(key) for key in ("message", "where", "hint"))
         lines = [f"{self._painted('error:', sys.stderr)} {message}"]
-        if where and str(where) not in f"{message} {hint}":
+        if where and str(where) not in f". {message} {hint}":  # "." tells nothing new
             lines.append(f"  at {where}")
         if hint:
             lines.append(f"{self._painted('hint:', sys.stderr)} {hint}")

@@ -32,4 +32,6 @@ def report(
     workspace = Workspace.find(task)
     page = write_run_report(workspace.existing_run(run))
     output.say(f"report: {page}")
-    output.result({"report": str(page)})
+    step = workspace.command("status")
+    output.next(step)
+    output.result({"report": str(page), "next": step})
