@@ -117,8 +117,8 @@ def write_page(result: QuickstartResult) -> None:
             (
                 "What it took",
                 {
-                    "time": f"{result.wall_s / 60:.1f} min",
-                    "robot time": f"{figures['robot_minutes']:.1f} min",
+                    "time in all": f"{result.wall_s / 60:.1f} min",
+                    "robot time (a simulator runs faster)": f"{figures['robot_minutes']:.1f} min",
                     "of it, demonstrations and labels": f"{figures['recording_minutes']:.1f} min",
                     "of it, training": f"{figures['training_minutes']:.1f} min",
                     "robot steps of training": progress.robot_steps,
