@@ -21,12 +21,20 @@ class Registry(Generic[T]):
         builtin: type name → "module:Class"; modules are imported only when looked up.
         options: type name → "module:Class" of its options, where the plug-in itself is slow to
             import and its options are not.
+        package: whose table `builtin` is, for those who want to add to it.
     """
 
     def __init__(
-        self, kind: str, builtin: Mapping[str, str], options: Mapping[str, str] | None = None
+        self,
+        kind: str,
+        builtin: Mapping[str, str],
+        options: Mapping[str, str] | None = None,
+        *,
+        package: str,
     ) -> None:
         self.kind = kind
+        self.group = f"hilctl.{kind}s"
+        self._package = package
         self._builtin = dict(builtin)
         self._options = dict(options or {})
 
@@ -38,15 +46,24 @@ class Registry(Generic[T]):
         """Return the class registered under `name`.
 
         Raises:
-            UsageError: unknown name; the hint holds the nearest known ones.
+            UsageError: unknown name; the hint holds the nearest known one, or how to add one.
         """
         target = self._builtin.get(name) or self._external().get(name)
         if target is None:
-            raise UsageError(
-                f"unknown {self.kind} type {name!r}", hint=did_you_mean(name, self.names())
-            )
+            raise UsageError(f"unknown {self.kind} type {name!r}", hint=self.hint_for(name))
         cls: type[T] = load(target)
         return cls
+
+    def hint_for(self, name: str) -> str:
+        """Return what helps with an unknown name: the nearest known one, or how to add one."""
+        near = did_you_mean(name, self.names())
+        if near.startswith("did"):
+            return near
+        table = f"BUILTIN in {self._package.replace('.', '/')}/__init__.py"
+        return (
+            f"{near}; to add one: an entry point of your package in the group {self.group!r}, or "
+            f"a line in {table} (README, Develop)"
+        )
 
     def options_type(self, name: str) -> Any:
         """Return the class of a plug-in's options.
@@ -60,13 +77,20 @@ class Registry(Generic[T]):
         return cls.OptionsType
 
     def _external(self) -> dict[str, str]:
-        return {entry.name: entry.value for entry in entry_points(group=f"hilctl.{self.kind}s")}
+        return {entry.name: entry.value for entry in entry_points(group=self.group)}
 
 
 def load(target: str) -> Any:
-    """Return what "module:name" names."""
+    """Return what "module:name" names.
+
+    Raises:
+        ImportError: there is no such module, or no such name in it.
+    """
     module, _, attribute = target.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except AttributeError as error:
+        raise ImportError(f"{target}: {error}") from error
 
 
 def did_you_mean(word: str, known: list[str]) -> str:

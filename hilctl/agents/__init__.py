@@ -14,4 +14,4 @@ OPTIONS = {
     "rlpd": "hilctl.agents.options:RLPDOptions",
     "bc": "hilctl.agents.options:BCOptions",
 }
-AGENTS: Registry[Agent] = Registry("agent", BUILTIN, OPTIONS)
+AGENTS: Registry[Agent] = Registry("agent", BUILTIN, OPTIONS, package=__name__)

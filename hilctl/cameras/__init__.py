@@ -6,4 +6,4 @@ from hilctl.cameras.base import Camera
 from hilctl.registry import Registry
 
 BUILTIN = {"sim": "hilctl.cameras.sim:SimCamera"}
-CAMERAS: Registry[Camera] = Registry("camera", BUILTIN)
+CAMERAS: Registry[Camera] = Registry("camera", BUILTIN, package=__name__)

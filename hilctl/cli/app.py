@@ -34,6 +34,8 @@ COMMANDS = {
     "doctor": ("doctor:doctor", "check this computer and the devices of a task"),
     "bench": ("bench:bench", "measure the speed of simulator, learner and policy"),
 }
+HELP = "help"  # `hilctl help train` for those who expect it; not worth a line in the table
+COMPLETE = "_HILCTL_COMPLETE"  # set by the shell when Tab is pressed
 _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -46,15 +48,16 @@ class CommandTable(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command by name, importing its module."""
-        if cmd_name not in COMMANDS:
+        target, line = COMMANDS.get(cmd_name, ("help:explain" if cmd_name == HELP else "", ""))
+        if not target:
             from hilctl.registry import did_you_mean
 
             hint = did_you_mean(cmd_name, list(COMMANDS))
             raise UsageError(f"no such command: {cmd_name}", hint=hint)
-        module, _, function = COMMANDS[cmd_name][0].partition(":")
+        module, _, function = target.partition(":")
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
         callback = getattr(importlib.import_module(f"hilctl.cli.{module}"), function)
-        single.command(cmd_name, context_settings=_SETTINGS)(callback)
+        single.command(cmd_name, context_settings=_SETTINGS, short_help=line)(callback)
         return typer.main.get_command(single)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -65,7 +68,6 @@ class CommandTable(TyperGroup):
 
 app = typer.Typer(
     cls=CommandTable,
-    add_completion=False,
     rich_markup_mode=None,
     context_settings=_SETTINGS,
     help="From a bare robot arm to a near-perfect policy in an afternoon.",
@@ -99,6 +101,8 @@ def _invoke(arguments: list[str]) -> int:
         typer.echo(f"hilctl {__version__}")
         return EXIT_OK
     command = typer.main.get_command(app)
+    if instruction := os.environ.get(COMPLETE):
+        return _complete(command, instruction)
     try:
         with command.make_context("hilctl", arguments) as context:
             command.invoke(context)
@@ -107,9 +111,22 @@ def _invoke(arguments: list[str]) -> int:
     return EXIT_OK
 
 
+def _complete(command: Any, instruction: str) -> int:
+    """Tell a shell what may follow; silent about a line that makes no sense yet."""
+    from typer.completion import shell_complete
+
+    try:
+        return int(shell_complete(command, {}, "hilctl", COMPLETE, instruction))
+    except HilctlError:
+        return EXIT_OK
+
+
 def _report(error: BaseException, output: Output, arguments: Sequence[str]) -> int:
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        output.failure({"code": "interrupted", "message": "interrupted"})
+        step = _step_after(error, arguments)
+        output.failure({"code": "interrupted", "message": "interrupted", "next": step})
+        if step is not None:
+            output.next(step)
         return EXIT_INTERRUPTED
     if isinstance(error, SystemExit):
         raise error
@@ -122,6 +139,17 @@ def _report(error: BaseException, output: Output, arguments: Sequence[str]) -> i
     hint = f"please report it with the log: {log}"
     output.failure({"code": "bug", "message": message, "where": str(log), "hint": hint})
     return EXIT_BUG
+
+
+def _step_after(error: BaseException, arguments: Sequence[str]) -> str | None:
+    """Return the command that goes on after an interruption: what the error says, or the same."""
+    if error.args:
+        return str(error.args[0])
+    import shlex
+
+    return (
+        shlex.join(["hilctl", *arguments]) if arguments[:1] and arguments[0] in COMMANDS else None
+    )
 
 
 def _explained(error: BaseException, arguments: Sequence[str]) -> HilctlError | None:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hilctl.cli.options import DEFAULT_TEMPLATE, JsonOption, TaskOption
+from hilctl.cli.options import JsonOption, TaskOption
 from hilctl.cli.render import Output
+from hilctl.cli.suggestions import templates
+from hilctl.task.templates import DEFAULT_TEMPLATE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +33,9 @@ def bench(
     folder: Annotated[
         Path, typer.Option("--dir", metavar="DIR", help="Folder to make, for methods.")
     ] = Path("methods"),
-    template: Annotated[str, typer.Option("--template", "-t", metavar="T")] = DEFAULT_TEMPLATE,
+    template: Annotated[
+        str, typer.Option("--template", "-t", metavar="T", autocompletion=templates)
+    ] = DEFAULT_TEMPLATE,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many, for methods.")] = 3,
     max_steps: Annotated[
         int, typer.Option("--max-steps", min=1, help="Robot steps each method may take.")
@@ -87,6 +91,7 @@ def _speed(output: Output, task: Path | None, cadence_s: float | None) -> None:
             figures |= bench_cadence(cadence_s, live.report)
     for name, value in figures.items():
         output.say(f"{name:28} {value:.4g}")
+    output.next("hilctl quickstart" if task is None else workspace.command("status"))
     output.result(figures)
 
 
@@ -115,6 +120,7 @@ def _methods(
     if rows:
         _show(output, rows)
     stop.leave_if_interrupted()
+    output.next("hilctl new-task NAME")
     output.result(result)
 
 

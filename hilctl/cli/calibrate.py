@@ -10,6 +10,7 @@ import typer
 
 from hilctl.cli.options import JsonOption, MotionOption, SeedOption, TaskOption
 from hilctl.cli.render import Output
+from hilctl.cli.suggestions import cameras
 
 
 class Step(enum.StrEnum):
@@ -37,7 +38,10 @@ def calibrate(
         Step | None, typer.Argument(help="What to calibrate.  [default: guide through all of it]")
     ] = None,
     camera: Annotated[
-        str | None, typer.Option("--camera", metavar="NAME", help="As in the task file.")
+        str | None,
+        typer.Option(
+            "--camera", metavar="NAME", help="As in the task file.", autocompletion=cameras
+        ),
     ] = None,
     board: Annotated[
         str | None,

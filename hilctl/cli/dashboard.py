@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
-from hilctl.cli.live import is_passing
+from hilctl.cli.lines import LASTING, Lines
+from hilctl.cli.live import live_view
 from hilctl.cli.render import Output
 
 if TYPE_CHECKING:
     from hilctl.pipeline.progress import Event
 
-LASTING = (
-    "stage",
-    "phase",
-    "method",
-    "outcome",
-    "diagnosis",
-    "death",
-    "link",
-)  # events that stay on the screen
-LINE_EVERY = 10  # episodes, where there is no live view
+
+LEAST_COLUMNS = 64  # for a gap between names and values
 
 
 class Dashboard:
@@ -35,51 +29,55 @@ class Dashboard:
 
     def __init__(self, output: Output, title: str, *, plain: bool = False) -> None:
         self._output = output
-        self._is_live = output.interactive and not plain
+        self._draws = output.draws and not plain
         self._title = title
         self._started = time.monotonic()
-        self._episodes = 0
+        self._lines = Lines(output)
+        self._opened = ExitStack()
         self._live: Any = None
+        self._shown: Any = ""
+        self._shown_since = self._started
 
     def __enter__(self) -> Self:
-        if self._is_live:
-            from rich.live import Live
-
-            self._live = Live(refresh_per_second=4, transient=True)
-            self._live.__enter__()
+        if self._draws:
+            self._live = self._opened.enter_context(live_view(self._render))
+        else:
+            self._opened.enter_context(self._lines)
         return self
 
     def __exit__(self, *exc: Any) -> None:
-        if self._live is not None:
-            self._live.__exit__(*exc)
-            self._live = None
+        self._live = None
+        self._opened.close()
 
     def report(self, event: Event) -> None:
         """Show one event; with `--json`, write it as a line."""
         self._output.event(event.as_dict())
         if self._live is None:
-            self._say(event)
+            self._lines.report(event)
         elif event.name == "episode" and "robot_steps" in event.figures:
-            self._live.update(self._view(event.figures, event.done, event.total))
+            self._show(self._view(event.figures, event.done, event.total))
         elif event.name in LASTING:
-            self._live.console.print(event.text)
+            self._show("")
+            self._live.console.print(event.text, markup=False, highlight=False)
         else:
-            self._live.update(event.text)
+            self._show(event.text)
 
-    def _say(self, event: Event) -> None:
-        if event.name == "episode":
-            self._episodes += 1
-            if self._episodes % LINE_EVERY:
-                return
-        elif is_passing(event):
-            return
-        self._output.say(event.text)
+    def _show(self, shown: Any) -> None:
+        self._shown, self._shown_since = shown, time.monotonic()
+
+    def _render(self) -> Any:
+        if not isinstance(self._shown, str):
+            return self._shown
+        from rich.text import Text
+
+        # nothing may come for a while: the time tells that it is at work
+        return Text(f"{self._shown} {clock(time.monotonic() - self._shown_since)}".lstrip())
 
     def _view(self, figures: Mapping[str, Any], done: float | None, total: float | None) -> Any:
         from rich.panel import Panel
         from rich.table import Table
 
-        grid = Table.grid(padding=(0, 3))
+        grid = Table.grid(padding=(0, 1 if self._output.columns < LEAST_COLUMNS else 3))
         for name, value in rows(figures, time.monotonic() - self._started, done, total):
             grid.add_row(name, value)
         for trouble in figures.get("diagnoses", ()):

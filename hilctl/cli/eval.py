@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from hilctl.cli.options import JsonOption, MotionOption, SeedOption, TaskOption, WeightsOption
 from hilctl.cli.render import Output
-
-if TYPE_CHECKING:
-    from hilctl.pipeline.evaluate import EvaluationResult
+from hilctl.cli.suggestions import run_ids
 
 
 def evaluate(
@@ -18,7 +17,10 @@ def evaluate(
     episodes: Annotated[int, typer.Option("--episodes", "-n", min=1, help="How many.")] = 20,
     seed: SeedOption = 0,
     run: Annotated[
-        str | None, typer.Option("--run", metavar="ID", help="Which run.  [default: the latest]")
+        str | None,
+        typer.Option(
+            "--run", metavar="ID", help="Which run.  [default: the latest]", autocompletion=run_ids
+        ),
     ] = None,
     best: Annotated[
         bool,
@@ -56,7 +58,7 @@ def evaluate(
             video=video,
             best=best,
         )
-    say_evaluation(output, result)
+    say_evaluation(output, result.as_dict())
     if stop():
         output.event({"event": "stopped", **result.as_dict()})
     stop.leave_if_interrupted()
@@ -64,9 +66,13 @@ def evaluate(
     output.result(result.as_dict())
 
 
-def say_evaluation(output: Output, result: EvaluationResult) -> None:
-    """Tell the success rate with its interval, the truth beside it, and the time it took."""
-    figures = result.as_dict()
+def say_evaluation(output: Output, figures: Mapping[str, Any]) -> None:
+    """Tell the success rate with its interval, the truth beside it, and the time it took.
+
+    Args:
+        output: where it goes.
+        figures: as `EvaluationResult.as_dict` gives them.
+    """
     low, high = figures["ci95"]
     output.say(
         f"{figures['successes']}/{figures['episodes']} successes by the classifier "
@@ -74,7 +80,7 @@ def say_evaluation(output: Output, result: EvaluationResult) -> None:
         f"{figures['interventions'] or 'no'} interventions"
     )
     for what in ("discarded", "vetoed"):
-        if figures[what]:
+        if figures.get(what):
             output.say(f"{figures[what]} {what}, counted as failures")
     if figures["true_successes"] is not None:
         output.say(
@@ -86,5 +92,8 @@ def say_evaluation(output: Output, result: EvaluationResult) -> None:
             f"time to success: median {figures['median_time_s']:.1f} s, "
             f"mean {figures['mean_time_s']:.1f} s"
         )
-    if result.stopped:
+    if figures.get("stopped"):
         output.say("stopped before the end: this is not kept with the run")
+    if figures.get("videos"):
+        first, *more = figures["videos"]
+        output.say(f"video: {first}" + (f" and {len(more)} more beside it" if more else ""))

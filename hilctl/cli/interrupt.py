@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from types import FrameType
 
 # a session that is killed or whose line is cut must stop the robot, too
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-STOPPING = b"\nstopping, and saving what there is; once more to leave at once\n"
+STOPPING = "stopping the robot, then saving what there is; Ctrl-C once more leaves at once"
 RETRY_S = 0.05
 
 
@@ -29,32 +28,50 @@ class Stop:
         """Ask for a stop."""
         self._asked = True
 
-    def leave_if_interrupted(self) -> None:
+    def leave_if_interrupted(self, step: str | None = None) -> None:
         """Leave the command with the exit code of an interruption, once all is saved.
+
+        Args:
+            step: the command that comes next; None = the same one.
 
         Raises:
             KeyboardInterrupt: a stop was asked for.
         """
         if self._asked:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(*filter(None, [step]))
+
+
+_in_force: list[Stop] = []  # one at most: signals are the process's
+
+
+def is_stopping() -> bool:
+    """Return whether a stop was asked for; views say so, each in its own way."""
+    return any(stop() for stop in _in_force)
 
 
 @contextmanager
-def interruptible() -> Iterator[Stop]:
-    """Turn the signals that end a session into a request to stop; a second one interrupts."""
+def interruptible(step: str | None = None) -> Iterator[Stop]:
+    """Turn the signals that end a session into a request to stop; a second one interrupts.
+
+    Args:
+        step: the command that comes next after an interruption; None = the same one.
+    """
     stop = Stop()
 
     def handle(number: int, frame: FrameType | None) -> None:
         if stop():
             interrupt_between_imports(number, frame)
-        elif os.isatty(2):
-            os.write(2, STOPPING)
         stop.ask()
 
     before = {number: signal.signal(number, handle) for number in SIGNALS}
+    _in_force.append(stop)
     try:
         yield stop
+    except KeyboardInterrupt as left:
+        left.args = left.args or tuple(filter(None, [step]))
+        raise
     finally:
+        _in_force.remove(stop)
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
+from hilctl.cli.interrupt import STOPPING, is_stopping
+from hilctl.cli.lines import Lines
 from hilctl.cli.render import Output
 
 if TYPE_CHECKING:
     from hilctl.pipeline.progress import Event
 
 BAR_COLUMNS = 20
+LEAST_COLUMNS = 50  # below, there is no room for a bar beside the words
+REFRESH_HZ = 4
 
 
-def is_passing(event: Event) -> bool:
-    """Return whether an event is of no interest once the next one of its kind is there."""
-    return event.name in {"process", "moving", "guide"} or (
-        event.name == "encode" and event.done != event.total
-    )
+@contextmanager
+def live_view(render: Callable[[], Any]) -> Iterator[Any]:
+    """Show what `render` returns, again and again, and above it that a stop was asked for.
+
+    The screen is whole afterwards: the view is gone and the cursor is there. It looks for itself,
+    since nothing can be drawn from a signal handler while something is being drawn.
+    """
+    from rich.console import Group
+    from rich.live import Live
+    from rich.text import Text
+
+    def whole() -> Any:
+        # on top: a low terminal shows the beginning only
+        return Group(Text(STOPPING), render()) if is_stopping() else render()
+
+    live = Live(get_renderable=whole, refresh_per_second=REFRESH_HZ, transient=True)
+    try:
+        with live:
+            yield live
+    finally:
+        live.console.show_cursor()
 
 
 class LiveProgress:
@@ -28,36 +50,44 @@ class LiveProgress:
 
     def __init__(self, output: Output) -> None:
         self._output = output
+        self._lines = Lines(output)
+        self._opened = ExitStack()
+        self._live: Any = None
         self._bar: Any = None
-        self._row: Any = None
 
     def __enter__(self) -> Self:
-        if self._output.interactive:
-            from rich.progress import BarColumn, Progress, TextColumn
-            from rich.table import Column
+        if not self._output.draws:
+            self._opened.enter_context(self._lines)
+            return self
+        from rich.progress import BarColumn, Progress, TextColumn
+        from rich.table import Column
 
-            # words wrap: what a person is told to do must not be cut off
-            words = TextColumn("{task.description}", table_column=Column(ratio=1))
-            self._bar = Progress(BarColumn(BAR_COLUMNS), words, transient=True, expand=True)
-            self._bar.start()
+        # words wrap: what a person is told to do must not be cut off
+        words = TextColumn("{task.description}", table_column=Column(ratio=1), markup=False)
+        columns = (
+            [words] if self._output.columns < LEAST_COLUMNS else [BarColumn(BAR_COLUMNS), words]
+        )
+        self._bar = Progress(*columns, expand=True)
+        self._live = self._opened.enter_context(live_view(lambda: self._bar))
         return self
 
     def __exit__(self, *exc: Any) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        self._live = None
+        self._opened.close()
 
     def report(self, event: Event) -> None:
         """Show one event; with `--json`, write it as a line."""
         self._output.event(event.as_dict())
-        if self._bar is None:
-            if not is_passing(event):
-                self._output.say(event.text)
+        if self._live is None:
+            self._lines.report(event)
         elif event.total is None:
-            self._bar.console.print(event.text)
+            self._live.console.print(event.text, markup=False)
         else:
-            if self._row is None:  # nothing is shown before there is something to count
-                self._row = self._bar.add_task("", total=event.total)
+            if not self._bar.tasks:  # nothing is shown before there is something to count
+                self._bar.add_task("", total=event.total)
             self._bar.update(
-                self._row, completed=event.done, total=event.total, description=event.text
+                self._bar.tasks[0].id,
+                completed=event.done,
+                total=event.total,
+                description=event.text,
             )

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hilctl.cli.options import DEFAULT_TEMPLATE, JsonOption
+from hilctl.cli.options import JsonOption
 from hilctl.cli.render import Output
+from hilctl.cli.suggestions import templates
+from hilctl.task.templates import DEFAULT_TEMPLATE
 
 if TYPE_CHECKING:
-    from hilctl.task.scaffold import Answer, Template
+    from hilctl.task.scaffold import Answer, Question, Template
 
 
 def new_task(
@@ -19,7 +21,14 @@ def new_task(
         Path, typer.Argument(metavar="NAME", help="Folder to make; its name is the task's.")
     ],
     template: Annotated[
-        str, typer.Option("--template", "-t", metavar="T", help="sim-insert, sim-reach, ...")
+        str,
+        typer.Option(
+            "--template",
+            "-t",
+            metavar="T",
+            help="sim-insert, sim-reach, ...",
+            autocompletion=templates,
+        ),
     ] = DEFAULT_TEMPLATE,
     defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing.")] = False,
     settings: Annotated[
@@ -40,8 +49,9 @@ def new_task(
     given = scaffold.parse_settings(settings or [])
     answers = chosen.answers(given)
     scaffold.check_target(name)
+    scaffold.check_answers(chosen, name.name, answers)
     if not defaults:
-        answers.update(_ask(output, chosen, skip=set(given)))
+        _ask(output, chosen, name.name, answers, skip=set(given))
     files = scaffold.create(chosen, name, answers)
     output.say(f"{name}/")
     for i, file in enumerate(files):
@@ -51,14 +61,24 @@ def new_task(
     output.result({"folder": str(name), "files": [str(file) for file in files], "next": step})
 
 
-def _ask(output: Output, template: Template, skip: set[str]) -> dict[str, Answer]:
+def _ask(
+    output: Output, template: Template, name: str, answers: dict[str, Answer], skip: set[str]
+) -> None:
+    """Replace defaults by what a person answers; each answer is checked when it is given."""
     from hilctl.cli.prompts import ask
+    from hilctl.errors import UsageError
+    from hilctl.task.scaffold import flaws
 
     questions = [question for question in template.questions if question.key not in skip]
     if questions and not output.interactive:
         output.say("nobody is here to answer: the template's defaults are used")
-        return {}
-    return {
-        question.key: ask(output, question.question, question.default, question.parse)
-        for question in questions
-    }
+        return
+    for question in questions:
+
+        def checked(text: str, question: Question = question) -> Answer:
+            value = question.parse(text)
+            if found := flaws(template, name, {**answers, question.key: value}):
+                raise UsageError("\n  ".join(found))
+            return value
+
+        answers[question.key] = ask(output, question.question, question.default, checked)

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-DEFAULT_TEMPLATE = "sim-insert"
-
 TaskOption = Annotated[
     Path | None,
     typer.Option("--task", metavar="DIR", help="Task folder.  [default: the current folder]"),

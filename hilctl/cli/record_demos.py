@@ -51,9 +51,9 @@ def record_demos(
             workspace, count=count, seed=seed, report=live.report, stop=stop, keep=keep
         )
     _say(output, result, workspace.spec.training.demos)
+    stop.leave_if_interrupted()
     step = next_command(workspace, survey(workspace))
     output.next(step)
-    stop.leave_if_interrupted()
     output.result({**result.as_dict(), "next": step})
 
 

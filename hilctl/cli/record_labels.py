@@ -44,9 +44,9 @@ def record_labels(
             workspace, seed=seed, report=live.report, stop=stop, keep=keep
         )
     _say(output, result)
+    stop.leave_if_interrupted()
     step = next_command(workspace, survey(workspace))
     output.next(step)
-    stop.leave_if_interrupted()
     output.result({**result.as_dict(), "next": step})
 
 

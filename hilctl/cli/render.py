@@ -47,6 +47,16 @@ class Output:
         """Whether a person is watching and can answer."""
         return not self.as_json and sys.stdin.isatty() and sys.stdout.isatty()
 
+    @property
+    def draws(self) -> bool:
+        """Whether a person is watching a terminal on which things can be drawn anew."""
+        return self.interactive and can_draw()
+
+    @property
+    def columns(self) -> int:
+        """Characters that fit into a line."""
+        return shutil.get_terminal_size().columns
+
     def say(self, text: str = "") -> None:
         """Tell a person something; in a terminal between words at its edge."""
         self._line(self.wrapped(text))
@@ -55,7 +65,7 @@ class Output:
         """Return a text broken between words at the edge of the terminal, if it is one."""
         if not self.talk.isatty():
             return text
-        columns = shutil.get_terminal_size().columns
+        columns = self.columns
         return "\n".join(
             textwrap.fill(line, columns, break_long_words=False, break_on_hyphens=False)
             if len(line) > columns
@@ -86,7 +96,7 @@ class Output:
         """Show rows under a header; the last column wraps at the edge of the terminal."""
         *fixed, _ = (max(map(len, column)) for column in zip(header, *rows, strict=True))
         indent = sum(fixed) + 2 * len(fixed)
-        width = max(20, shutil.get_terminal_size().columns - indent - 1)
+        width = max(12, self.columns - indent - 1)
         for row in (header, *rows):
             cells = [
                 self._painted(cell, self.talk, size) for cell, size in zip(row, fixed, strict=False)
@@ -113,7 +123,7 @@ class Output:
             return
         message, where, hint = (details.get(key) for key in ("message", "where", "hint"))
         lines = [f"{self._painted('error:', sys.stderr)} {message}"]
-        if where and str(where) not in f"{message} {hint}":
+        if where and str(where) not in f". {message} {hint}":  # "." tells nothing new
             lines.append(f"  at {where}")
         if hint:
             lines.append(f"{self._painted('hint:', sys.stderr)} {hint}")
@@ -129,9 +139,14 @@ class Output:
     def _painted(self, text: str, stream: TextIO, width: int = 0) -> str:
         padded = text.ljust(width)
         colour = _COLOURS.get(text)
-        if not colour or not stream.isatty() or os.environ.get("NO_COLOR"):
+        if not colour or not stream.isatty() or os.environ.get("NO_COLOR") or not can_draw():
             return padded
         return f"\x1b[{colour}m{padded}\x1b[0m"
+
+
+def can_draw() -> bool:
+    """Return whether the terminal knows more than letters, one after the other."""
+    return os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 def _plain(value: Any) -> Any:

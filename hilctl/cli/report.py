@@ -8,11 +8,15 @@ import typer
 
 from hilctl.cli.options import JsonOption, TaskOption
 from hilctl.cli.render import Output
+from hilctl.cli.suggestions import run_ids
 
 
 def report(
     run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="Which run.  [default: the latest]")
+        str | None,
+        typer.Argument(
+            metavar="[RUN]", help="Which run.  [default: the latest]", autocompletion=run_ids
+        ),
     ] = None,
     task: TaskOption = None,
     as_json: JsonOption = False,
@@ -28,4 +32,6 @@ def report(
     workspace = Workspace.find(task)
     page = write_run_report(workspace.existing_run(run))
     output.say(f"report: {page}")
-    output.result({"report": str(page)})
+    step = workspace.command("status")
+    output.next(step)
+    output.result({"report": str(page), "next": step})

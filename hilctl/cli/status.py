@@ -8,6 +8,7 @@ import typer
 
 from hilctl.cli.options import JsonOption, TaskOption
 from hilctl.cli.render import Output
+from hilctl.cli.suggestions import run_ids
 
 if TYPE_CHECKING:
     from hilctl.task.workspace import Workspace
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 def status(
     run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="A training run to look at.")
+        str | None,
+        typer.Argument(metavar="[RUN]", help="A training run to look at.", autocompletion=run_ids),
     ] = None,
     task: TaskOption = None,
     as_json: JsonOption = False,
@@ -38,7 +40,10 @@ def _stages(output: Output, workspace: Workspace) -> None:
     rows = [(stage.name, stage.state.value, stage.reason) for stage in stages]
     output.table(("stage", "state", "why"), rows)
     if owner := workspace.owner():
-        output.say(f"{owner.description} is at work here")
+        output.say(
+            f"{owner.description} is at work here, and nothing else may write until it ends; "
+            f"Ctrl-C there or kill -INT {owner.pid} stops it"
+        )
     step = next_command(workspace, stages)
     output.next(step)
     keys = ("name", "state", "reason")

@@ -9,6 +9,7 @@ import typer
 
 from hilctl.cli.options import JsonOption, MotionOption, SeedOption, TaskOption, WeightsOption
 from hilctl.cli.render import Output
+from hilctl.cli.suggestions import run_ids
 
 if TYPE_CHECKING:
     from hilctl.pipeline.resume import FinishedRun
@@ -31,7 +32,12 @@ def train(
     ] = False,
     like: Annotated[
         str | None,
-        typer.Option("--like", metavar="RUN", help="Another run with a run's settings and seed."),
+        typer.Option(
+            "--like",
+            metavar="RUN",
+            help="Another run with a run's settings and seed.",
+            autocompletion=run_ids,
+        ),
     ] = None,
     rollback: Annotated[
         Rollback | None,
@@ -71,7 +77,8 @@ def train(
         return
     confirm_motion(output, workspace.spec, allowed=allow_motion)
     dashboard = Dashboard(output, f"hilctl train {workspace.spec.name}", plain=plain)
-    with workspace.lock("train"), interruptible() as stop, dashboard:
+    again = workspace.command("train")  # whatever the options: they were for the start
+    with workspace.lock("train"), interruptible(again) as stop, dashboard:
         result = pipeline.train(
             workspace,
             seed=seed,
@@ -83,10 +90,10 @@ def train(
         )
     if result is not None:
         say_how_it_went(output, result)
+    stop.leave_if_interrupted(again)
+    if result is not None:
         if result.checkpoint:
             output.next(workspace.command("eval"))
-    stop.leave_if_interrupted()
-    if result is not None:
         output.result(result.as_dict())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ class EvaluationResult:
     task_fingerprint: str
     operator: str
     stopped: bool = False
+    videos: tuple[Path, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the final JSON object of `eval --json`."""
@@ -73,6 +75,7 @@ class EvaluationResult:
             "checkpoint": str(self.checkpoint),
             "task_fingerprint": self.task_fingerprint,
             "operator": self.operator,
+            "videos": [str(file) for file in self.videos],
         }
 
 
@@ -147,7 +150,8 @@ def evaluate(
         stop: asked every step; True ends the evaluation early. What was seen is returned; with
             fewer episodes than asked for, nothing is kept on disk.
         run: whose policy; None = the latest run that has one.
-        video: write one video an episode, into `videos/` of the run.
+        video: write one video an episode, into `videos/` of the run (`videos_best/` with `best`);
+            those of an earlier evaluation go when all are complete.
         best: measure the run's best policy, not its last; the result is not kept with the run.
 
     Raises:
@@ -167,10 +171,14 @@ def evaluate(
     fitted = open_classifier(workspace, encoder)
     reward = ClassifierReward(fitted.model, fitted.consecutive)
     policy = AgentPolicy(checkpoint.agent, checkpoint.perception, jax.random.key(seed), greedy=True)
-    watchers = [VideoRecorder(run / "videos", spec.control.rate_hz)] if video else []
-    with open_station(
-        spec, seed=EVALUATION_SEED_OFFSET + seed, encode=encoder, reward=reward
-    ) as station:
+    films = VideoRecorder(run / ("videos_best" if best else "videos"), spec.control.rate_hz)
+    watchers = [films] if video else []
+    with ExitStack() as opened:
+        for watcher in watchers:
+            opened.enter_context(watcher)
+        station = opened.enter_context(
+            open_station(spec, seed=EVALUATION_SEED_OFFSET + seed, encode=encoder, reward=reward)
+        )
         check_cameras(workspace, station.robot, station.cameras, report)
         loop = EpisodeLoop(
             station.env, policy, station.teleop, Role.WATCH, watchers, stop=stop,
@@ -179,10 +187,11 @@ def evaluate(
         policy.warm_up(encoder.feature_shape[:2])
         summaries = _run_episodes(loop, episodes, report)
         operator = station.teleop.operator
+        stopped = sum(map(counts, summaries)) < episodes
+        videos = films.finish() if video and not stopped else []
     file, fingerprint = Path(checkpoint.about["file"]), data_fingerprint(spec)
-    seen = sum(map(counts, summaries))
-    result = EvaluationResult(summaries, file, fingerprint, operator, stopped=seen < episodes)
-    if not result.stopped and not best:
+    result = EvaluationResult(summaries, file, fingerprint, operator, stopped, tuple(videos))
+    if not stopped and not best:
         write_manifest(run / "eval.json", Evaluation.model_validate(result.as_dict()))
     return result
 

@@ -1,163 +1,172 @@
-"""`hilctl quickstart`: every stage of the method in a new folder, in simulation."""
+"""`hilctl quickstart`: every stage of the method in one folder, in simulation.
+
+What lies in the folder decides where it goes on.
+"""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from hilctl.pipeline.evaluate import EvaluationResult, evaluate
-from hilctl.pipeline.progress import Event, Report, silent
+from hilctl.pipeline.evaluate import evaluate
+from hilctl.pipeline.progress import Event, Figures, Report, silent
+from hilctl.pipeline.quickstart_journal import Journal, Session, begin
+from hilctl.pipeline.quickstart_result import QuickstartResult, read_result, write_page
 from hilctl.pipeline.record_demos import record_demos
-from hilctl.pipeline.record_labels import record_labels
+from hilctl.pipeline.record_labels import are_complete, record_labels
 from hilctl.pipeline.recording import Question, never
-from hilctl.pipeline.report import draw_learning, write_report
-from hilctl.pipeline.run_summary import read_metrics
-from hilctl.pipeline.train import TrainResult, train
-from hilctl.pipeline.train_classifier import ClassifierResult, train_classifier
-from hilctl.task import scaffold
+from hilctl.pipeline.stages import survey
+from hilctl.pipeline.train import train
+from hilctl.pipeline.train_classifier import train_classifier
 from hilctl.task.workspace import Workspace
 
 EVALUATION_EPISODES = 20
-
-
-@dataclass(frozen=True)
-class QuickstartResult:
-    """The results of all stages."""
-
-    folder: Path
-    report: Path
-    wall_s: float
-    robot_minutes: float
-    classifier: ClassifierResult
-    training: TrainResult
-    evaluation: EvaluationResult
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the final JSON object of `quickstart --json`."""
-        figures = self.classifier.as_dict()
-        return self.evaluation.as_dict() | {
-            "wall_s": self.wall_s,
-            "robot_minutes": self.robot_minutes,
-            "intervention_steps": self.training.progress.intervention_steps,
-            "classifier": {
-                key: figures[key] for key in ("precision", "recall", "false_positive_rate")
-            },
-            "folder": str(self.folder),
-            "report": str(self.report),
-        }
+CLASSIFIER_FIGURES = ("precision", "recall", "false_positive_rate")
+# measured on two cores of a virtual machine; most seeds learn in 2000 to 4000 robot steps
+TAKES = "6 to 15 minutes on two processor cores, half an hour if it learns slowly"
 
 
 def quickstart(
-    folder: Path, *, template: str, seed: int = 0, report: Report = silent, stop: Question = never
+    folder: Path,
+    *,
+    template: str | None = None,
+    seed: int | None = None,
+    report: Report = silent,
+    stop: Question = never,
 ) -> QuickstartResult | None:
-    """Run every stage; None when stopped before the end.
+    """Run every stage that is not done yet; None when stopped before the end.
 
     Args:
-        folder: to make; must not hold anything yet.
-        template: of the task.
-        seed: of everything that is random.
+        folder: to make, or of a quickstart that was stopped or killed, or is done.
+        template: of the task; None = as it was begun.
+        seed: of everything that is random; None = as it was begun.
         report: told of each stage (event "stage") and what happens in it.
         stop: asked every step.
 
     Raises:
+        UsageError: the folder holds something else, or was begun differently.
         HilctlError: whatever a stage raises.
     """
-    started = time.monotonic()
-    scaffold.check_target(folder)
-    chosen = scaffold.find_template(template)
-    scaffold.create(chosen, folder, chosen.answers({}))
+    begin(folder, template, seed)
     workspace = Workspace(folder)
-
-    def stage(number: int, title: str) -> None:
-        seconds = time.monotonic() - started
-        report(
-            Event("stage", f"[{number}/5] {title}", number, 5, {"title": title, "at_s": seconds})
-        )
-
     with workspace.lock("quickstart"):
-        stage(1, "demonstrations")
-        demos = record_demos(workspace, seed=seed, report=report, stop=stop)
-        stage(2, "labels: what success and failure look like")
-        labels = record_labels(workspace, seed=seed, report=report, stop=stop)
-        if stop():
+        journal = Journal.read(folder)
+        assert journal is not None
+        tour = _Tour(workspace, Session(folder, journal), report, stop)
+        if not tour.run():
             return None
-        stage(3, "reward classifier")
-        classifier = train_classifier(workspace, seed=seed, report=report)
-        if stop():
-            return None
-        stage(4, "reinforcement learning with a human in the loop")
-        training = train(workspace, seed=seed, report=report, stop=stop)
-        if training is None or stop():
-            return None
-        stage(5, "evaluation: greedy, no hand on the robot")
-        evaluation = evaluate(
-            workspace, episodes=EVALUATION_EPISODES, seed=seed, report=report, stop=stop
+        result = read_result(workspace, journal)
+        write_page(result)
+        return result
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One stage: its title, whether it is done already, and what does it."""
+
+    title: str
+    is_done: Callable[[], bool]
+    do: Callable[[], object]
+
+
+@dataclass(frozen=True)
+class _Tour:
+    """The stages in a row."""
+
+    workspace: Workspace
+    session: Session
+    report: Report
+    stop: Question
+
+    def run(self) -> bool:
+        """Do what is not done; return whether all is."""
+        parts = self._parts()
+        self._tell_what_comes(parts)
+        for number, part in enumerate(parts, 1):
+            done = part.is_done()
+            text = f"[{number}/{len(parts)}] {part.title}{': done before' if done else ''}"
+            figures: Figures = {
+                "title": part.title,
+                "at_s": self.session.wall_s,
+                "done_before": done,
+            }
+            self.report(Event("stage", text, number, len(parts), figures))
+            if not done:
+                part.do()
+                self.session.write()
+            if self.stop():
+                return False
+        return True
+
+    def _parts(self) -> list[_Part]:
+        return [
+            _Part(
+                "demonstrations",
+                lambda: self._has_classifier() or self._is_ready("demos"),
+                lambda: self._record(record_demos, "demonstrations"),
+            ),
+            _Part(
+                "labels: what success and failure look like",
+                lambda: self._has_classifier() or are_complete(self.workspace),
+                lambda: self._record(record_labels, "labels"),
+            ),
+            _Part("reward classifier", self._has_classifier, self._train_classifier),
+            _Part(
+                "reinforcement learning with a human in the loop",
+                lambda: self._is_ready("policy"),
+                self._train,
+            ),
+            _Part(
+                "evaluation: greedy, no hand on the robot",
+                lambda: self._is_ready("evaluation"),
+                self._evaluate,
+            ),
+        ]
+
+    def _tell_what_comes(self, parts: list[_Part]) -> None:
+        journal, folder = self.session.journal, self.workspace.root
+        if journal.wall_s:
+            text = f"going on with the quickstart in {folder} after {journal.wall_s / 60:.1f} min"
+        else:
+            text = (
+                f"{len(parts)} stages in the folder {folder}: demonstrations, labels, classifier "
+                "(1 to 2 minutes), learning (4 to 13, at most 30) and evaluation (less than one), "
+                f"in all {TAKES}; Ctrl-C stops at any time, the same command goes on"
+            )
+        self.report(Event("phase", text, figures={"takes": TAKES, "wall_s": journal.wall_s}))
+
+    def _is_ready(self, name: str) -> bool:
+        return any(stage.ready for stage in survey(self.workspace) if stage.name == name)
+
+    def _has_classifier(self) -> bool:
+        return self.session.journal.classifier is not None
+
+    def _record(self, verb: Callable[..., object], stage: str) -> None:
+        def told(event: Event) -> None:
+            self.session.take(stage, event)
+            self.report(event)
+
+        verb(self.workspace, seed=self.session.journal.seed, report=told, stop=self.stop)
+
+    def _train_classifier(self) -> None:
+        seed = self.session.journal.seed
+        figures = train_classifier(self.workspace, seed=seed, report=self._told).as_dict()
+        self.session.journal.classifier = {key: figures[key] for key in CLASSIFIER_FIGURES}
+
+    def _train(self) -> None:
+        train(self.workspace, seed=self.session.journal.seed, report=self._told, stop=self.stop)
+
+    def _evaluate(self) -> None:
+        evaluate(
+            self.workspace,
+            episodes=EVALUATION_EPISODES,
+            seed=self.session.journal.seed,
+            report=self._told,
+            stop=self.stop,
+            video=True,
         )
-    recorded_s = demos.robot_s + labels.robot_s
-    result = QuickstartResult(
-        folder=folder,
-        report=training.run / "report" / "report.html",
-        wall_s=time.monotonic() - started,
-        robot_minutes=(recorded_s + training.progress.robot_s) / 60,
-        classifier=classifier,
-        training=training,
-        evaluation=evaluation,
-    )
-    write_quickstart_report(result)
-    return replace(result, wall_s=time.monotonic() - started)
 
-
-def write_quickstart_report(result: QuickstartResult) -> None:
-    """Write the page with figures and plots of all stages."""
-    figures, progress = result.as_dict(), result.training.progress
-    low, high = figures["ci95"]
-    truth = figures["true_successes"]
-    write_report(
-        result.report,
-        title=f"{result.folder.name}: from an empty folder to a policy",
-        lead=(
-            f"Demonstrations, help and verdicts came from the {figures['operator']}, which plays "
-            "the human with the simulator's privileged state."
-        ),
-        tables=[
-            (
-                "Evaluation: greedy, no hand on the robot",
-                {
-                    "judged successes": f"{figures['successes']}/{figures['episodes']}",
-                    "95 % interval (Wilson)": f"{low:.0%} to {high:.0%}",
-                    "true successes": f"{truth}/{figures['episodes']}",
-                    "false positives": figures["false_positives"],
-                    "median time to success": _seconds(figures["median_time_s"]),
-                },
-            ),
-            (
-                "Training",
-                {
-                    "robot time": f"{progress.robot_s / 60:.1f} min",
-                    "robot steps": progress.robot_steps,
-                    "of these on trial": progress.trial_steps,
-                    "steps with a human in charge": progress.intervention_steps,
-                    "vetoed / claimed successes": f"{progress.vetoes} / {progress.claims}",
-                    "updates": progress.updates,
-                },
-            ),
-            (
-                "Reward classifier, on held-out episodes",
-                {
-                    name.replace("_", " "): f"{value:.1%}"
-                    for name, value in figures["classifier"].items()
-                },
-            ),
-        ],
-        pictures=[
-            ("Learning", draw_learning(read_metrics(result.training.run))),
-            ("Precision and recall of the classifier", result.classifier.curve.read_bytes()),
-            ("The classifier's worst mistakes", result.classifier.mistakes.read_bytes()),
-        ],
-    )
-
-
-def _seconds(value: float | None) -> str:
-    return "none" if value is None else f"{value:.1f} s"
+    def _told(self, event: Event) -> None:
+        self.session.write_now_and_then()
+        self.report(event)

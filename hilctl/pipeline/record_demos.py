@@ -146,6 +146,7 @@ def _told(summary: EpisodeSummary, result: DemosResult) -> Event:
         "outcome": summary.outcome.value,
         "steps": summary.steps,
         "duration_s": summary.duration_s,
+        "robot_s": result.robot_s,
     }
     text = f"demos {result.demos}/{result.wanted} · attempt {result.attempts} {how}"
     return Event("episode", text, result.demos, result.wanted, figures)

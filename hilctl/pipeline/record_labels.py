@@ -84,6 +84,18 @@ def record_labels(
     return result
 
 
+def are_complete(workspace: Workspace) -> bool:
+    """Return whether every source has brought its frames.
+
+    Raises:
+        UsageError: the task's reward needs no labels.
+        DataError: the folder holds episodes of another task.
+    """
+    there = open_dataset(workspace.labels, workspace.spec)
+    result = LabelsResult(frames_wanted(workspace), count_labels(there.headers), len(there))
+    return not any(result.lacking(source) for source in SOURCES)
+
+
 def _coverage(workspace: Workspace, labels: Dataset) -> Coverage:
     """Return where the tool has been, in demonstrations of this task too."""
     demos = Dataset.open(workspace.demos, expect_fingerprint=None).headers
@@ -128,11 +140,11 @@ class _Session:
     report: Report
     stop: Question
     keep: Question
+    start_ns: int = 0
 
     def record(self, coverage: Coverage) -> None:
         """Let every source bring what it lacks; sweeps begin where nobody has been."""
-        clock = self.station.rig.clock
-        start_ns = clock.now_ns()
+        self.start_ns = self.station.rig.clock.now_ns()
         for source in SOURCES:
             attributes = episode_attributes(self.workspace, self.station, self.seed)
             attributes |= {SOURCE: source.name, "guard_s": GUARD_S}
@@ -140,7 +152,7 @@ class _Session:
             with _LabelledEpisode(self.workspace.labels, attributes, window) as episode:
                 if self._record(source, episode, coverage):
                     break
-        self.result.robot_s = (clock.now_ns() - start_ns) * 1e-9
+        self._look_at_the_clock()
 
     def _record(self, source: Source, episode: _LabelledEpisode, coverage: Coverage) -> bool:
         """Record one source; return whether the operator wants to leave."""
@@ -165,10 +177,14 @@ class _Session:
             dry = dry + 1 if self.result.lacking(source) == lacking else 0
         return False
 
+    def _look_at_the_clock(self) -> None:
+        self.result.robot_s = (self.station.rig.clock.now_ns() - self.start_ns) * 1e-9
+
     def _settle(self, summary: EpisodeSummary, episode: _LabelledEpisode, source: Source) -> None:
         keep = not summary.discarded and (not was_interrupted(summary) or self.keep())
         if episode.settle(summary, keep=keep):
             self.result.count(source, episode.labeller.counts)
+            self._look_at_the_clock()
             self.report(_told(self.result, source))
 
 
@@ -178,7 +194,12 @@ def _told(result: LabelsResult, source: Source) -> Event:
     text = ", ".join(
         f"{result.found[kind]} {kind}, want {result.wanted[kind]}" for kind in result.wanted
     )
-    figures: Figures = {**result.found, "source": source.name, "lacking": lacking}
+    figures: Figures = {
+        **result.found,
+        "source": source.name,
+        "lacking": lacking,
+        "robot_s": result.robot_s,
+    }
     return Event("episode", f"{text} · {source.name}", total - lacking, total, figures)
 
 

@@ -78,7 +78,12 @@ def survey(workspace: Workspace) -> list[Stage]:
 
 
 def next_command(workspace: Workspace, stages: list[Stage]) -> str:
-    """Return the command for the first stage that is not ready, or one that improves the result."""
+    """Return the command for the first stage that is not ready, or one that improves the result.
+
+    While another command is at work here, which refuses all of them: one that looks at it.
+    """
+    if workspace.owner() is not None:
+        return _look_at(workspace)
     for stage in stages:
         if not stage.ready:
             return stage.command
@@ -88,6 +93,12 @@ def next_command(workspace: Workspace, stages: list[Stage]) -> str:
         better = run is not None and _has_better_policy(run)
         return workspace.command("train --rollback best" if better else "train --new")
     return workspace.command("eval --episodes 50")
+
+
+def _look_at(workspace: Workspace) -> str:
+    runs = workspace.all_runs()
+    has_episodes = runs and (runs[-1] / "metrics.jsonl").exists()
+    return workspace.command(f"status {runs[-1].name}" if has_episodes else "status")
 
 
 def require(workspace: Workspace, *names: str) -> None:

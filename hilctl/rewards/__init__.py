@@ -6,4 +6,4 @@ from hilctl.registry import Registry
 from hilctl.rewards.base import Reward
 
 BUILTIN = {"classifier": "hilctl.rewards.classifier:ClassifierReward"}
-REWARDS: Registry[Reward] = Registry("reward", BUILTIN)
+REWARDS: Registry[Reward] = Registry("reward", BUILTIN, package=__name__)

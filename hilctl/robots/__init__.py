@@ -6,4 +6,4 @@ from hilctl.registry import Registry
 from hilctl.robots.base import Robot
 
 BUILTIN = {"sim": "hilctl.robots.sim:SimRobot"}
-ROBOTS: Registry[Robot] = Registry("robot", BUILTIN)
+ROBOTS: Registry[Robot] = Registry("robot", BUILTIN, package=__name__)

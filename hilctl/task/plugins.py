@@ -135,10 +135,10 @@ def check_encoder(block: Block, options: Options) -> None:
     name = getattr(options, "encoder", None)
     if not isinstance(name, str):
         return
-    known = _registry(ENCODERS).names()
-    if name not in known:
+    encoders = _registry(ENCODERS)
+    if name not in encoders.names():
         loc = (*block.loc, "encoder")
-        raise PluginProblem(loc, f"unknown encoder {name!r}", did_you_mean(name, known))
+        raise PluginProblem(loc, f"unknown encoder {name!r}", encoders.hint_for(name))
 
 
 def frame_size_px(camera: CameraSpec) -> tuple[int, int] | None:

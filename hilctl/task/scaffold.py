@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -19,8 +20,8 @@ from hilctl.task.document import Document
 from hilctl.task.files import explain_os_error, os_errors
 from hilctl.task.load import load_task
 from hilctl.task.problems import TaskProblemsError
+from hilctl.task.templates import MANIFEST, template_folders
 
-_MANIFEST = "template.yaml"
 _SUFFIX = ".j2"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
@@ -44,9 +45,12 @@ class Question(BaseModel):
             UsageError: not a value of this kind.
         """
         try:
+            text.encode("utf-8")
             return {"text": str, "int": int, "float": float}[self.kind](text.strip())
         except ValueError:
-            wanted = {"int": "a whole number", "float": "a number"}[self.kind]
+            wanted = {"int": "a whole number", "float": "a number", "text": "text in UTF-8"}[
+                self.kind
+            ]
             raise UsageError(
                 f"{self.key}: expected {wanted}, got {text!r}", hint=f"for example {self.default}"
             ) from None
@@ -90,8 +94,7 @@ class Template(BaseModel):
 
 def list_templates() -> list[Template]:
     """Return every template, by name."""
-    folders = (entry for entry in _templates_root().iterdir() if (entry / _MANIFEST).is_file())
-    return [_read_template(folder) for folder in sorted(folders)]
+    return [_read_template(folder) for folder in template_folders()]
 
 
 def find_template(name: str) -> Template:
@@ -140,13 +143,35 @@ def check_target(target: Path) -> None:
         raise UsageError(f"{target} exists and is not empty", hint="choose another name")
 
 
-def create(template: Template, target: Path, answers: Mapping[str, Answer]) -> list[Path]:
+def flaws(template: Template, name: str, answers: Mapping[str, Answer]) -> list[str]:
+    """Return what is wrong with a task of that name and these answers; nothing is left on disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        _render(template, Path(folder), {**answers, "name": name})
+        return _flaws_in(Path(folder))
+
+
+def check_answers(template: Template, name: str, answers: Mapping[str, Answer]) -> None:
+    """Check that answers make a valid task.
+
+    Raises:
+        UsageError: they do not; the message says why.
+    """
+    _refuse(template, flaws(template, name, answers))
+
+
+def create(
+    template: Template,
+    target: Path,
+    answers: Mapping[str, Answer],
+    beside: Mapping[str, str] = MappingProxyType({}),
+) -> list[Path]:
     """Write a task folder in one stroke: all of it or nothing.
 
     Args:
         template: what to write.
         target: the new folder; its name becomes the task's.
         answers: a value for every question of the template.
+        beside: further files by name, with what stands in them.
 
     Returns:
         The new files, sorted.
@@ -159,7 +184,9 @@ def create(template: Template, target: Path, answers: Mapping[str, Answer]) -> l
         building = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         try:
             _render(template, building, {**answers, "name": target.name})
-            _check(building, template)
+            _refuse(template, _flaws_in(building))
+            for name, text in beside.items():
+                (building / name).write_text(text, "utf-8")
             building.chmod(0o755)
             _rename(building, target)
         finally:
@@ -167,15 +194,8 @@ def create(template: Template, target: Path, answers: Mapping[str, Answer]) -> l
     return sorted(path for path in target.rglob("*") if path.is_file())
 
 
-def _templates_root() -> Path:
-    """Return where templates lie: in the wheel inside the package, in a checkout beside it."""
-    package = Path(__file__).resolve().parent.parent
-    inside = package / "task_templates"
-    return inside if inside.is_dir() else package.parent / "task_templates"
-
-
 def _read_template(folder: Path) -> Template:
-    document = Document(folder / _MANIFEST, f"{folder.name}/{_MANIFEST}")
+    document = Document(folder / MANIFEST, f"{folder.name}/{MANIFEST}")
     try:
         return Template(name=folder.name, folder=folder, **document.data)
     except (ValidationError, TypeError) as error:
@@ -202,18 +222,23 @@ def _as_yaml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _check(building: Path, template: Template) -> None:
+def _flaws_in(building: Path) -> list[str]:
     try:
         load_task(building)
     except TaskProblemsError as error:
-        lines = [
+        return [
             f"{one.message} ({one.hint})" if one.hint else one.message for one in error.problems
         ]
+    return []
+
+
+def _refuse(template: Template, found: list[str]) -> None:
+    if found:
         keys = ", ".join(question.key for question in template.questions)
         raise UsageError(
-            "\n  ".join(["these answers make no valid task:", *lines]),
+            "\n  ".join(["these answers make no valid task:", *found]),
             hint=f"mend what it says, or answer differently with --set: {keys}",
-        ) from None
+        )
 
 
 def _rename(building: Path, target: Path) -> None:

@@ -85,8 +85,7 @@ class Workspace:
             return cls(root)
         where = "the current folder" if task is None else str(task)
         reason = f"there is no {TASK_FILE} in {where}" if root.is_dir() else f"no folder {where}"
-        hint = "cd into a task folder, use --task DIR, or start one: hilctl new-task NAME"
-        raise TaskFileError(reason, where=str(root / TASK_FILE), hint=hint)
+        raise TaskFileError(reason, where=str(root / TASK_FILE), hint=_another_place(root))
 
     def fresh(self) -> Workspace:
         """Return this folder as it is now: its spec is read again."""
@@ -205,3 +204,13 @@ class Workspace:
             where=str(self.root),
             hint=f"wait until it ends, or stop it: kill -INT {owner.pid}",
         )
+
+
+def _another_place(root: Path) -> str:
+    """Return where the person may have meant to be: above a folder that is no task, or below it."""
+    found = [up for up in root.resolve().parents if (up / TASK_FILE).is_file()]
+    with contextlib.suppress(OSError):
+        found = found[:1] or sorted(file.parent for file in root.glob(f"*/{TASK_FILE}"))
+    if len(found) == 1:
+        return f"there is one in {found[0]}: --task {shlex.quote(os.path.relpath(found[0]))}"
+    return "cd into a task folder, use --task DIR, or start one: hilctl new-task NAME"

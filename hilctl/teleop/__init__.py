@@ -6,4 +6,4 @@ from hilctl.registry import Registry
 from hilctl.teleop.base import Teleop
 
 BUILTIN = {"scripted": "hilctl.teleop.scripted:ScriptedTeleop"}
-TELEOPS: Registry[Teleop] = Registry("teleop", BUILTIN)
+TELEOPS: Registry[Teleop] = Registry("teleop", BUILTIN, package=__name__)

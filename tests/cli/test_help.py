@@ -71,6 +71,18 @@ def test_every_command_explains_itself(name: str, hilctl: Hilctl) -> None:
     assert "--json" in answer.out
 
 
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_is_also_a_command(name: str, hilctl: Hilctl) -> None:
+    words = [name] if name else []
+    assert hilctl("help", *words) == hilctl(*words, "--help")
+
+
+def test_help_for_what_is_no_command(hilctl: Hilctl) -> None:
+    answer = hilctl("help", "trian")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == "error: no such command: trian\nhint: did you mean 'train'?\n"
+
+
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_command_modules_import_nothing_heavy(name: str) -> None:
     module = COMMANDS[name][0].partition(":")[0]

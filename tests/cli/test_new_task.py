@@ -67,6 +67,50 @@ def test_answers_and_second_chances(terminal: Any, here: Path) -> None:
     assert (spec.training.demos, spec.instruction) == (7, "push it in: gently")
 
 
+WRONG = {
+    "demos": ("0", "training.demos: expected at least 1, got 0"),
+    "skill": ("2", "skill: expected at most 1, got 2"),
+    "max_episode_s": ("-3", "control.max_episode_s: expected"),
+    "target_success": ("95", "training.target_success: expected"),
+}
+
+
+def test_every_answer_is_checked_when_it_is_given(terminal: Any, here: Path) -> None:
+    for question in QUESTIONS:
+        terminal.expect_exact(question.question)
+        if question.key in WRONG:
+            answer, reason = WRONG[question.key]
+            terminal.sendline(answer)
+            terminal.expect_exact(reason)
+            terminal.expect_exact(question.question)
+            assert "error" not in terminal.before
+        terminal.sendline("")
+    assert finish(terminal) == 0
+    assert load_task(here / "peg").training.demos == 20
+
+
+def test_what_was_set_is_checked_before_anything_is_asked(here: Path) -> None:
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "hilctl", "new-task", "peg", "--set", "demos=0"],
+        cwd=here,
+        env={**os.environ, "NO_COLOR": "1"},
+        encoding="utf-8",
+        timeout=30,
+    )
+    child.expect_exact("training.demos: expected at least 1, got 0")
+    assert finish(child) == 2
+    assert "?" not in child.before
+    assert list(here.iterdir()) == []
+
+
+def test_bytes_that_are_no_text_are_no_bug(hilctl: Hilctl, here: Path) -> None:
+    answer = hilctl("new-task", "peg", "--defaults", "--set", "instruction=push \udcff in")
+    assert answer.code == 2
+    assert "expected text in UTF-8" in answer.err
+    assert list(here.iterdir()) == []
+
+
 @pytest.mark.parametrize("leave", [lambda child: child.sendintr(), lambda child: child.sendeof()])
 def test_leaving_leaves_nothing(terminal: Any, here: Path, leave: Any) -> None:
     terminal.expect_exact(QUESTIONS[0].question)

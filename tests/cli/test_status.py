@@ -39,6 +39,23 @@ def test_no_task_here(hilctl: Hilctl, snapshot: SnapshotAssertion) -> None:
     assert answer.err == snapshot
 
 
+@pytest.mark.parametrize(
+    ("here_is", "hint"), [("peg/demos", "--task .."), (".", "--task peg"), ("other", "--task DIR")]
+)
+def test_a_wrong_place_is_told_the_right_one(
+    here_is: str, hint: str, hilctl: Hilctl, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hilctl("new-task", "peg", "--defaults")
+    (here / "peg" / "demos").mkdir()
+    (here / "other").mkdir()
+    monkeypatch.chdir(here / here_is)
+    answer = hilctl("status")
+    assert answer.code == 3
+    assert hint in answer.err.splitlines()[-1]
+    if hint != "--task DIR":
+        assert hilctl("status", *hint.split()).code == 0
+
+
 def test_wrong_task_file(hilctl: Hilctl, here: Path, snapshot: SnapshotAssertion) -> None:
     hilctl("new-task", "peg", "--defaults")
     file = here / "peg" / "task.yaml"

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hilctl.cli.options import DEFAULT_TEMPLATE
 from hilctl.errors import DataError, HilctlError, UsageError
-from hilctl.task import scaffold
+from hilctl.task import scaffold, templates
 from hilctl.task.load import load_task
+from hilctl.task.templates import DEFAULT_TEMPLATE
 
 TEMPLATES = [template.name for template in scaffold.list_templates()]
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -128,7 +128,7 @@ def test_damaged_template_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     folder = tmp_path / "bad"
     folder.mkdir()
     (folder / "template.yaml").write_text("help: x\nquestion: []\n")
-    monkeypatch.setattr(scaffold, "_templates_root", lambda: tmp_path)
+    monkeypatch.setattr(templates, "_root", lambda: tmp_path)
     with pytest.raises(HilctlError, match="template 'bad' is damaged"):
         scaffold.list_templates()
 

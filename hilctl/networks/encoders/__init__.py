@@ -9,4 +9,4 @@ BUILTIN = {
     "efficientnet-lite0": "hilctl.networks.encoders.efficientnet_lite0:EfficientNetLite0",
     "resnet10": "hilctl.networks.encoders.resnet10:ResNet10",
 }
-ENCODERS: Registry[Encoder] = Registry("encoder", BUILTIN)
+ENCODERS: Registry[Encoder] = Registry("encoder", BUILTIN, package=__name__)
