@@ -16,7 +16,7 @@ from hilctl.calibration.record import CameraRecord
 from hilctl.cameras.base import STILL_MAX_AGE_S, Camera
 from hilctl.env.safety import reset_pose
 from hilctl.errors import DeviceError
-from hilctl.pipeline.calibration.devices import go_to
+from hilctl.pipeline.calibration.devices import go_home
 from hilctl.pipeline.calibration.exposure import hold_exposure
 from hilctl.pipeline.calibration.identity import all_records, refuse_other_size, refuse_others
 from hilctl.pipeline.calibration.references import STOP_PX, WARN_PX, reference_picture
@@ -101,7 +101,7 @@ def check_cameras(
         report(Event("cameras", _not_checked(workspace, cameras)))
         return []
     not_held = {name: hold_exposure(record, cameras[name]) for name, record in known.items()}
-    go_to(robot, reset_pose(workspace.spec.reset))
+    go_home(robot, workspace.spec)
     checked = [
         _check(workspace, known[name], camera, not_held[name])
         if name in known
