@@ -78,7 +78,7 @@ def stored_episodes(
             observations = seen.observations(number, len(episode))
             if observations is None:
                 features = encode_episode(episode, spec.observation.images, encoder)
-                observations = perception(features, states_of(episode))
+                observations = perception(features, states_of(episode, perception.keys))
                 seen.keep(number, observations)
             trajectory = trajectory_from(episode, observations)
             yield FinishedEpisode(number, trajectory, summary_of(episode))
