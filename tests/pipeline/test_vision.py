@@ -20,7 +20,7 @@ from hilctl.task.workspace import Workspace
 
 @pytest.fixture
 def recorded(tmp_path: Path) -> Workspace:
-    space = edit(make_task(tmp_path / "ball"), {"demos: 20": "demos: 1"})
+    space = edit(make_task(tmp_path / "ball"), {"demos: 10": "demos: 1"})
     record_demos(space)
     return space
 
