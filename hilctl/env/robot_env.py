@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import cv2
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from hilctl.cameras.base import Camera
 from hilctl.env.safety import ActionLimiter, Pace, reset_pose
 from hilctl.env.travel import Travel, relax
 from hilctl.errors import DeviceError
+from hilctl.networks.letterbox import letterboxed
 from hilctl.robots.base import Command, Robot, RobotState
 from hilctl.task.spec import CameraSpec, TaskSpec
 from hilctl.task.starts import yaw_range
@@ -158,6 +158,8 @@ def state_arrays(state: RobotState) -> dict[str, Array]:
 def crop_and_resize(camera: str, image: NDArray[np.uint8], spec: CameraSpec) -> NDArray[np.uint8]:
     """Return the (H, W, 3) picture the task asks for: its crop of the raw frame, at its size.
 
+    Shapes are kept: where the crop has another aspect than the size, bars stay black.
+
     Raises:
         DeviceError: the crop leaves the frame.
     """
@@ -171,14 +173,4 @@ def crop_and_resize(camera: str, image: NDArray[np.uint8], spec: CameraSpec) -> 
                 f"hilctl calibrate roi --camera {camera}",
             )
         image = image[y : y + height, x : x + width]
-    return at_size(image, spec.size)
-
-
-def at_size(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return an (H, W, 3) picture at another width and height."""
-    if (image.shape[1], image.shape[0]) == size:
-        return image
-    shrinks = image.shape[1] > size[0] or image.shape[0] > size[1]
-    # areas are for shrinking: an enlarged picture would show its pixels as blocks
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, size, interpolation=how), dtype=np.uint8)
+    return letterboxed(image, spec.size)

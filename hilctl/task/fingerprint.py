@@ -25,6 +25,7 @@ def data_identity(spec: TaskSpec) -> Identity:
         "cameras": {
             name: _plugin(camera)
             | picture_source(camera)
+            | {"aspect": "kept"}
             | camera.model_dump(mode="json", include={"size", "crop"})
             for name, camera in spec.cameras.items()
         },

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from small_task import edit, make_task
 
-from hilctl.calibration.roi import cut_motion, objections
+from hilctl.calibration.roi import cut_motion, motion_map, objections
 from hilctl.calibration.views import read_picture
 from hilctl.data.dataset import Dataset
 from hilctl.env.make import open_station
@@ -144,9 +144,26 @@ def test_motion_of_cropped_demonstrations_is_put_where_it_was_on_the_raw_frame(
     assert episode.header.task_identity["cameras"]["side"]["crop"] == list(CROP)
 
 
-def test_a_crop_of_another_shape_is_said_to_distort() -> None:
+def test_motion_in_pictures_with_bars_is_put_where_it_was_on_the_raw_frame(
+    task: Workspace,
+) -> None:
+    wide = (0, 8, 32, 16)
+    chosen = choose(task, wide)
+    record_demos(chosen, count=1)
+    (episode,) = Dataset.open(chosen.demos, expect_fingerprint=None).episodes()
+    bars = episode.images("side").copy()
+    bars[:, 8:24] = 0
+    assert bars.max() == 0
+    stored = motion_map([episode.images("side")])
+    motion = crops.motion_in_demos(CameraFiles(chosen, "side"), chosen.demos, (32, 32))
+    assert motion is not None
+    assert stored is not None
+    np.testing.assert_allclose(motion, stored, atol=1e-9)  # one to one, bars where nothing moves
+
+
+def test_a_crop_of_another_shape_is_said_to_leave_bars() -> None:
     (remark,) = objections((0, 0, 32, 16), (32, 32), None)
-    assert remark == "32×16 px are squeezed into 32×32: shapes are distorted"
+    assert remark == "32×16 px fill 50% of 32×32: the rest stays black"
 
 
 def test_a_crop_under_another_resolution_is_refused_even_where_it_would_fit(

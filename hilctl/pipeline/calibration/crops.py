@@ -16,6 +16,7 @@ from hilctl.data.dataset import Dataset
 from hilctl.data.header import EpisodeHeader
 from hilctl.env.robot_env import crop_and_resize
 from hilctl.errors import UsageError
+from hilctl.networks.letterbox import filled_box
 from hilctl.pipeline.calibration.camera_files import CameraFiles
 from hilctl.task.load import load_task
 from hilctl.task.spec import Box
@@ -148,6 +149,8 @@ def motion_in_demos(files: CameraFiles, demos: Path, size_px: tuple[int, int]) -
         x, y, width, height = _crop_of(episode.header, files.camera) or (0, 0, *size_px)
         if moved is None or x + width > size_px[0] or y + height > size_px[1]:
             continue
+        left, top, across, down = filled_box((width, height), (moved.shape[1], moved.shape[0]))
+        moved = moved[top : top + down, left : left + across]
         region = cv2.resize(moved, (width, height), interpolation=cv2.INTER_LINEAR)
         total[y : y + height, x : x + width] += len(episode) * region
         frames += len(episode)
