@@ -91,11 +91,16 @@ def objections(box: Box, size: tuple[int, int], motion: NDArray[np.float64] | No
     """
     found = []
     if motion is not None and (cut := cut_motion(motion, box)) > CUTS_MUCH:
-        found.append(f"it cuts {cut:.0%} of what moves in the demonstrations")
+        found.append(f"it {cuts(cut)}")
     if (filled := filled_share(box[2:], size)) < FILLS:
         into = f"{size[0]}×{size[1]}"
         found.append(f"{box[2]}×{box[3]} px fill {filled:.0%} of {into}: the rest stays black")
     return found
+
+
+def cuts(share: float) -> str:
+    """Return in words that a crop cuts a share of what moves."""
+    return f"cuts {share:.0%} of what moves in the demonstrations"
 
 
 def drawn(image: Image, box: Box, motion: NDArray[np.float64] | None = None) -> Image:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,9 @@ from hilctl.errors import DataError, DeviceError, UsageError
 from hilctl.pipeline.calibration import crops
 from hilctl.pipeline.calibration.camera_files import CameraFiles
 from hilctl.pipeline.calibration.devices import open_devices
+from hilctl.pipeline.progress import Event
 from hilctl.pipeline.record_demos import record_demos
+from hilctl.pipeline.record_labels import record_labels
 from hilctl.pipeline.stages import State, survey
 from hilctl.task.fingerprint import data_fingerprint
 from hilctl.task.measured import cameras_to_crop_anew
@@ -183,3 +187,55 @@ def test_a_damaged_demonstration_does_not_keep_a_crop_from_being_chosen(task: Wo
     files = CameraFiles(task, "side")
     assert crops.motion_in_demos(files, task.demos, (32, 32)) is None
     assert crops.keep_crop(files, raw_frame(task), CROP, None).episodes_that_no_longer_fit == 0
+
+
+def test_a_session_says_what_stays_black(task: Workspace) -> None:
+    wide = edit(task, {"view: side, ": "view: side, crop: [0, 8, 32, 16], "})
+    events: list[Event] = []
+    record_demos(wide, count=1, report=events.append)
+    (told,) = [event.text for event in events if event.name == "cameras"]
+    assert told.startswith("side crop 0,8,32,16, 50% black bars; cameras are not checked")
+
+
+def corner_without_motion(task: Workspace) -> str:
+    """Return a crop, as in a task file, of the quarter of the side view where least moves."""
+    motion = crops.motion_in_demos(CameraFiles(task, "side"), task.demos, (32, 32))
+    assert motion is not None
+    quarters = [(x, y, 16, 16) for x in (0, 16) for y in (0, 16)]
+    return str(list(max(quarters, key=lambda box: cut_motion(motion, box))))
+
+
+def test_a_crop_that_hides_what_moves_is_told_wherever_it_was_set(task: Workspace) -> None:
+    record_demos(task, count=1)
+    assert crops.hidden_motion(task) == []
+    corner = corner_without_motion(task)
+    written = edit(task, {"view: side, ": f"view: side, crop: {corner}, "})
+    (told,) = crops.hidden_motion(written)
+    assert told.startswith("the crop of camera side cuts ")
+    assert told.endswith("% of what moves in the demonstrations")
+    (demos,) = [stage for stage in survey(written) if stage.name == "demos"]
+    assert demos.state is State.STALE
+    assert told in demos.reason
+    for record in (record_demos, record_labels):
+        events: list[Event] = []
+        with contextlib.suppress(DataError):
+            record(written, report=events.append, stop=lambda: True)
+        assert any(told in event.text for event in events if event.name == "crop")
+
+
+def test_what_moves_is_worked_out_once(task: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    record_demos(task, count=1)
+    written = edit(task, {"view: side, ": f"view: side, crop: {corner_without_motion(task)}, "})
+    told = crops.hidden_motion(written)
+    with monkeypatch.context() as patch:
+        patch.setattr(crops, "motion_in_demos", None)
+        assert crops.hidden_motion(written) == told
+    for path in task.demos.glob("episode*"):
+        os.utime(path, ns=(1, 1))
+    assert crops.hidden_motion(written) == told
+
+
+def test_a_crop_that_hides_nothing_is_not_complained_of(task: Workspace) -> None:
+    record_demos(task, count=1)
+    nearly_all = edit(task, {"view: side, ": "view: side, crop: [0, 0, 32, 31], "})
+    assert crops.hidden_motion(nearly_all) == []
