@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 
 OUT_SPEED = 0.04  # share of the arm's limits: a peg drawn out at 0.1 knocks with 36 N on its hole
 TRAVEL_SPEED = 0.5  # out in the open
-APPROACH_SPEED = 0.1
+APPROACH_SPEED = 0.25
 RELAX_S = 0.2  # after a stop, until the tool no longer presses on anything
 LEAST_M, LEAST_RAD = 1e-3, 1e-2  # a way shorter than that is none
 UPRIGHT = 0.5  # a tool that leans by more than 60° is backed out no further along its own axis
@@ -52,9 +52,12 @@ class Travel:
         home, bounds = reset_pose(spec.reset), spec.control.bounds
         self._low, self._high = np.array(bounds.low[:3]), np.array(bounds.high[:3])
         self._away = geometry.rotate(home[3:], [0.0, 0.0, -1.0])
-        spread = [spec.reset.random_xy_m, spec.reset.random_xy_m, spec.reset.random_z_m]
+        self._home = home[:3]
+        self._spread = np.array(
+            [spec.reset.random_xy_m, spec.reset.random_xy_m, spec.reset.random_z_m]
+        )
         # above every random start
-        self._free_m = float(self._away @ home[:3] + np.abs(self._away) @ spread)
+        self._free_m = float(self._away @ self._home + np.abs(self._away) @ self._spread)
 
     def go(self, robot: Robot, goal: Array) -> None:
         """Move a robot to a (7,) pose.
@@ -76,12 +79,17 @@ class Travel:
             self._move(robot, leg)
 
     def legs(self, here: Array, goal: Array) -> list[Leg]:
-        """Return the stretches from one (7,) pose to another."""
+        """Return the stretches from one (7,) pose to another; a single one among random starts."""
+        if self._among_starts(here) and self._among_starts(goal):
+            return [Leg(goal, self._speed)]
         outward = self._outward(here)
         height_m = self._height(outward[-1].goal)
         over = Leg(geometry.pose(self._lifted(goal[:3], height_m), goal[3:]), self._speed)
         before = list(_worth_going(here, [*outward, over]))
         return [*before, Leg(goal, APPROACH_SPEED)]
+
+    def _among_starts(self, pose: Array) -> bool:
+        return bool((np.abs(pose[:3] - self._home) <= self._spread + LEAST_M).all())
 
     def _outward(self, here: Array) -> list[Leg]:
         """Return the stretches to the height of the open: along the tool, then as far as it takes.

@@ -103,7 +103,10 @@ class ResetSpec(Section):
         default=0.0, ge=0, le=0.2, description="half width in m of the random start in z"
     )
     random_yaw_rad: float = Field(
-        default=0.1, ge=0, le=3.15, description="half width in rad of the random start in yaw"
+        default=0.1,
+        ge=0,
+        le=3.15,
+        description="half width in rad of the random start in yaw, about the vertical",
     )
     by: Literal["script"] = Field(
         default="script", description="who puts the objects of the scene back"
