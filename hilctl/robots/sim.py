@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 import numpy as np
@@ -106,20 +107,32 @@ class SimRobot(Robot):
         Raises:
             DeviceError: something resists, or the arm does not get there in time.
         """
-        world, goal = self.world, np.array(tcp_pose, dtype=float)
-        limits = self.limits
-        duration_s = world.glide_target(goal, speed * limits.speed_m_s, speed * limits.speed_rad_s)
-        deadline_ns = world.time_ns + round((duration_s + SETTLE_S) * 1e9)
-        arrival_ns = world.time_ns + round(duration_s * 1e9)
-        while world.time_ns < arrival_ns or not self._rests_at(goal):
-            if world.time_ns >= deadline_ns:
-                self.stop()
-                raise self._not_there(goal, f"in {duration_s + SETTLE_S:.1f} s")
-            world.advance_to(world.time_ns + SERVO_PERIOD_NS)
-            force_n = float(np.linalg.norm(world.wrench[:3]))
-            if force_n > RESISTANCE_N:
-                self.stop()
-                raise self._not_there(goal, f"against {force_n:.0f} N")
+        world, limits = self.world, self.limits
+        start, goal = world.tcp_pose(), np.array(tcp_pose, dtype=float)
+        duration_s = geometry.duration_between(
+            start, goal, speed * limits.speed_m_s, speed * limits.speed_rad_s
+        )
+        steps = max(1, math.ceil(duration_s * 1e9 / SERVO_PERIOD_NS))
+        for step in range(1, steps + 1):
+            world.set_target(geometry.interpolate(start, goal, step / steps))
+            self._advance(goal)
+        deadline_ns = world.time_ns + int(SETTLE_S * 1e9)
+        while world.time_ns < deadline_ns:
+            self._advance(goal)
+            if self._rests_at(goal):
+                return
+        raise self._not_there(goal, f"within {SETTLE_S:g} s")
+
+    def _advance(self, goal: Array) -> None:
+        """Let a servo period pass on the way to a goal.
+
+        Raises:
+            DeviceError: something resists.
+        """
+        self.world.advance_to(self.world.time_ns + SERVO_PERIOD_NS)
+        force_n = float(np.linalg.norm(self.world.wrench[:3]))
+        if force_n > RESISTANCE_N:
+            raise self._not_there(goal, f"against {force_n:.0f} N")
 
     def _rests_at(self, goal: Array) -> bool:
         here = self.world.tcp_pose()
@@ -129,6 +142,7 @@ class SimRobot(Robot):
         return bool(away_m < 0.002 and away_rad < 0.02 and still)
 
     def _not_there(self, goal: Array, how: str) -> DeviceError:
+        self.stop()
         away_mm = 1e3 * float(np.linalg.norm(self.world.tcp_pose()[:3] - goal[:3]))
         return DeviceError(
             f"the arm did not reach its target {how} and holds {away_mm:.1f} mm away from it",
