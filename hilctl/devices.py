@@ -5,10 +5,11 @@ from __future__ import annotations
 import zlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
+from pydantic.fields import FieldInfo
 
 from hilctl.clock import Clock, PacedClock, SystemClock
 
@@ -16,10 +17,45 @@ if TYPE_CHECKING:
     from hilctl.sim.world import SimWorld
 
 
+class Address:
+    """Marks an option that says where something is, not what it is.
+
+    As in `hand: Annotated[str, Address()]`. What is found at another address is the same task.
+    """
+
+
+# options that are called so are addresses, marked or not
+ADDRESS_NAMES = frozenset(
+    {"address", "device", "host", "hostname", "ip", "path", "port", "serial", "serial_number"}
+    | {"uri", "url"}
+)
+
+
 class Options(BaseModel):
     """Base of a driver's settings: unknown keys are errors, values are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def identity(self) -> dict[str, Any]:
+        """Return as plain JSON what the settings say of the task: all but addresses."""
+        return _without_addresses(self, self.model_dump(mode="json"))
+
+
+def is_address(name: str, field: FieldInfo) -> bool:
+    """Return whether an option says where something is."""
+    marked = any(isinstance(mark, Address) or mark is Address for mark in field.metadata)
+    return marked or name in ADDRESS_NAMES
+
+
+def _without_addresses(settings: BaseModel, dumped: dict[str, Any]) -> dict[str, Any]:
+    kept = {}
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            kept[name] = _without_addresses(value, dumped[name])
+        elif not is_address(name, field):
+            kept[name] = dumped[name]
+    return kept
 
 
 @dataclass(frozen=True)

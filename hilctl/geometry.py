@@ -129,3 +129,12 @@ def rotation_between(T_a_b: ArrayLike, T_a_c: ArrayLike) -> Array:
     """Return the (3,) rotation vector in rad, in frame b, that turns b into c."""
     b, c = np.asarray(T_a_b, dtype=float), np.asarray(T_a_c, dtype=float)
     return rotvec_from_quat(quat_multiply(quat_conjugate(b[3:]), c[3:]))
+
+
+def duration_between(
+    T_a_b: ArrayLike, T_a_c: ArrayLike, speed_m_s: float, speed_rad_s: float
+) -> float:
+    """Return the seconds from one pose to another at no more than these speeds."""
+    b, c = np.asarray(T_a_b, dtype=float), np.asarray(T_a_c, dtype=float)
+    turn_rad = float(np.linalg.norm(rotation_between(b, c)))
+    return max(float(np.linalg.norm(c[:3] - b[:3])) / speed_m_s, turn_rad / speed_rad_s)

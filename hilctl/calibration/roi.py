@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from hilctl.calibration.boards.base import Image, to_grey
 from hilctl.errors import UsageError
+from hilctl.networks.letterbox import filled_share
 from hilctl.task.spec import Box
 
 LEAST_PX = 16
 MOVED = 12.0  # grey levels: more than noise and compression
 CUTS_MUCH = 0.05  # of what moves
-DISTORTS = 1.05  # less than that is rounding
+FILLS = 0.95  # of the size that the policy sees; more than that is rounding
 RARELY = 0.02  # a pixel that changes in fewer of the frames does not count
 HOT, RIM, DIM = (255, 40, 0), (255, 230, 0), 0.5
 
@@ -80,17 +81,6 @@ def cut_motion(motion: NDArray[np.float64], box: Box) -> float:
     return 1.0 - float(moving[y : y + height, x : x + width].sum()) / whole
 
 
-def distortion(box: Box, size: tuple[int, int]) -> float:
-    """Return how much more one side is squeezed than the other, 1 for not at all.
-
-    Args:
-        box: the crop.
-        size: width and height in px of what the policy sees.
-    """
-    factor = (box[2] / box[3]) / (size[0] / size[1])
-    return max(factor, 1 / factor)
-
-
 def objections(box: Box, size: tuple[int, int], motion: NDArray[np.float64] | None) -> list[str]:
     """Return in words what speaks against a crop.
 
@@ -101,11 +91,16 @@ def objections(box: Box, size: tuple[int, int], motion: NDArray[np.float64] | No
     """
     found = []
     if motion is not None and (cut := cut_motion(motion, box)) > CUTS_MUCH:
-        found.append(f"it cuts {cut:.0%} of what moves in the demonstrations")
-    if distortion(box, size) > DISTORTS:
+        found.append(f"it {cuts(cut)}")
+    if (filled := filled_share(box[2:], size)) < FILLS:
         into = f"{size[0]}×{size[1]}"
-        found.append(f"{box[2]}×{box[3]} px are squeezed into {into}: shapes are distorted")
+        found.append(f"{box[2]}×{box[3]} px fill {filled:.0%} of {into}: the rest stays black")
     return found
+
+
+def cuts(share: float) -> str:
+    """Return in words that a crop cuts a share of what moves."""
+    return f"cuts {share:.0%} of what moves in the demonstrations"
 
 
 def drawn(image: Image, box: Box, motion: NDArray[np.float64] | None = None) -> Image:

@@ -49,6 +49,14 @@ class Camera(Device):
         """Return the raw (width, height) in px when the options alone tell it, else None."""
         return None
 
+    @classmethod
+    def picture_source(cls, options: Options) -> dict[str, str]:
+        """Return what decides how pictures look besides the options, on this computer.
+
+        Pictures that differ in it do not belong together.
+        """
+        return {}
+
     @abstractmethod
     def latest(self, *, max_age_s: float) -> Frame:
         """Return the newest frame.

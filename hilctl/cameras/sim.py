@@ -42,6 +42,15 @@ class SimCamera(Camera):
         settings = cast(SimCameraOptions, options)
         return settings.width_px, settings.height_px
 
+    @classmethod
+    def picture_source(cls, options: Options) -> dict[str, str]:
+        """Return what draws: OpenGL and ray casting shade and smooth in their own ways."""
+        try:
+            from hilctl.sim.rendering import renderer_name
+        except ModuleNotFoundError:
+            return {"renderer": "none"}
+        return {"renderer": renderer_name()}
+
     def open(self) -> None:
         """Take a first frame of the world that a simulated robot has built.
 

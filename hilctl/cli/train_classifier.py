@@ -37,7 +37,7 @@ def train_classifier(
 def _say(output: Output, result: ClassifierResult) -> None:
     metrics, fitted = result.fitted.metrics, result.fitted
     output.say(
-        f"on episodes it has not seen: accuracy {metrics.accuracy:.1%}, "
+        f"on episodes it has not seen, frame by frame: accuracy {metrics.accuracy:.1%}, "
         f"precision {metrics.precision:.1%}, recall {metrics.recall:.1%}, "
         f"false positives {metrics.false_positive_rate:.2%}"
     )
@@ -47,8 +47,13 @@ def _say(output: Output, result: ClassifierResult) -> None:
         ("failure", count["false_positive"], count["true_negative"]),
     ]
     output.table(("labelled", "taken for success", "taken for failure"), rows)
+    shown = metrics.successes
     output.say(
-        f"threshold {fitted.model.threshold:.3f}, {fitted.consecutive} frames in a row; "
-        f"both are saved with it"
+        f"with {fitted.consecutive} frames in a row, as in use: {shown['recognised']} of "
+        f"{shown['shown']} successes recognised, {metrics.false_claims} false ones"
+    )
+    output.say(
+        f"threshold {fitted.model.threshold:.3f}, for the least convinced of "
+        f"{len(fitted.model.heads)} heads; it is saved with it"
     )
     output.say(f"pictures: {result.curve}, {result.mistakes}")

@@ -117,6 +117,7 @@ class Episode:
             raise DataError(
                 f"the episode has no {what} {key!r}, only {', '.join(known)}",
                 where=str(self.header.path),
+                hint="move this file elsewhere and record anew, or leave that out in task.yaml",
             )
         return self.observations[key]
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import cv2
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
 from hilctl import geometry
 from hilctl.cameras.base import Camera
-from hilctl.env.safety import ActionLimiter, reset_pose
+from hilctl.env.safety import ActionLimiter, Pace, reset_pose
+from hilctl.env.travel import Travel, relax
 from hilctl.errors import DeviceError
+from hilctl.networks.letterbox import letterboxed
 from hilctl.robots.base import Command, Robot, RobotState
 from hilctl.task.spec import CameraSpec, TaskSpec
+from hilctl.task.starts import yaw_range
 
 Array = NDArray[np.float64]
 Obs = dict[str, dict[str, NDArray[Any]]]
 
 MAX_FRAME_AGE_S = 0.2
-RESET_SPEED = 0.5
 
 
 class RobotEnv(gymnasium.Env[Obs, Array]):
@@ -42,6 +43,8 @@ class RobotEnv(gymnasium.Env[Obs, Array]):
         self.clock = robot.rig.clock
         self._rng = rng
         self._limiter = ActionLimiter(spec.control, spec.reset)
+        self._pace = Pace(robot.limits, 1.0 / spec.control.rate_hz)
+        self._travel = Travel(spec)
         self._period_ns = round(1e9 / spec.control.rate_hz)
         self._max_steps = max(1, round(spec.control.max_episode_s * spec.control.rate_hz))
         self._steps = 0
@@ -52,13 +55,21 @@ class RobotEnv(gymnasium.Env[Obs, Array]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Obs, dict[str, Any]]:
-        """Put the scene back and move to a randomised start."""
+        """Back out, put the scene back, and move to a randomised start.
+
+        Raises:
+            DeviceError: something resists on the way; the arm holds there.
+        """
         super().reset(seed=seed)
         if seed is not None:
             self._rng = np.random.default_rng(seed)
-        self.robot.stop()
+        relax(self.robot)
+        if not self.robot.resets_itself:
+            self._travel.back_out(self.robot)
         self.robot.reset_scene()
-        self.robot.move_to(self._draw_start(), speed=RESET_SPEED)
+        start = self._draw_start()
+        self._travel.go(self.robot, start)
+        self._pace.begin_at(start)
         self._steps = 0
         # a simulated world that waited for somebody makes up for it here, not in the first period
         self.clock.sleep_until(self.clock.now_ns())
@@ -69,9 +80,10 @@ class RobotEnv(gymnasium.Env[Obs, Array]):
         """Send one action, wait for the end of the control period, and look."""
         here = self.robot.state().tcp_pose
         target, executed = self._limiter.limit(here, np.asarray(action, dtype=float))
-        sent = self.robot.servo(Command(target)).tcp_pose
-        if not np.array_equal(sent, target):  # the robot has limits of its own
-            executed = self._limiter.action_between(here, sent)
+        sent = self.robot.servo(Command(self._pace.towards(target))).tcp_pose
+        self._pace.begin_at(sent)
+        if not np.array_equal(sent, target):  # too fast, or the robot has limits of its own
+            executed = self._limiter.executed_by(here, sent)
         late_s = self._wait_for_the_next_period()
         self._steps += 1
         obs, info = self._observe()
@@ -99,7 +111,8 @@ class RobotEnv(gymnasium.Env[Obs, Array]):
         xy, z = reset.random_xy_m, reset.random_z_m
         start = reset_pose(reset)
         start[:3] += self._rng.uniform(-1, 1, 3) * [xy, xy, z]
-        yaw = geometry.quat_from_rotvec([0, 0, self._rng.uniform(-1, 1) * reset.random_yaw_rad])
+        turn_rad = self._rng.uniform(*yaw_range(self.task.control.bounds, reset))
+        yaw = geometry.quat_from_rotvec([0, 0, turn_rad])
         return geometry.pose(start[:3], geometry.quat_multiply(yaw, start[3:]))
 
     def _observe(self) -> tuple[Obs, dict[str, Any]]:
@@ -145,6 +158,8 @@ def state_arrays(state: RobotState) -> dict[str, Array]:
 def crop_and_resize(camera: str, image: NDArray[np.uint8], spec: CameraSpec) -> NDArray[np.uint8]:
     """Return the (H, W, 3) picture the task asks for: its crop of the raw frame, at its size.
 
+    Shapes are kept: where the crop has another aspect than the size, bars stay black.
+
     Raises:
         DeviceError: the crop leaves the frame.
     """
@@ -158,14 +173,4 @@ def crop_and_resize(camera: str, image: NDArray[np.uint8], spec: CameraSpec) -> 
                 f"hilctl calibrate roi --camera {camera}",
             )
         image = image[y : y + height, x : x + width]
-    return at_size(image, spec.size)
-
-
-def at_size(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return an (H, W, 3) picture at another width and height."""
-    if (image.shape[1], image.shape[0]) == size:
-        return image
-    shrinks = image.shape[1] > size[0] or image.shape[0] > size[1]
-    # areas are for shrinking: an enlarged picture would show its pixels as blocks
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, size, interpolation=how), dtype=np.uint8)
+    return letterboxed(image, spec.size)

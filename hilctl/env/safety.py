@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from hilctl import geometry
 from hilctl.errors import SafetyStopError
+from hilctl.robots.base import RobotLimits
 from hilctl.task.spec import ControlSpec, ResetSpec
 
 Array = NDArray[np.float64]
@@ -70,6 +71,14 @@ class ActionLimiter:
         moved = geometry.compose(geometry.inverse(T_base_tcp), target)
         return np.concatenate([moved[:3], geometry.rotvec_from_quat(moved[3:])]) / self._scale
 
+    def executed_by(self, T_base_tcp: Array, sent: Array) -> Array:
+        """Return the (6,) action in [-1, 1] that stands for a (7,) target that was sent.
+
+        A target that lags behind can lie more than one step away from an arm that something
+        pushed back: then it is the step towards it.
+        """
+        return np.clip(self.action_between(T_base_tcp, sent), -1.0, 1.0)
+
     def _into_bounds(self, T_base_tcp: Array) -> Array:
         position = np.clip(T_base_tcp[:3], self._low[:3], self._high[:3])
         turned = geometry.rotation_between(self._reset, T_base_tcp)
@@ -78,3 +87,39 @@ class ActionLimiter:
             return geometry.pose(position, T_base_tcp[3:])
         quat = geometry.quat_multiply(self._reset[3:], geometry.quat_from_rotvec(inside))
         return geometry.pose(position, quat)
+
+
+class Pace:
+    """Keep targets so close to one another that an arm's speed limits hold.
+
+    An action is a step from where the tool is, so that from one period to the next the target can
+    jump by two steps: from full speed one way to full speed back.
+
+    Args:
+        limits: of the arm.
+        period_s: between two targets.
+    """
+
+    def __init__(self, limits: RobotLimits, period_s: float) -> None:
+        self._most_m = limits.speed_m_s * period_s
+        self._most_rad = limits.speed_rad_s * period_s
+        self._last: Array | None = None
+
+    def begin_at(self, T_base_tcp: Array) -> None:
+        """Take a (7,) pose as the target that the arm has."""
+        self._last = T_base_tcp
+
+    def towards(self, target: Array) -> Array:
+        """Return the (7,) pose nearest to a target that can be had within one period."""
+        if self._last is None:
+            return target
+        way_m = float(np.linalg.norm(target[:3] - self._last[:3]))
+        way_rad = float(np.linalg.norm(geometry.rotation_between(self._last, target)))
+        if way_m <= self._most_m and way_rad <= self._most_rad:
+            return target
+        shares = [
+            min(1.0, most / way) if way else 1.0
+            for most, way in ((self._most_m, way_m), (self._most_rad, way_rad))
+        ]
+        moved, turned = (geometry.interpolate(self._last, target, share) for share in shares)
+        return geometry.pose(moved[:3], turned[3:])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -10,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.env.robot_env import Obs
+from hilctl.networks.encoders.base import EncodeImages, encode_each
 from hilctl.rewards.base import Reward
 from hilctl.teleop.base import Event, Role, Teleop
 
 Array = NDArray[np.float64]
-EncodeImages = Callable[[NDArray[np.uint8]], NDArray[np.float16]]
 
 
 class EncodeFrames(gymnasium.Wrapper[Obs, Array, Obs, Array]):
@@ -26,8 +25,8 @@ class EncodeFrames(gymnasium.Wrapper[Obs, Array, Obs, Array]):
     def __init__(self, env: gymnasium.Env[Obs, Array], encode: EncodeImages) -> None:
         super().__init__(env)
         self._encode = encode
-        frames = env.observation_space["images"].values()  # type: ignore[index]
-        encode(np.stack([np.zeros(frame.shape, np.uint8) for frame in frames]))
+        frames = env.observation_space["images"].items()  # type: ignore[index]
+        encode_each(encode, {name: np.zeros(frame.shape, np.uint8) for name, frame in frames})
 
     def reset(self, **kwargs: Any) -> tuple[Obs, dict[str, Any]]:
         """Reset and encode the first frames."""
@@ -40,9 +39,7 @@ class EncodeFrames(gymnasium.Wrapper[Obs, Array, Obs, Array]):
         return self._with_features(obs), float(reward), terminated, truncated, info
 
     def _with_features(self, obs: Obs) -> Obs:
-        names = list(obs["images"])
-        features = self._encode(np.stack([obs["images"][name] for name in names]))
-        return {**obs, "features": dict(zip(names, features, strict=True))}
+        return {**obs, "features": encode_each(self._encode, obs["images"])}
 
 
 class JudgeReward(gymnasium.Wrapper[Obs, Array, Obs, Array]):

@@ -20,6 +20,7 @@ from hilctl.networks.projection import Projection, fit_projection
 Array = NDArray[Any]
 
 STATE = "state"
+POSE = "tcp_pose"  # what others are relative to
 DEVIATION_FLOOR = 1e-3  # of SI units: a quantity that never moved must not be blown up
 
 

@@ -16,7 +16,7 @@ from hilctl.agents.rlpd import RLPD
 from hilctl.data.step import Observation
 from hilctl.env.loop import to_observation
 from hilctl.env.make import open_station
-from hilctl.networks.encoders.base import Encoder
+from hilctl.networks.encoders.base import Encoder, encode_each
 from hilctl.networks.perception import Perception
 from hilctl.pipeline.bench_learner import bench_learner, timed_ms
 from hilctl.pipeline.progress import Event, Report, silent
@@ -67,8 +67,8 @@ def policy_inference_ms(
 ) -> dict[str, float]:
     """Return median and 99th percentile of what a policy needs from frames to action."""
     names = spec.observation.images
-    images = np.stack([observation.images[name] for name in names])
-    features = dict(zip(names, encoder(images), strict=True))
+    images = {name: observation.images[name] for name in names}
+    features = encode_each(encoder, images)
     states = {name: array[None] for name, array in observation.state.items()}
     perception = Perception.fit(
         {name: array[None] for name, array in features.items()},
@@ -86,7 +86,7 @@ def policy_inference_ms(
     policy.begin_episode(observation)
 
     def infer() -> None:
-        encoded = dict(zip(names, encoder(images), strict=True))
+        encoded = encode_each(encoder, images)
         policy.act(
             Observation(
                 images=observation.images,

@@ -20,6 +20,7 @@ from hilctl.pipeline.recording import (
     open_dataset,
     put_away_partials,
     station_seed,
+    tell_hidden_motion,
     was_interrupted,
 )
 from hilctl.task.workspace import Workspace
@@ -90,6 +91,7 @@ def record_demos(
         HilctlError: hardly any attempt succeeds, or the disk is full.
     """
     spec = workspace.spec
+    tell_hidden_motion(workspace, report)
     there = open_dataset(workspace.demos, spec)
     found = put_away_partials(workspace.demos, report)
     done = there.summary()[Outcome.SUCCESS]

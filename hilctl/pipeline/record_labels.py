@@ -33,6 +33,7 @@ from hilctl.pipeline.recording import (
     open_dataset,
     put_away_partials,
     station_seed,
+    tell_hidden_motion,
     was_interrupted,
 )
 from hilctl.pipeline.sweep import Coverage
@@ -68,6 +69,7 @@ def record_labels(
     """
     spec = workspace.spec
     wanted = frames_wanted(workspace)
+    tell_hidden_motion(workspace, report)
     there = open_dataset(workspace.labels, spec)
     found = put_away_partials(workspace.labels, report)
     result = LabelsResult(wanted, count_labels(there.headers), len(there), recovered=len(found))

@@ -16,6 +16,7 @@ from hilctl.data.recovery import Recovered, recover_partials
 from hilctl.data.step import EpisodeSummary, Outcome, Step
 from hilctl.data.writer import EpisodeWriter, Kind
 from hilctl.env.make import Station
+from hilctl.pipeline.calibration.crops import hidden_motion
 from hilctl.pipeline.calibration.identity import current_references
 from hilctl.pipeline.labelling import NEITHER
 from hilctl.pipeline.progress import Event, Report
@@ -54,6 +55,13 @@ def open_dataset(folder: Path, spec: TaskSpec) -> Dataset:
     return Dataset.open(
         folder, expect_fingerprint=data_fingerprint(spec), expect_identity=data_identity(spec)
     )
+
+
+def tell_hidden_motion(workspace: Workspace, report: Report) -> None:
+    """Say which crops cut away what moves, before anything is recorded with them."""
+    for remark in hidden_motion(workspace):
+        choose = workspace.command("calibrate roi")
+        report(Event("crop", f"mind: {remark}; choose another: {choose}"))
 
 
 def put_away_partials(folder: Path, report: Report) -> list[Recovered]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import shlex
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from hilctl.data.header import EpisodeHeader, opened
 from hilctl.data.index import episode_paths
 from hilctl.data.step import Outcome
 from hilctl.errors import ComputerError, DataError, MissingStageError
+from hilctl.pipeline.calibration.crops import hidden_motion
 from hilctl.pipeline.calibration.identity import all_records, from_before
 from hilctl.pipeline.manifest import (
     ClassifierManifest,
@@ -147,7 +148,8 @@ def _cameras(workspace: Workspace) -> Judgement:
 def _demos(workspace: Workspace) -> Judgement:
     headers = _headers(workspace, workspace.demos)
     if isinstance(headers, Judgement):
-        return headers
+        reason = "; ".join([headers.reason, *hidden_motion(workspace)])
+        return replace(headers, reason=reason)
     wanted = workspace.spec.training.demos
     done = sum(header.outcome is Outcome.SUCCESS for header in headers)
     reason = f"{done}/{wanted} successful demonstrations"

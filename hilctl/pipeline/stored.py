@@ -93,7 +93,7 @@ def stored_episodes(
         observations = seen.observations(number, episode.actions)
         if observations is None:
             features = encode_episode(episode, spec.observation.images, encoder)
-            observations = perception(features, states_of(episode))
+            observations = perception(features, states_of(episode, perception.keys))
             seen.keep(number, trajectory_from(episode, observations))
         yield FinishedEpisode(
             number,

@@ -63,15 +63,19 @@ class ClassifierResult:
         """Check that the classifier is worth learning from.
 
         The threshold keeps to `max_false_positive_rate` whatever the labels are; what poor labels
-        cost is recall.
+        cost is recall: of frames, and of successes with the frames in a row that each one takes.
 
         Raises:
             BelowBarError: it would miss most successes.
         """
-        recall = self.fitted.metrics.recall
+        metrics = self.fitted.metrics
+        recall, of_what = metrics.recall, "success frames"
+        if metrics.successes["shown"] and metrics.recognised < recall:
+            in_a_row = f"by {self.fitted.consecutive} frames in a row"
+            recall, of_what = metrics.recognised, f"successes {in_a_row}"
         if recall < MIN_RECALL:
             raise BelowBarError(
-                f"the classifier recognises only {recall:.0%} of the success frames when it may "
+                f"the classifier recognises only {recall:.0%} of the {of_what} when it may "
                 f"take {self.fitted.max_false_positive_rate:.1%} of the failures for success",
                 where=str(self.mistakes),
                 hint="look at that picture; more labels, or a camera that sees more, may help",

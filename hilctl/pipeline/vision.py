@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ from hilctl.data.episode import Episode
 from hilctl.data.step import Outcome
 from hilctl.networks.encoders import ENCODERS
 from hilctl.networks.encoders.base import Encoder
-from hilctl.networks.perception import Perception
+from hilctl.networks.perception import POSE, Perception
 from hilctl.pipeline.progress import Event, Report, silent
 from hilctl.pipeline.recording import Question, never
 from hilctl.rewards.fit import FittedClassifier
@@ -111,7 +111,7 @@ class Demonstrations:
         joined = {name: np.concatenate([f[name] for f in self.features]) for name in cameras}
         return Perception.fit(
             joined,
-            [states_of(episode) for episode in self.episodes],
+            [states_of(episode, spec.observation.state) for episode in self.episodes],
             keys=spec.observation.state,
             relative=spec.observation.relative,
             channels=cast(AgentOptions, spec.agent.options).channels,
@@ -121,7 +121,7 @@ class Demonstrations:
         """Return the episodes as the learner takes them."""
         return [
             replace(
-                trajectory_from(episode, perception(features, states_of(episode))),
+                trajectory_from(episode, perception(features, states_of(episode, perception.keys))),
                 intervened=np.ones(len(episode), bool),
             )
             for episode, features in zip(self.episodes, self.features, strict=True)
@@ -159,6 +159,10 @@ def _encoded_once(
     return {camera: features[camera] for camera in cameras}
 
 
-def states_of(episode: Episode) -> dict[str, NDArray[Any]]:
-    """Return state name → (T + 1, ·) of a stored episode."""
-    return {key: episode.state(key) for key in episode.state_keys}
+def states_of(episode: Episode, keys: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """Return state name → (T + 1, ·) of a stored episode: the pose and what else is wanted.
+
+    Raises:
+        DataError: the episode lacks one of them.
+    """
+    return {key: episode.state(key) for key in (POSE, *keys)}

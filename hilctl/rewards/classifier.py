@@ -19,10 +19,17 @@ class ClassifierOptions(Options):
 
     cameras: list[str] = Field(min_length=1, description="whose frames are judged")
     max_false_positive_rate: float = Field(
-        default=0.005, gt=0, lt=0.5, description="largest share of failure frames taken for success"
+        default=0.005,
+        gt=0,
+        lt=0.5,
+        description="largest share of failure frames taken for success; "
+        "ours: HIL-SERL takes what is more likely than not",
     )
     consecutive: int = Field(
-        default=2, ge=1, le=20, description="frames in a row that must look like success"
+        default=2,
+        ge=1,
+        le=20,
+        description="frames in a row that must look like success; ours: one is enough for HIL-SERL",
     )
     success_frames: int = Field(default=200, ge=10, description="success frames to record")
     failure_frames: int = Field(default=1000, ge=10, description="failure frames to record")

@@ -1,14 +1,15 @@
 """Fit a classifier to labelled frames and choose its threshold on episodes it has not seen.
 
-The episodes are dealt into four folds and each of four heads learns from the other three, so every
-frame is judged once by a head that has never seen its episode (cross-validation; Stone 1974).
-Threshold and figures come from those judgements. In use the least convinced of the four heads
-counts, which is stricter than the single head that was measured.
+The episodes are dealt into four folds and each of four heads learns from the other three; in use
+the least convinced one counts. What is measured is that same rule (cross-validation; Stone 1974):
+for each fold, four heads are trained as if its episodes were not there, and the least convinced of
+them judges it. Threshold and figures come from those judgements. Measured by a single head for
+each fold, a recall of 83 % was published where the rule in use had 56 %.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from hilctl.errors import DataError
 from hilctl.networks.projection import fit_projection
 from hilctl.rewards.frames import ALL_HEADS, LabelledFrames, Memory, assign_folds, distances
 from hilctl.rewards.metrics import Metrics, choose_threshold, lowest_threshold, measure
-from hilctl.rewards.model import SuccessModel, held_out_probability, reduce
+from hilctl.rewards.model import SuccessModel, reduce, squash
 from hilctl.rewards.training import initial_heads, train_heads
 
 HEADS = 4
@@ -104,16 +105,21 @@ def fit_classifier(
         )
     folds = assign_folds(data.labels, data.episodes, HEADS, seed)
     projections = {c: fit_projection(data.features[c], CHANNELS) for c in cameras}
-    memory = Memory(reduce(projections, data.features), data.labels, folds)
-    rng = np.random.default_rng(seed)
-    start = initial_heads(int(folds.max()) + 1, memory.frames.shape[1], rng)
-    heads = train_heads(start, memory, STEPS, rng)
-    model = SuccessModel(projections, heads, memory.successes(), _reach(memory), threshold=0.5)
-    held_out = held_out_probability(model, memory)
+    frames = reduce(projections, data.features)
+    unjudged = Memory(frames, data.labels, folds, np.full(len(data), np.nan))
+    reach = _reach(unjudged)
+
+    def trained(memory: Memory) -> SuccessModel:
+        rng = np.random.default_rng(seed)
+        start = initial_heads(int(folds.max()) + 1, frames.shape[1], rng)
+        heads = train_heads(start, memory, STEPS, rng)
+        return SuccessModel(projections, heads, memory.successes(), reach, threshold=0.5)
+
+    held_out = _held_out(unjudged, trained)
     threshold = choose_threshold(held_out, data.labels, max_false_positive_rate)
     fitted = FittedClassifier(
-        model=replace(model, threshold=threshold),
-        memory=memory,
+        model=replace(trained(unjudged), threshold=threshold),
+        memory=replace(unjudged, held_out=held_out),
         source=source,
         metrics=measure(held_out, data, folds, threshold, consecutive),
         max_false_positive_rate=max_false_positive_rate,
@@ -125,15 +131,18 @@ def fit_classifier(
 def refit(fitted: FittedClassifier, rng: np.random.Generator) -> FittedClassifier:
     """Return the next version: its heads have learnt from all of the memory, starting warm.
 
-    The threshold is chosen anew on the frames of the first fit, by heads that still have not
-    learnt from them. It is lowered, as far as the false-positive rate allows, when most frames
-    added as successes would be missed; and raised when a frame added as a failure would pass,
-    though never over the median success, so that one wrong veto cannot end all success.
+    The threshold is chosen anew on the held-out frames of the first fit, whose log-odds have moved
+    with those of the heads in use: training all of the heads that judge would take four times as
+    long, while the learner waits. It is lowered, as far as the false-positive rate allows, when
+    most frames added as successes would be missed; and raised when a frame added as a failure
+    would pass, though never over the median success, so that one wrong veto cannot end all success.
     """
     memory = fitted.memory
     heads = train_heads(fitted.model.heads, memory, REFIT_STEPS, rng)
     model = replace(fitted.model, heads=heads, successes=memory.successes())
-    held_out = held_out_probability(model, memory)
+    moved = _log_odds(model.probability(memory.frames))
+    moved -= _log_odds(fitted.model.probability(memory.frames))
+    held_out = squash(_log_odds(memory.held_out) + moved)
     first, labels = memory.folds != ALL_HEADS, memory.labels
     known = held_out[first], labels[first], fitted.max_false_positive_rate
     threshold = choose_threshold(*known)
@@ -144,7 +153,26 @@ def refit(fitted: FittedClassifier, rng: np.random.Generator) -> FittedClassifie
         worst = model.probability(memory.frames[vetoed]).max()
         ceiling = np.median(held_out[first & labels])
         threshold = max(threshold, min(float(np.nextafter(worst, 2.0)), float(ceiling)))
-    return replace(fitted, model=replace(model, threshold=threshold), version=fitted.version + 1)
+    return replace(
+        fitted,
+        model=replace(model, threshold=threshold),
+        memory=replace(memory, held_out=held_out),
+        version=fitted.version + 1,
+    )
+
+
+def _log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    clipped = np.clip(probability, 1e-9, 1 - 1e-9)
+    return np.asarray(np.log(clipped) - np.log1p(-clipped))
+
+
+def _held_out(memory: Memory, trained: Callable[[Memory], SuccessModel]) -> NDArray[np.float64]:
+    """Return each frame's probability from a model that knows nothing of its fold."""
+    result = np.full(len(memory.labels), np.nan)
+    for fold in np.unique(memory.folds):
+        held = memory.folds == fold
+        result[held] = trained(memory.without(fold)).probability(memory.frames[held])
+    return result
 
 
 def _reach(memory: Memory) -> float:

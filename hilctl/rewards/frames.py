@@ -49,11 +49,14 @@ class Memory:
         frames: (N, D) float16, projected features of all cameras.
         labels: (N,) bool.
         folds: (N,) the head that never learns from the frame, or `ALL_HEADS`: none is spared.
+        held_out: (N,) probability of success by heads that all knew nothing of the frame's
+            episode, NaN where there are none.
     """
 
     frames: NDArray[np.float16]
     labels: NDArray[np.bool_]
     folds: NDArray[np.int64]
+    held_out: NDArray[np.float64]
 
     def successes(self) -> NDArray[np.float16]:
         """Return the (M, D) frames of success."""
@@ -66,11 +69,17 @@ class Memory:
             np.concatenate([self.frames, frames]),
             np.concatenate([self.labels, labels]),
             np.concatenate([self.folds, folds]),
+            np.concatenate([self.held_out, np.full(len(labels), np.nan)]),
         )
+
+    def without(self, fold: int) -> Self:
+        """Return this memory without the frames of one fold."""
+        kept = self.folds != fold
+        return type(self)(**{name: array[kept] for name, array in self.arrays().items()})
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what the constructor needs, for a file."""
-        return {"frames": self.frames, "labels": self.labels, "folds": self.folds}
+        return dict(vars(self))
 
 
 def assign_folds(

@@ -16,12 +16,16 @@ CURVE_POINTS = 100
 
 @dataclass(frozen=True)
 class Metrics:
-    """Figures on held-out episodes.
+    """Figures on held-out episodes, decided as in use: by the least convinced head.
 
     Attributes:
         accuracy, precision, recall: of single frames.
         false_positive_rate: share of failure frames over the threshold.
-        false_claim_rate: share of failure frames that end a run of `consecutive` such frames.
+        false_claim_rate: share of failure frames that end a run of `consecutive` such frames, at
+            which an episode would end with a reward.
+        successes: "shown": stretches of at least `consecutive` frames of success; "recognised":
+            those in which a run of that length is over the threshold.
+        false_claims: runs that would end an episode with a reward at a failure frame.
         confusion: true and false positives and negatives, in frames.
         frames: "success" and "failure" → how many.
         folds: what each head was judged on and never learnt from: episodes, success, failure.
@@ -33,10 +37,17 @@ class Metrics:
     recall: float
     false_positive_rate: float
     false_claim_rate: float
+    successes: dict[str, int]
+    false_claims: int
     confusion: dict[str, int]
     frames: dict[str, int]
     folds: list[dict[str, int]]
     curve: list[tuple[float, float, float]]
+
+    @property
+    def recognised(self) -> float:
+        """Share of the successes shown that would end an episode with a reward."""
+        return _share(self.successes["recognised"], self.successes["shown"])
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -70,23 +81,30 @@ def lowest_threshold(
 
 
 def in_a_row(
-    positive: NDArray[np.bool_], episodes: NDArray[np.str_], consecutive: int
+    positive: NDArray[np.bool_], stretches: NDArray[Any], consecutive: int
 ) -> NDArray[np.bool_]:
-    """Return where a run of at least `consecutive` positives of one episode stands.
+    """Return where a run of at least `consecutive` positives of one stretch stands.
 
     Args:
-        positive: (N,) frame by frame, in order within each episode.
-        episodes: (N,) names.
+        positive: (N,) frame by frame, in order within each stretch.
+        stretches: (N,) names of what a run must not leave, as `stretches_of` returns them.
         consecutive: length of a run, at least 1.
     """
     result = np.zeros(len(positive), bool)
-    for name in np.unique(episodes):
-        rows = np.flatnonzero(episodes == name)
+    for name in np.unique(stretches):
+        rows = np.flatnonzero(stretches == name)
         run = 0
         for row in rows:
             run = run + 1 if positive[row] else 0
             result[row] = run >= consecutive
     return result
+
+
+def stretches_of(data: LabelledFrames) -> NDArray[np.int64]:
+    """Return (N,) numbers of the stretches without a gap; frames without a label are gaps."""
+    other = data.episodes[1:] != data.episodes[:-1]
+    gap = np.diff(data.steps) != 1
+    return np.concatenate([[0], np.cumsum(other | gap)]).astype(np.int64)
 
 
 def measure(
@@ -98,7 +116,8 @@ def measure(
 ) -> Metrics:
     """Return the figures of held-out probabilities at a threshold."""
     positive, labels = probability >= threshold, data.labels
-    claims = in_a_row(positive, data.episodes, consecutive)
+    stretches = stretches_of(data)
+    claims = in_a_row(positive, stretches, consecutive)
     confusion = {
         "true_positive": int((positive & labels).sum()),
         "false_positive": int((positive & ~labels).sum()),
@@ -106,17 +125,34 @@ def measure(
         "true_negative": int((~positive & ~labels).sum()),
     }
     successes, failures = int(labels.sum()), int((~labels).sum())
+    shown = _runs(labels, stretches, consecutive)
     return Metrics(
         accuracy=float((positive == labels).mean()),
         precision=_share(confusion["true_positive"], int(positive.sum())),
         recall=_share(confusion["true_positive"], successes),
         false_positive_rate=_share(confusion["false_positive"], failures),
         false_claim_rate=_share(int((claims & ~labels).sum()), failures),
+        successes={
+            "shown": len(shown),
+            "recognised": sum(bool(claims[rows].any()) for rows in shown),
+        },
+        false_claims=sum(
+            not labels[rows[consecutive - 1]] for rows in _runs(positive, stretches, consecutive)
+        ),
         confusion=confusion,
         frames={"success": successes, "failure": failures},
         folds=[_fold(data, folds == head) for head in range(int(folds.max()) + 1)],
         curve=precision_recall(probability, labels),
     )
+
+
+def _runs(
+    flags: NDArray[np.bool_], stretches: NDArray[np.int64], least: int
+) -> list[NDArray[np.intp]]:
+    """Return the rows of each unbroken run of at least `least` flags within one stretch."""
+    rows = np.flatnonzero(flags)
+    broken = (np.diff(rows) != 1) | (np.diff(stretches[rows]) != 0)
+    return [run for run in np.split(rows, np.flatnonzero(broken) + 1) if len(run) >= least]
 
 
 def precision_recall(

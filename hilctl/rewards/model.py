@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hilctl.errors import DataError
 from hilctl.networks.projection import Projection
-from hilctl.rewards.frames import Memory, distances
+from hilctl.rewards.frames import distances
 
 STRANGE_PENALTY = 10.0  # logits per `reach` beyond the reach of known successes
 Array = NDArray[np.float32]
@@ -105,22 +105,6 @@ def reduce(
         )
     reduced = [projections[camera].apply(features[camera]) for camera in projections]
     return np.concatenate([part.reshape(len(part), -1) for part in reduced], axis=1)
-
-
-def held_out_probability(model: SuccessModel, memory: Memory) -> NDArray[np.float64]:
-    """Return each frame's probability from the head that has not learnt from its episode.
-
-    Known successes of the frame's own fold do not count as familiar either. NaN for frames that
-    no head was spared.
-    """
-    result = np.full(len(memory.labels), np.nan)
-    for head in range(len(model.heads)):
-        here = memory.folds == head
-        known = memory.frames[memory.labels & ~here]
-        nearest = distances(memory.frames[here], known).min(axis=1)
-        logits = model.heads.logits(memory.frames[here])[head]
-        result[here] = squash(logits - strangeness(nearest, model.reach))
-    return result
 
 
 def strangeness(nearest: Array, reach: float) -> Array:

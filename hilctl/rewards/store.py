@@ -27,7 +27,7 @@ from hilctl.rewards.model import Heads, SuccessModel
 from hilctl.task.files import explain_os_error, os_errors, write_bytes_atomic, write_json_atomic
 from hilctl.task.fingerprint import explain_difference, fingerprint
 
-FORMAT = 1
+FORMAT = 2
 FILE = "classifier.json"
 UNTRAINED = "no classifier has been trained"
 TRAIN_AGAIN = "hilctl train-classifier"

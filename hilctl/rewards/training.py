@@ -51,8 +51,13 @@ def train_heads(heads: Heads, memory: Memory, steps: int, rng: np.random.Generat
 
 
 def _pools(memory: Memory, head: int) -> list[list[NDArray[np.intp]]]:
-    """Return for success and failure the rows of the first fit and the fresh ones."""
+    """Return for success and failure the rows of the first fit and the fresh ones.
+
+    A fold is spared only where both kinds are left without it.
+    """
     first = (memory.folds != head) & (memory.folds != ALL_HEADS)
+    if len(np.unique(memory.labels[first])) < 2:
+        first = memory.folds != ALL_HEADS
     fresh = memory.folds == ALL_HEADS
     return [
         [np.flatnonzero((memory.labels == label) & part) for part in (first, fresh)]

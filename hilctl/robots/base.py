@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,9 +61,16 @@ class RobotLimits:
 
 
 class Robot(Device):
-    """A robot arm that follows Cartesian targets."""
+    """A robot arm that follows Cartesian targets.
+
+    Attributes:
+        limits: of the arm; they bind every motion.
+        resets_itself: `reset_scene` puts the arm itself into the open, wherever it was, as only a
+            simulator can.
+    """
 
     limits: RobotLimits
+    resets_itself: ClassVar[bool] = False
 
     @abstractmethod
     def state(self) -> RobotState:
@@ -71,18 +78,22 @@ class Robot(Device):
 
     @abstractmethod
     def servo(self, command: Command) -> Command:
-        """Set the controller's target without waiting; return what was sent after limits."""
+        """Set the controller's target without waiting; return what was sent after limits.
+
+        The controller's reference runs there at no more than the speeds of `limits`, however far
+        away the target is.
+        """
 
     @abstractmethod
     def move_to(self, tcp_pose: Array, *, speed: float) -> None:
-        """Move in a straight line and wait until there.
+        """Move in a straight line and wait until there; hold where something resists.
 
         Args:
             tcp_pose: (7,) target `T_base_tcp`.
             speed: share of the limits, 0…1.
 
         Raises:
-            DeviceError: not reached in time.
+            DeviceError: something is in the way, or the target is not reached in time.
         """
 
     @abstractmethod
@@ -90,7 +101,10 @@ class Robot(Device):
         """Hold where the arm is; idempotent, callable from any thread."""
 
     def reset_scene(self) -> None:
-        """Put the objects of the scene back, where the robot or simulator can do that."""
+        """Put the objects of the scene back, where the robot or simulator can do that.
+
+        The arm is out of the way by then, unless it `resets_itself`.
+        """
 
     def show_board(
         self, pattern: NDArray[np.uint8], size_m: tuple[float, float], *, in_hand: bool

@@ -24,6 +24,7 @@ Array = NDArray[np.float64]
 MISSING_MUJOCO = 'pip install "hilctl[sim]"'
 SERVO_PERIOD_NS = 20_000_000
 SETTLE_S = 3.0
+RESISTANCE_N = 12.0  # the spring pulls with at most 16; a peg that slides out of its hole with 4
 
 
 class SimRobotOptions(Options):
@@ -37,6 +38,7 @@ class SimRobot(Robot):
 
     OptionsType: ClassVar[type[Options]] = SimRobotOptions
     limits = RobotLimits(reach_m=0.85, speed_m_s=0.5, speed_rad_s=1.5)
+    resets_itself: ClassVar[bool] = True
 
     def __init__(self, options: Options, rig: Rig) -> None:
         super().__init__(options, rig)
@@ -96,37 +98,54 @@ class SimRobot(Robot):
         distance = float(np.linalg.norm(target[:3]))
         if distance > self.limits.reach_m:
             target[:3] *= self.limits.reach_m / distance
-        self.world.set_target(target)
+        self.world.glide_target(target, self.limits.speed_m_s, self.limits.speed_rad_s)
         return Command(target, command.gripper)
 
     def move_to(self, tcp_pose: Array, *, speed: float) -> None:
-        """Move in a straight line at a share of the speed limits, and settle there."""
-        world = self.world
-        start, goal = world.tcp_pose(), np.asarray(tcp_pose, dtype=float)
-        turn_rad = float(np.linalg.norm(geometry.rotation_between(start, goal)))
-        duration_s = max(
-            float(np.linalg.norm(goal[:3] - start[:3])) / (speed * self.limits.speed_m_s),
-            turn_rad / (speed * self.limits.speed_rad_s),
+        """Move in a straight line at a share of the speed limits, and settle there.
+
+        Raises:
+            DeviceError: something resists, or the arm does not get there in time.
+        """
+        world, limits = self.world, self.limits
+        start, goal = world.tcp_pose(), np.array(tcp_pose, dtype=float)
+        duration_s = geometry.duration_between(
+            start, goal, speed * limits.speed_m_s, speed * limits.speed_rad_s
         )
         steps = max(1, math.ceil(duration_s * 1e9 / SERVO_PERIOD_NS))
         for step in range(1, steps + 1):
             world.set_target(geometry.interpolate(start, goal, step / steps))
-            world.advance_to(world.time_ns + SERVO_PERIOD_NS)
-        self._settle(goal)
-
-    def _settle(self, goal: Array) -> None:
-        world = self.world
+            self._advance(goal)
         deadline_ns = world.time_ns + int(SETTLE_S * 1e9)
         while world.time_ns < deadline_ns:
-            world.advance_to(world.time_ns + SERVO_PERIOD_NS)
-            here = world.tcp_pose()
-            away_m = np.linalg.norm(here[:3] - goal[:3])
-            away_rad = np.linalg.norm(geometry.rotation_between(here, goal))
-            still = np.linalg.norm(world.tcp_velocity()[:3]) < 0.005
-            if away_m < 0.002 and away_rad < 0.02 and still:
+            self._advance(goal)
+            if self._rests_at(goal):
                 return
-        raise DeviceError(
-            f"the arm did not reach its target within {SETTLE_S:g} s: {away_m * 1e3:.1f} mm away",
+        raise self._not_there(goal, f"within {SETTLE_S:g} s")
+
+    def _advance(self, goal: Array) -> None:
+        """Let a servo period pass on the way to a goal.
+
+        Raises:
+            DeviceError: something resists.
+        """
+        self.world.advance_to(self.world.time_ns + SERVO_PERIOD_NS)
+        force_n = float(np.linalg.norm(self.world.wrench[:3]))
+        if force_n > RESISTANCE_N:
+            raise self._not_there(goal, f"against {force_n:.0f} N")
+
+    def _rests_at(self, goal: Array) -> bool:
+        here = self.world.tcp_pose()
+        away_m = np.linalg.norm(here[:3] - goal[:3])
+        away_rad = np.linalg.norm(geometry.rotation_between(here, goal))
+        still = np.linalg.norm(self.world.tcp_velocity()[:3]) < 0.005
+        return bool(away_m < 0.002 and away_rad < 0.02 and still)
+
+    def _not_there(self, goal: Array, how: str) -> DeviceError:
+        self.stop()
+        away_mm = 1e3 * float(np.linalg.norm(self.world.tcp_pose()[:3] - goal[:3]))
+        return DeviceError(
+            f"the arm did not reach its target {how} and holds {away_mm:.1f} mm away from it",
             hint="is something in its way, or the pose out of reach?",
         )
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import threading
+from collections.abc import Iterator
+
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +78,8 @@ class SimWorld:
         self._fine_renderer: Renderer | None = None
         self.carrier: Person | None = None
         self.leader: Person | None = None
+        self._glide: Iterator[Array] = iter(())
+        self._targeting = threading.Lock()  # whoever stops the arm may be another thread
         self.reset()
 
     def reset(self) -> None:
@@ -92,6 +98,37 @@ class SimWorld:
 
     def set_target(self, T_base_tcp: Array) -> None:
         """Pull the tcp towards the (7,) pose."""
+        with self._targeting:
+            self._glide = iter(())
+            self._pull(T_base_tcp)
+
+    def glide_target(self, T_base_tcp: Array, speed_m_s: float, speed_rad_s: float) -> float:
+        """Let the controller's target run to the (7,) pose; return how many seconds that takes.
+
+        Args:
+            T_base_tcp: where it ends.
+            speed_m_s, speed_rad_s: that it does not exceed.
+        """
+        start = self.target()
+        duration_s = geometry.duration_between(start, T_base_tcp, speed_m_s, speed_rad_s)
+        steps = max(1, math.ceil(duration_s * 1e9 / self._step_ns - 1e-6))
+        goal = T_base_tcp.copy()
+        way = (geometry.interpolate(start, goal, k / steps) for k in range(1, steps + 1))
+        with self._targeting:
+            self._glide = way
+        return duration_s
+
+    def target(self) -> Array:
+        """Return the (7,) pose that the controller pulls the tcp towards."""
+        position, quat_wxyz = self.controller.target_position, self.controller.target_quat_wxyz
+        return geometry.pose(position, quat_wxyz[[1, 2, 3, 0]])
+
+    def _glide_on(self) -> None:
+        with self._targeting:
+            if (waypoint := next(self._glide, None)) is not None:
+                self._pull(waypoint)
+
+    def _pull(self, T_base_tcp: Array) -> None:
         self.controller.target_position[:] = T_base_tcp[:3]
         self.controller.target_quat_wxyz[:] = T_base_tcp[[6, 3, 4, 5]]
 
@@ -102,6 +139,7 @@ class SimWorld:
         wrenches = []
         for step in range(steps):
             self._let_people_act(self.time_ns + step * self._step_ns)
+            self._glide_on()
             self.data.ctrl[:] = self.controller.torques()
             mujoco.mj_step(self.model, self.data)
             if step % sample_every == sample_every - 1:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hilctl.task.plugins import picture_source
 from hilctl.task.spec import PluginSpec, TaskSpec
 
 Identity = dict[str, Any]
@@ -15,20 +16,23 @@ Identity = dict[str, Any]
 def data_identity(spec: TaskSpec) -> Identity:
     """Return what makes recorded data comparable, as plain JSON; store it next to the data.
 
-    Where episodes start and how the policy looks at the data may change between recordings.
+    Where episodes start, how the policy looks at the data, and where devices are to be found may
+    change between recordings. Every episode holds all that the robot measures.
     """
     control = spec.control.model_dump(mode="json")
     return {
         "robot": _plugin(spec.robot),
         "cameras": {
-            name: _plugin(camera) | camera.model_dump(mode="json", include={"size", "crop"})
+            name: _plugin(camera)
+            | picture_source(camera)
+            | {"aspect": "kept"}
+            | camera.model_dump(mode="json", include={"size", "crop"})
             for name, camera in spec.cameras.items()
         },
         "control": {
             key: control[key]
             for key in ("rate_hz", "action", "translation_m", "rotation_rad", "gripper")
         },
-        "state": sorted(spec.observation.state),
     }
 
 
@@ -76,7 +80,7 @@ def explain_difference(here: Mapping[str, Any], there: Mapping[str, Any]) -> lis
 
 
 def _plugin(block: PluginSpec) -> Identity:
-    return {"type": block.type, **block.options.model_dump(mode="json")}
+    return {"type": block.type, **block.options.identity()}
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

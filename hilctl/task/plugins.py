@@ -149,5 +149,11 @@ def frame_size_px(camera: CameraSpec) -> tuple[int, int] | None:
     return cast("tuple[int, int] | None", size_px)
 
 
+def picture_source(camera: CameraSpec) -> dict[str, str]:
+    """Return what decides how a camera's pictures look besides its options."""
+    found = _registry(REGISTRIES["cameras"]).get(camera.type)
+    return cast("dict[str, str]", found.picture_source(camera.options))
+
+
 def _registry(target: str) -> Registry[Any]:
     return cast("Registry[Any]", load(target))

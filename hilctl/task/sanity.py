@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, get_args
 
+import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from hilctl.driver_faults import call
@@ -22,6 +23,7 @@ from hilctl.task.spec import (
     TrainingSpec,
     Vec6,
 )
+from hilctl.task.starts import vertical_in_tool, yaw_room
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -143,30 +145,41 @@ def _order(loc: Loc, bounds: Bounds) -> Iterator[Flaw]:
 
 
 def _start_inside(bounds: Bounds, reset: ResetSpec) -> Iterator[Flaw]:
-    spread = (
-        reset.random_xy_m,
-        reset.random_xy_m,
-        reset.random_z_m,
-        0.0,
-        0.0,
-        reset.random_yaw_rad,
-    )
-    key = ("random_xy_m", "random_xy_m", "random_z_m", "", "", "random_yaw_rad")
     for i, (low, high) in enumerate(zip(bounds.low, bounds.high, strict=True)):
         start = reset.pose[i] if i < 3 else 0.0
         unit = "m" if i < 3 else "rad"
-        if low >= high:
-            continue
-        if not low <= start <= high:
+        if low < high and not low <= start <= high:
             place = f"{_AXES[i]} = {start:g} {unit}"
             message = f"the reset pose ({place}) is outside the bounds [{low:g}, {high:g}]"
             loc: Loc = ("reset", "pose", i) if i < 3 else ("control", "bounds", "low", i)
             hint = None if i < 3 else "the rotation part of the bounds must contain 0"
             yield Flaw(loc, message, hint or "move the pose or widen control.bounds")
-        elif not low <= start - spread[i] <= start + spread[i] <= high:
-            room = min(start - low, high - start)
+    if all(low < high for low, high in zip(bounds.low, bounds.high, strict=True)):
+        yield from _spread_inside(bounds, reset)
+        yield from _yaw_inside(bounds, reset)
+
+
+def _spread_inside(bounds: Bounds, reset: ResetSpec) -> Iterator[Flaw]:
+    for i, key in enumerate(("random_xy_m", "random_xy_m", "random_z_m")):
+        low, high, start, spread = bounds.low[i], bounds.high[i], reset.pose[i], getattr(reset, key)
+        if low <= start <= high and not low <= start - spread <= start + spread <= high:
             message = (
                 f"random starts leave the bounds of {_AXES[i]}: "
-                f"{start:g} ± {spread[i]:g} {unit} against [{low:g}, {high:g}]"
+                f"{start:g} ± {spread:g} m against [{low:g}, {high:g}]"
             )
-            yield Flaw(("reset", key[i]), message, f"at most {room:.4g} fits")
+            yield Flaw(
+                ("reset", key), message, f"at most {min(start - low, high - start):.4g} fits"
+            )
+
+
+def _yaw_inside(bounds: Bounds, reset: ResetSpec) -> Iterator[Flaw]:
+    room = [max(0.0, min(-least, most)) for least, most in yaw_room(bounds, reset)]
+    tightest = int(np.argmin(room))
+    if room[tightest] > 0 and reset.random_yaw_rad > room[tightest] + 1e-9:
+        turn = abs(vertical_in_tool(reset)[tightest]) * reset.random_yaw_rad
+        message = (
+            f"random starts leave the bounds of {_AXES[3 + tightest]}: 0 ± {turn:.4g} rad "
+            f"against [{bounds.low[3 + tightest]:g}, {bounds.high[3 + tightest]:g}]"
+        )
+        hint = f"at most {room[tightest]:.4g} fits: the turn is about the vertical"
+        yield Flaw(("reset", "random_yaw_rad"), message, hint)

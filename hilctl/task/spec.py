@@ -103,7 +103,10 @@ class ResetSpec(Section):
         default=0.0, ge=0, le=0.2, description="half width in m of the random start in z"
     )
     random_yaw_rad: float = Field(
-        default=0.1, ge=0, le=3.15, description="half width in rad of the random start in yaw"
+        default=0.1,
+        ge=0,
+        le=3.15,
+        description="half width in rad of the random start in yaw, about the vertical",
     )
     by: Literal["script"] = Field(
         default="script", description="who puts the objects of the scene back"
@@ -138,7 +141,11 @@ class TrainingSpec(Section):
         default=60.0, gt=0, le=100_000, description="robot minutes after which training gives up"
     )
     target_success: float = Field(
-        default=0.95, gt=0, le=1, description="share of successes at which training stops, 0 to 1"
+        default=0.95,
+        gt=0,
+        le=1,
+        description="share of successes at which training stops, 0 to 1; "
+        "ours: HIL-SERL goes on to about 1",
     )
     wandb: str | None = Field(
         default=None, min_length=1, description="project on Weights & Biases that gets the figures"

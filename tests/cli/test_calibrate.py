@@ -121,7 +121,7 @@ def test_a_crop_is_chosen_shown_and_taken_back(hilctl: Hilctl) -> None:
     answer = hilctl(*roi, "--roi", "0,0,32,64")
     assert answer.code == 0, answer.err
     assert "the policy sees of camera side: 0,0,32,64" in answer.out
-    assert "32×64 px are squeezed into 128×128" in answer.out
+    assert "32×64 px fill 50% of 128×128: the rest stays black" in answer.out
     assert "of what moves in the demonstrations" in answer.out
     assert "1 episodes were recorded with another crop" in answer.out
     assert read_picture(Path("ball/calibration/side-roi.png")) is not None

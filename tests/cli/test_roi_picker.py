@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.segment import Segment, Segments
 
-from hilctl.calibration.roi import LEAST_PX, distortion
+from hilctl.calibration.roi import LEAST_PX
 from hilctl.cli.calibration import roi_choice, roi_terminal, roi_window
 from hilctl.cli.calibration.roi_boxes import (
     between,
@@ -42,6 +42,7 @@ from hilctl.cli.render import Output
 from hilctl.cli.terminal_keys import ESCAPE_S, Keys
 from hilctl.env.robot_env import crop_and_resize
 from hilctl.errors import StaleFrameError, UsageError
+from hilctl.networks.letterbox import filled_share
 from hilctl.task.spec import Box, CameraSpec
 
 FRAME = (320, 240)
@@ -89,14 +90,14 @@ def test_there_and_back_where_there_is_room(
 def test_growing_keeps_a_square_square(box: Box, by: int) -> None:
     square = shaped(clamped(box, FRAME), (128, 128), FRAME)
     assert square[2] == square[3]
-    assert distortion(grown(square, by, FRAME), (128, 128)) == 1
+    assert filled_share(grown(square, by, FRAME)[2:], (128, 128)) == 1
 
 
 def test_the_shape_of_the_policys_picture() -> None:
     assert shaped((100, 100, 40, 60), (128, 128), FRAME) == (90, 100, 60, 60)
     assert shaped((0, 0, *FRAME), (128, 128), FRAME) == (40, 0, 240, 240)
     assert shaped((100, 100, 40, 40), (160, 80), FRAME) == (80, 100, 80, 40)
-    assert distortion((0, 0, *FRAME), (128, 128)) == pytest.approx(4 / 3)
+    assert filled_share(FRAME, (128, 128)) == pytest.approx(3 / 4)
 
 
 def test_a_wider_crop_stays_where_it_begins() -> None:
@@ -134,7 +135,7 @@ def test_enter_keeps_and_the_others_leave_without() -> None:
     assert [after(f"right {key}").kept for key in ("escape", "q")] == [None] * 2
 
 
-def test_the_status_says_what_is_cut_and_distorted() -> None:
+def test_the_status_says_what_is_cut_and_left_black() -> None:
     motion = np.zeros((FRAME[1], FRAME[0]))
     motion[60:70, 90:190] = 0.5  # a tenth lies left of the crop
     subject = Subject("side", IMAGE, START, motion=motion)
@@ -144,7 +145,7 @@ def test_the_status_says_what_is_cut_and_distorted() -> None:
     away = after("space" + 5 * " right" + 10 * " down", subject)
     assert away.status()[1] == ("cuts 100 % of what moves", "bad")
     assert after("").status() == [crop]
-    assert after("f").status()[1:] == [("distorted 1.33×, s mends it", "ok")]
+    assert after("f").status()[1:] == [("fills 75 %, the rest is black; s mends it", "ok")]
 
 
 def test_what_moves_is_shown_only_where_it_is_known() -> None:

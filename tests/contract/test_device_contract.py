@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from rigs import OPTIONS, REGISTRIES, build, simulated_rig, variants
 
-from hilctl.devices import Device, Finding, Rig
+from hilctl.devices import Device, Finding, Rig, is_address
 from hilctl.errors import DeviceError
 
 EVERY_DRIVER = [(kind, name, options) for kind in REGISTRIES for name, options in variants(kind)]
@@ -98,3 +100,20 @@ def test_a_driver_that_needs_the_simulator_says_so_when_there_is_none(
     assert caught.value.hint is not None
     assert "type" in caught.value.hint
     device.close()
+
+
+def free_texts(options: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
+    """Return the options into which a person may write any text."""
+    return [
+        (name, field)
+        for name, field in options.model_fields.items()
+        if {str, Path} & {field.annotation, *get_args(field.annotation)}
+    ]
+
+
+@pytest.mark.parametrize("kind", ["robot", "camera"])
+def test_what_a_person_may_write_freely_is_an_address(kind: str) -> None:
+    # anything else that a driver is told is a choice, and tells one task from another
+    for name in REGISTRIES[kind].names():
+        for option, field in free_texts(REGISTRIES[kind].options_type(name)):
+            assert is_address(option, field), f"{kind} {name}: mark {option} with Address()"

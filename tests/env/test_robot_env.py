@@ -313,3 +313,22 @@ def test_a_station_that_cannot_open_everything_closes_what_it_opened(
         pass
     assert stops[-1] == "close"
     assert isinstance(spec.robot, PluginSpec)
+
+
+def test_cameras_of_different_sizes_are_encoded_side_by_side(spec: TaskSpec) -> None:
+    sizes = {"wrist": (32, 24), "side": (48, 16)}
+    cameras = {n: spec.cameras[n].model_copy(update={"size": s}) for n, s in sizes.items()}
+    with open_stand(spec.model_copy(update={"cameras": cameras})) as stand:
+        env = stand.wrapped(Hand())
+        obs, _ = env.reset()
+        for name, image in obs["images"].items():
+            assert image.shape[1::-1] == sizes[name]
+            mean = tiny_features(image[None])[0]
+            np.testing.assert_array_equal(obs["features"][name], mean)
+
+
+def test_another_aspect_is_fitted_with_bars_and_not_squeezed() -> None:
+    seen = crop_and_resize("side", np.full((48, 64, 3), 200, np.uint8), camera(size=(32, 32)))
+    assert (seen[4:28] == 200).all()
+    assert (seen[:4] == 0).all()
+    assert (seen[28:] == 0).all()

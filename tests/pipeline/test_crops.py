@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from small_task import edit, make_task
 
-from hilctl.calibration.roi import cut_motion, objections
+from hilctl.calibration.roi import cut_motion, motion_map, objections
 from hilctl.calibration.views import read_picture
 from hilctl.data.dataset import Dataset
 from hilctl.env.make import open_station
@@ -17,7 +19,9 @@ from hilctl.errors import DataError, DeviceError, UsageError
 from hilctl.pipeline.calibration import crops
 from hilctl.pipeline.calibration.camera_files import CameraFiles
 from hilctl.pipeline.calibration.devices import open_devices
+from hilctl.pipeline.progress import Event
 from hilctl.pipeline.record_demos import record_demos
+from hilctl.pipeline.record_labels import record_labels
 from hilctl.pipeline.stages import State, survey
 from hilctl.task.fingerprint import data_fingerprint
 from hilctl.task.measured import cameras_to_crop_anew
@@ -144,9 +148,26 @@ def test_motion_of_cropped_demonstrations_is_put_where_it_was_on_the_raw_frame(
     assert episode.header.task_identity["cameras"]["side"]["crop"] == list(CROP)
 
 
-def test_a_crop_of_another_shape_is_said_to_distort() -> None:
+def test_motion_in_pictures_with_bars_is_put_where_it_was_on_the_raw_frame(
+    task: Workspace,
+) -> None:
+    wide = (0, 8, 32, 16)
+    chosen = choose(task, wide)
+    record_demos(chosen, count=1)
+    (episode,) = Dataset.open(chosen.demos, expect_fingerprint=None).episodes()
+    bars = episode.images("side").copy()
+    bars[:, 8:24] = 0
+    assert bars.max() == 0
+    stored = motion_map([episode.images("side")])
+    motion = crops.motion_in_demos(CameraFiles(chosen, "side"), chosen.demos, (32, 32))
+    assert motion is not None
+    assert stored is not None
+    np.testing.assert_allclose(motion, stored, atol=1e-9)  # one to one, bars where nothing moves
+
+
+def test_a_crop_of_another_shape_is_said_to_leave_bars() -> None:
     (remark,) = objections((0, 0, 32, 16), (32, 32), None)
-    assert remark == "32×16 px are squeezed into 32×32: shapes are distorted"
+    assert remark == "32×16 px fill 50% of 32×32: the rest stays black"
 
 
 def test_a_crop_under_another_resolution_is_refused_even_where_it_would_fit(
@@ -166,3 +187,55 @@ def test_a_damaged_demonstration_does_not_keep_a_crop_from_being_chosen(task: Wo
     files = CameraFiles(task, "side")
     assert crops.motion_in_demos(files, task.demos, (32, 32)) is None
     assert crops.keep_crop(files, raw_frame(task), CROP, None).episodes_that_no_longer_fit == 0
+
+
+def test_a_session_says_what_stays_black(task: Workspace) -> None:
+    wide = edit(task, {"view: side, ": "view: side, crop: [0, 8, 32, 16], "})
+    events: list[Event] = []
+    record_demos(wide, count=1, report=events.append)
+    (told,) = [event.text for event in events if event.name == "cameras"]
+    assert told.startswith("side crop 0,8,32,16, 50% black bars; cameras are not checked")
+
+
+def corner_without_motion(task: Workspace) -> str:
+    """Return a crop, as in a task file, of the quarter of the side view where least moves."""
+    motion = crops.motion_in_demos(CameraFiles(task, "side"), task.demos, (32, 32))
+    assert motion is not None
+    quarters = [(x, y, 16, 16) for x in (0, 16) for y in (0, 16)]
+    return str(list(max(quarters, key=lambda box: cut_motion(motion, box))))
+
+
+def test_a_crop_that_hides_what_moves_is_told_wherever_it_was_set(task: Workspace) -> None:
+    record_demos(task, count=1)
+    assert crops.hidden_motion(task) == []
+    corner = corner_without_motion(task)
+    written = edit(task, {"view: side, ": f"view: side, crop: {corner}, "})
+    (told,) = crops.hidden_motion(written)
+    assert told.startswith("the crop of camera side cuts ")
+    assert told.endswith("% of what moves in the demonstrations")
+    (demos,) = [stage for stage in survey(written) if stage.name == "demos"]
+    assert demos.state is State.STALE
+    assert told in demos.reason
+    for record in (record_demos, record_labels):
+        events: list[Event] = []
+        with contextlib.suppress(DataError):
+            record(written, report=events.append, stop=lambda: True)
+        assert any(told in event.text for event in events if event.name == "crop")
+
+
+def test_what_moves_is_worked_out_once(task: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    record_demos(task, count=1)
+    written = edit(task, {"view: side, ": f"view: side, crop: {corner_without_motion(task)}, "})
+    told = crops.hidden_motion(written)
+    with monkeypatch.context() as patch:
+        patch.setattr(crops, "motion_in_demos", None)
+        assert crops.hidden_motion(written) == told
+    for path in task.demos.glob("episode*"):
+        os.utime(path, ns=(1, 1))
+    assert crops.hidden_motion(written) == told
+
+
+def test_a_crop_that_hides_nothing_is_not_complained_of(task: Workspace) -> None:
+    record_demos(task, count=1)
+    nearly_all = edit(task, {"view: side, ": "view: side, crop: [0, 0, 32, 31], "})
+    assert crops.hidden_motion(nearly_all) == []

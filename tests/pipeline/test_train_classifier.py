@@ -212,3 +212,6 @@ def test_a_classifier_that_misses_most_successes_is_below_the_bar(result: Classi
     metrics = replace(result.fitted.metrics, recall=0.3)
     with pytest.raises(BelowBarError, match="only 30%"):
         replace(result, fitted=replace(result.fitted, metrics=metrics)).check()
+    unheard = replace(result.fitted.metrics, successes={"shown": 10, "recognised": 2})
+    with pytest.raises(BelowBarError, match="only 20% of the successes by 2 frames in a row"):
+        replace(result, fitted=replace(result.fitted, metrics=unheard)).check()

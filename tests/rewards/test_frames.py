@@ -50,7 +50,9 @@ def test_too_few_episodes_are_an_error_with_the_command() -> None:
 
 
 def test_joined_frames_are_spared_by_no_head() -> None:
-    memory = Memory(np.zeros((2, 3), np.float16), np.array([True, False]), np.array([0, 1]))
+    memory = Memory(
+        np.zeros((2, 3), np.float16), np.array([True, False]), np.array([0, 1]), np.ones(2)
+    )
     more = memory.joined(np.ones((1, 3), np.float16), np.array([True]))
     assert more.folds.tolist() == [0, 1, -1]
     assert len(more.successes()) == 2

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hilctl.rewards.metrics import choose_threshold, in_a_row, precision_recall
+from hilctl.rewards.frames import LabelledFrames
+from hilctl.rewards.metrics import choose_threshold, in_a_row, measure, precision_recall
 
 
 @given(
@@ -48,6 +49,20 @@ def test_runs_agree_with_their_definition(positive: list[bool], consecutive: int
 def test_runs_do_not_cross_episodes() -> None:
     claims = in_a_row(np.array([True, True, True]), np.array(["a", "b", "b"]), 2)
     assert claims.tolist() == [False, False, True]
+
+
+def test_successes_are_counted_with_the_frames_in_a_row_that_they_take() -> None:
+    #            recognised    missed     too short  a false one, and one that a gap breaks
+    labels = np.array([0, 1, 1, 1, 0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0], bool)
+    over = np.array([0, 0, 1, 1, 0, 1, 0, 0, 0, 1, 0, 1, 1, 0, 0], float)
+    names = np.repeat(["a", "b"], [13, 2])
+    steps = np.concatenate([np.arange(13), [0, 2]])
+    over[13:] = 1
+    data = LabelledFrames({}, labels, names, steps)
+    metrics = measure(over, data, np.zeros(15, int), 0.5, 2)
+    assert metrics.successes == {"shown": 2, "recognised": 1}
+    assert metrics.recognised == 0.5
+    assert metrics.false_claims == 1
 
 
 def test_curve_of_a_perfect_classifier() -> None:

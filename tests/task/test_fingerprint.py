@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from hilctl.devices import Address, Options
 from hilctl.task.fingerprint import (
     data_fingerprint,
     data_identity,
@@ -18,7 +19,7 @@ from hilctl.task.fingerprint import (
     policy_fingerprint,
     policy_identity,
 )
-from hilctl.task.spec import TaskSpec
+from hilctl.task.spec import PluginSpec, TaskSpec
 
 Load = Callable[..., TaskSpec]
 
@@ -33,7 +34,6 @@ INCOMPARABLE = {
     "control.rate_hz": ("rate_hz: 10", "rate_hz: 20"),
     "control.translation_m": ("translation_m: 0.01", "translation_m: 0.02"),
     "control.rotation_rad": ("rotation_rad: 0.06", "rotation_rad: 0.05"),
-    "state": ("tcp_velocity, tcp_wrench]", "tcp_velocity]"),
 }
 COMPARABLE = {
     "another start": ("random_xy_m: 0.02", "random_xy_m: 0.01"),
@@ -41,6 +41,8 @@ COMPARABLE = {
     "another operator": ("skill: 0.8", "skill: 0.5"),
     "more demonstrations": ("demos: 20", "demos: 30"),
     "other words": ("instruction: ", "instruction: please "),
+    "one measurement more": ("tcp_wrench]", "tcp_wrench, q]"),
+    "one measurement less": ("tcp_velocity, tcp_wrench]", "tcp_velocity]"),
     "order of state keys": ("[tcp_pose, tcp_velocity,", "[tcp_velocity, tcp_pose,"),
 }
 
@@ -64,6 +66,7 @@ def test_policy_depends_on_what_it_sees_and_on_its_networks(load_changed: Load) 
     before = load_changed()
     for change in (
         ("images: [wrist, side]", "images: [wrist]"),
+        ("tcp_wrench]", "tcp_wrench, q]"),
         ("relative: true", "relative: false"),
         ("agent: {type: rlpd", "agent: {type: bc"),
     ):
@@ -73,6 +76,70 @@ def test_policy_depends_on_what_it_sees_and_on_its_networks(load_changed: Load) 
             after = load_changed(change)
         assert data_fingerprint(before) == data_fingerprint(after)
         assert policy_fingerprint(before) != policy_fingerprint(after)
+
+
+class Gripper(Options):
+    """A part of an arm with an address of its own."""
+
+    ip: str = "10.0.0.1"
+    width_m: float = 0.08
+
+
+class ArmOptions(Options):
+    """An arm that is found in many ways."""
+
+    url: str = "http://10.0.0.2:5000"
+    port: int = 5000
+    serial: str | None = None
+    controller: Annotated[str, Address()] = "10.0.0.3"
+    flange: str = "standard"
+    gripper: Gripper = Gripper()
+
+
+def with_arm(spec: TaskSpec, **changes: Any) -> TaskSpec:
+    options = ArmOptions.model_validate(changes)
+    return spec.model_copy(update={"robot": PluginSpec(type="arm", options=options)})
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        {"url": "http://robot.lab:80"},
+        {"port": 80},
+        {"serial": "042"},
+        {"controller": "10.1.1.1"},
+        {"gripper": {"ip": "10.1.1.2"}},
+    ],
+    ids=str,
+)
+def test_the_same_device_at_another_address_is_the_same_task(
+    load_changed: Load, moved: dict[str, Any]
+) -> None:
+    here, there = with_arm(load_changed()), with_arm(load_changed(), **moved)
+    assert data_fingerprint(here) == data_fingerprint(there)
+    assert policy_fingerprint(here) == policy_fingerprint(there)
+
+
+@pytest.mark.parametrize("other", [{"flange": "long"}, {"gripper": {"width_m": 0.1}}], ids=str)
+def test_another_device_is_another_task(load_changed: Load, other: dict[str, Any]) -> None:
+    here, there = with_arm(load_changed()), with_arm(load_changed(), **other)
+    assert data_fingerprint(here) != data_fingerprint(there)
+
+
+def test_what_draws_the_pictures_is_part_of_the_data(
+    load_changed: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, seen = load_changed(), []
+    for renderer in ("egl", "raycast"):
+        monkeypatch.setattr("hilctl.sim.rendering.renderer_name", lambda name=renderer: name)
+        seen.append((data_fingerprint(spec), policy_fingerprint(spec), data_identity(spec)))
+    (data, policy, before), (other_data, other_policy, after) = seen
+    assert data != other_data
+    assert policy != other_policy
+    assert explain_difference(before, after) == [
+        "cameras.side.renderer: egl here, raycast there",
+        "cameras.wrist.renderer: egl here, raycast there",
+    ]
 
 
 def test_sizes_read_like_sizes(load_changed: Load) -> None:

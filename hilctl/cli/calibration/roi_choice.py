@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.calibration.boards.base import Image
-from hilctl.calibration.roi import CUTS_MUCH, DISTORTS, cut_motion, distortion, drawn
+from hilctl.calibration.roi import CUTS_MUCH, FILLS, cut_motion, drawn
 from hilctl.cli.calibration.roi_boxes import (
     Size,
     clamped,
@@ -22,8 +22,8 @@ from hilctl.cli.calibration.roi_boxes import (
     shaped,
 )
 from hilctl.cli.render import Output
-from hilctl.env.robot_env import at_size
 from hilctl.errors import DeviceError
+from hilctl.networks.letterbox import at_size, filled_share, letterboxed
 from hilctl.task.spec import Box
 
 Level = Literal["ok", "warning", "bad"]
@@ -135,9 +135,9 @@ class Choice:
             cut = cut_motion(motion, self.box)
             level: Level = "bad" if cut > CUTS_TOO_MUCH else "warning" if cut > CUTS_MUCH else "ok"
             parts.append((f"cuts {100 * cut:.0f} % of what moves", level))
-        factor = distortion(self.box, self.subject.size)
-        if factor > DISTORTS:
-            parts.append((f"distorted {factor:.2f}×, s mends it", "ok"))
+        filled = filled_share(self.box[2:], self.subject.size)
+        if filled < FILLS:
+            parts.append((f"fills {100 * filled:.0f} %, the rest is black; s mends it", "ok"))
         if self.trouble:
             parts.append((self.trouble, "bad"))
         return parts
@@ -177,7 +177,7 @@ class Choice:
     def policy_view(self) -> Image:
         """Return what the policy sees: the crop at its size."""
         x, y, width, height = self.box
-        return at_size(self.image[y : y + height, x : x + width], self.subject.size)
+        return letterboxed(self.image[y : y + height, x : x + width], self.subject.size)
 
 
 def pick(output: Output, subject: Subject, stop: Callable[[], bool]) -> Box | None:

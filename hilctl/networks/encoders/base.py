@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from hilctl.networks.letterbox import letterboxed
+
+EncodeImages = Callable[[NDArray[np.uint8]], NDArray[np.float16]]
+
+
+def encode_each(
+    encode: EncodeImages, images: Mapping[str, NDArray[np.uint8]]
+) -> dict[str, NDArray[np.float16]]:
+    """Return camera → features of one picture each; those of one size go through together.
+
+    Args:
+        encode: as an `Encoder` is called.
+        images: camera → (H, W, 3) uint8 RGB; sizes may differ.
+    """
+    alike: dict[tuple[int, ...], list[str]] = {}
+    for name, image in images.items():
+        alike.setdefault(image.shape, []).append(name)
+    features: dict[str, NDArray[np.float16]] = {}
+    for names in alike.values():
+        encoded = encode(np.stack([images[name] for name in names]))
+        features |= zip(names, encoded, strict=True)
+    return {name: features[name] for name in images}
 
 
 class Encoder(ABC):
@@ -33,7 +56,7 @@ class Encoder(ABC):
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float16]:
         """Encode (N, H, W, 3) uint8 RGB into (N, *feature_shape) float16; any N, jitted per N.
 
-        Pictures of another size than `image_size` are resized to it.
+        Pictures of another size than `image_size` are fitted into it, their shapes kept.
         """
 
     def encode_many(self, images: NDArray[np.uint8], batch: int = 8) -> NDArray[np.float16]:
@@ -65,7 +88,5 @@ class Encoder(ABC):
             raise ValueError(f"want (N, H, W, 3) uint8, got {images.shape} {images.dtype}")
         if images.shape[2:0:-1] == self.image_size:
             return images
-        smaller = images.shape[2] > self.image_size[0]
-        how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-        resized = [cv2.resize(image, self.image_size, interpolation=how) for image in images]
-        return np.asarray(resized, np.uint8).reshape(-1, *self.image_size[::-1], 3)
+        fitted = [letterboxed(image, self.image_size) for image in images]
+        return np.asarray(fitted, np.uint8).reshape(-1, *self.image_size[::-1], 3)

@@ -13,15 +13,18 @@ from hilctl.calibration.drift import Drift, measure_drift
 from hilctl.calibration.exposure import measure_light, remarks_on
 from hilctl.calibration.hand_eye import Mount
 from hilctl.calibration.record import CameraRecord
+from hilctl.calibration.roi import FILLS
 from hilctl.cameras.base import STILL_MAX_AGE_S, Camera
 from hilctl.env.safety import reset_pose
 from hilctl.errors import DeviceError
-from hilctl.pipeline.calibration.devices import go_to
+from hilctl.networks.letterbox import filled_share
+from hilctl.pipeline.calibration.devices import go_home
 from hilctl.pipeline.calibration.exposure import hold_exposure
 from hilctl.pipeline.calibration.identity import all_records, refuse_other_size, refuse_others
 from hilctl.pipeline.calibration.references import STOP_PX, WARN_PX, reference_picture
 from hilctl.pipeline.progress import Event, Report
 from hilctl.robots.base import Robot
+from hilctl.task.plugins import frame_size_px
 from hilctl.task.spec import CameraSpec, TaskSpec
 from hilctl.task.workspace import Workspace
 
@@ -101,7 +104,7 @@ def check_cameras(
         report(Event("cameras", _not_checked(workspace, cameras)))
         return []
     not_held = {name: hold_exposure(record, cameras[name]) for name, record in known.items()}
-    go_to(robot, reset_pose(workspace.spec.reset))
+    go_home(robot, workspace.spec)
     checked = [
         _check(workspace, known[name], camera, not_held[name])
         if name in known
@@ -121,11 +124,8 @@ def check_cameras(
 
 
 def _not_checked(workspace: Workspace, cameras: Iterable[str]) -> str:
-    crops = [
-        f"{name} {crop}"
-        for name in cameras
-        for crop in _applied(workspace.spec.cameras[name], None)
-    ]
+    applied = {name: list(_applied(workspace.spec.cameras[name], None)) for name in cameras}
+    crops = [f"{name} {', '.join(words)}" for name, words in applied.items() if words]
     take_one = workspace.command("calibrate drift")
     told = f"cameras are not checked for having moved; {take_one} takes a reference"
     return "; ".join([*crops, told])
@@ -175,6 +175,9 @@ def _applied(spec: CameraSpec, record: CameraRecord | None) -> Iterator[str]:
         yield "exposure held"
     if spec.crop is not None:
         yield "crop " + ",".join(map(str, spec.crop))
+    size_px = spec.crop[2:] if spec.crop else frame_size_px(spec) or (record and record.size_px)
+    if size_px and (filled := filled_share(size_px, spec.size)) < FILLS:
+        yield f"{1 - filled:.0%} black bars"
 
 
 def _moved_m(

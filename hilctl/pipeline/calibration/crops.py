@@ -10,20 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.calibration.boards.base import Image
-from hilctl.calibration.roi import drawn, motion_map, objections
+from hilctl.calibration.roi import CUTS_MUCH, cut_motion, cuts, drawn, motion_map, objections
 from hilctl.calibration.views import write_picture
+from hilctl.data.cache import ArrayCache
 from hilctl.data.dataset import Dataset
 from hilctl.data.header import EpisodeHeader
+from hilctl.data.index import episode_paths
 from hilctl.env.robot_env import crop_and_resize
 from hilctl.errors import UsageError
+from hilctl.networks.letterbox import filled_box
 from hilctl.pipeline.calibration.camera_files import CameraFiles
 from hilctl.task.load import load_task
+from hilctl.task.plugins import frame_size_px
 from hilctl.task.spec import Box
 from hilctl.task.workspace import Workspace
 
 Motion = NDArray[np.float64]
 
 GAP_PX, HEIGHT_PX = 8, 384
+MOTION = "motion"  # beside the demonstrations
 
 
 def uncropped(workspace: Workspace) -> Workspace:
@@ -148,10 +153,42 @@ def motion_in_demos(files: CameraFiles, demos: Path, size_px: tuple[int, int]) -
         x, y, width, height = _crop_of(episode.header, files.camera) or (0, 0, *size_px)
         if moved is None or x + width > size_px[0] or y + height > size_px[1]:
             continue
+        left, top, across, down = filled_box((width, height), (moved.shape[1], moved.shape[0]))
+        moved = moved[top : top + down, left : left + across]
         region = cv2.resize(moved, (width, height), interpolation=cv2.INTER_LINEAR)
         total[y : y + height, x : x + width] += len(episode) * region
         frames += len(episode)
     return total / frames if frames else None
+
+
+def hidden_motion(workspace: Workspace) -> list[str]:
+    """Return in words which crops cut away what moves in demonstrations that showed more."""
+    found = []
+    for name, camera in workspace.spec.cameras.items():
+        files = CameraFiles(workspace, name)
+        if camera.crop is None or not _recorded_otherwise(files, camera.crop):
+            continue
+        known = files.record()
+        size_px = frame_size_px(camera) or (known.size_px if known else None)
+        motion = _known_motion(files, size_px) if size_px else None
+        cut = 0.0 if motion is None else cut_motion(motion, camera.crop)
+        if cut > CUTS_MUCH:
+            found.append(f"the crop of camera {name} {cuts(cut)}")
+    return found
+
+
+def _known_motion(files: CameraFiles, size_px: tuple[int, int]) -> Motion | None:
+    """Return `motion_in_demos`, worked out once for the demonstrations that there are."""
+    demos = files.workspace.demos
+    stats = [(path.name, path.stat()) for path in episode_paths(demos)]
+    origin = repr((size_px, [(name, about.st_size, about.st_mtime_ns) for name, about in stats]))
+    cache = ArrayCache(demos / MOTION)
+    kept = cache.get(files.camera, origin)
+    if kept is None:
+        motion = motion_in_demos(files, demos, size_px)
+        kept = {} if motion is None else {MOTION: motion.astype(np.float32)}
+        cache.keep(files.camera, origin, kept)
+    return kept.get(MOTION)
 
 
 def _crop_of(header: EpisodeHeader, camera: str) -> list[int] | None:

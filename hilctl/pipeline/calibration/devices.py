@@ -13,6 +13,8 @@ from hilctl.cameras import CAMERAS
 from hilctl.cameras.base import STILL_MAX_AGE_S, Camera, Frame
 from hilctl.devices import Rig
 from hilctl.driver_faults import attended
+from hilctl.env.safety import reset_pose
+from hilctl.env.travel import Travel, relax
 from hilctl.errors import DeviceError
 from hilctl.pipeline.progress import Event, Report
 from hilctl.robots import ROBOTS
@@ -50,6 +52,21 @@ def go_to(robot: Robot, tcp_pose: NDArray[np.float64]) -> None:
         DeviceError: it cannot go there.
     """
     robot.move_to(tcp_pose, speed=SPEED)
+    _rest(robot)
+
+
+def go_home(robot: Robot, spec: TaskSpec) -> None:
+    """Move slowly to the reset pose from wherever the tool is, and come to rest there.
+
+    Raises:
+        DeviceError: something is in its way.
+    """
+    relax(robot)
+    Travel(spec, SPEED).go(robot, reset_pose(spec.reset))
+    _rest(robot)
+
+
+def _rest(robot: Robot) -> None:
     clock = robot.rig.clock
     clock.sleep_until(clock.now_ns() + round(REST_S * 1e9))
 

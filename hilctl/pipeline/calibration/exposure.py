@@ -10,10 +10,9 @@ from hilctl.calibration.exposure import Light, measure_light, not_taken
 from hilctl.calibration.record import CameraRecord, ExposureRecord
 from hilctl.cameras.base import STILL_MAX_AGE_S, Camera
 from hilctl.clock import Clock
-from hilctl.env.safety import reset_pose
 from hilctl.errors import DeviceError
 from hilctl.pipeline.calibration.camera_files import CameraFiles
-from hilctl.pipeline.calibration.devices import go_to
+from hilctl.pipeline.calibration.devices import go_home
 from hilctl.pipeline.calibration.identity import meet
 from hilctl.pipeline.progress import Event, Report
 from hilctl.robots.base import Robot
@@ -39,7 +38,7 @@ def lock_exposure(
         DeviceError: a picture does not settle, or a camera does not take its own controls.
         HilctlError: the folder cannot be written.
     """
-    go_to(robot, reset_pose(workspace.spec.reset))
+    go_home(robot, workspace.spec)
     records = {}
     for name, camera in cameras.items():
         known = meet(workspace, name, camera)

@@ -21,7 +21,7 @@ from hilctl.cameras.base import Camera
 from hilctl.env.safety import reset_pose
 from hilctl.errors import DataError, DeviceError
 from hilctl.pipeline.calibration.camera_files import CameraFiles
-from hilctl.pipeline.calibration.devices import go_to, open_devices
+from hilctl.pipeline.calibration.devices import go_home, go_to, open_devices
 from hilctl.pipeline.calibration.exposure import greet
 from hilctl.pipeline.progress import Event, Report
 from hilctl.pipeline.recording import Question
@@ -89,7 +89,7 @@ def take_pictures(
             board.picture(PATTERN_SQUARE_PX), board.size_m, in_hand=mount is Mount.WORLD
         )
         home = reset_pose(spec.reset)
-        go_to(robot, home)
+        go_home(robot, spec)
         view = _board_in_view(board, rig.camera.still().image, mount)
         pivot_m = HELD_AHEAD_M if mount is Mount.WORLD else _distance_ahead_m(view)
         poses = propose_poses(home, count, pivot_m=pivot_m, shift_m=SHIFT_M)

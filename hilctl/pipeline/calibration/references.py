@@ -11,10 +11,9 @@ from hilctl.calibration.drift import measure_drift
 from hilctl.calibration.record import CameraRecord, Reference
 from hilctl.calibration.views import read_picture, write_picture
 from hilctl.cameras.base import Camera
-from hilctl.env.safety import reset_pose
 from hilctl.errors import DataError
 from hilctl.pipeline.calibration.camera_files import CameraFiles
-from hilctl.pipeline.calibration.devices import go_to
+from hilctl.pipeline.calibration.devices import go_home
 from hilctl.pipeline.calibration.exposure import hold_exposure, trouble_with
 from hilctl.pipeline.calibration.identity import is_another, meet
 from hilctl.pipeline.progress import Report, silent
@@ -49,7 +48,7 @@ def take_references(
     for name, camera in cameras.items():
         for trouble in hold_exposure(known[name], camera):
             report(trouble_with(name, trouble))
-    go_to(robot, reset_pose(workspace.spec.reset))
+    go_home(robot, workspace.spec)
     return {
         name: _keep(workspace, known[name], camera.still().image, robot, report)
         for name, camera in cameras.items()

@@ -16,7 +16,7 @@ from hilctl.cameras.base import Camera
 from hilctl.env.safety import reset_pose
 from hilctl.errors import MissingStageError
 from hilctl.pipeline.calibration.camera_files import CameraFiles
-from hilctl.pipeline.calibration.devices import go_to
+from hilctl.pipeline.calibration.devices import go_home
 from hilctl.pipeline.calibration.exposure import hold_exposure
 from hilctl.pipeline.calibration.identity import refuse_others
 from hilctl.pipeline.calibration.pictures import PATTERN_SQUARE_PX
@@ -52,7 +52,7 @@ def draw_what_is_known(
     board = parse_board(record.hand_eye.made.board)
     pattern = board.picture(PATTERN_SQUARE_PX)
     robot.show_board(pattern, board.size_m, in_hand=record.hand_eye.mount is Mount.WORLD)
-    go_to(robot, reset_pose(spec.reset))
+    go_home(robot, spec)
     image = camera.still().image
     here = robot.state().tcp_pose
     T_base_tcp = RigidTransform.from_components(here[:3], Rotation.from_quat(here[3:]))
