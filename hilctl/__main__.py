@@ -6,11 +6,13 @@ import os
 import sys
 
 from hilctl.cli.interrupt import ignore_interrupts, watch_for_interrupts
+from hilctl.cli.streams import open_standard_streams
 
 
 def main() -> None:
     """Run the command line in `sys.argv` and leave with its exit code."""
     watch_for_interrupts()
+    open_standard_streams()
     code = 130
     try:
         from hilctl.cli.app import run

@@ -85,6 +85,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; every error ends here, in words."""
     output = Output(as_json="--json" in arguments)
     try:
+        _check_current_folder()
         code = _invoke(list(arguments) or ["--help"])
         sys.stdout.flush()
     except BaseException as error:
@@ -92,6 +93,14 @@ def run(arguments: Sequence[str]) -> int:
             return EXIT_OK
         return _report(error, output, arguments)
     return code
+
+
+def _check_current_folder() -> None:
+    try:
+        os.getcwd()
+    except OSError:
+        hint = "cd into a folder that is there"
+        raise UsageError("the current folder was removed", hint=hint) from None
 
 
 def _invoke(arguments: list[str]) -> int:
@@ -186,7 +195,7 @@ def _write_log(error: BaseException, arguments: Sequence[str]) -> Path:
     for folder in (platformdirs.user_log_path("hilctl"), Path(tempfile.gettempdir())):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(text, "utf-8")
+            (folder / name).write_text(text, "utf-8", errors="backslashreplace")
         except OSError:
             continue
         return folder / name

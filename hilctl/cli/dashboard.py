@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from hilctl.cli.live import is_passing
 from hilctl.cli.render import Output
+from hilctl.cli.streams import printable
 
 if TYPE_CHECKING:
     from hilctl.pipeline.progress import Event
@@ -55,6 +57,7 @@ class Dashboard:
 
     def report(self, event: Event) -> None:
         """Show one event; with `--json`, write it as a line."""
+        event = replace(event, text=printable(event.text))
         self._output.event(event.as_dict())
         if self._live is None:
             self._say(event)

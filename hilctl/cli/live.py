@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from hilctl.cli.render import Output
+from hilctl.cli.streams import printable
 
 if TYPE_CHECKING:
     from hilctl.pipeline.progress import Event
@@ -49,6 +51,7 @@ class LiveProgress:
 
     def report(self, event: Event) -> None:
         """Show one event; with `--json`, write it as a line."""
+        event = replace(event, text=printable(event.text))
         self._output.event(event.as_dict())
         if self._bar is None:
             if not is_passing(event):

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-import json
+import io
 from pathlib import Path
+from typing import Any
 
-from hilctl.errors import MissingStageError
+from pydantic import Field, FiniteFloat
+
+from hilctl.data.arrays import load_arrays
+from hilctl.errors import DamagedDataError, DataError, MissingStageError
+from hilctl.pipeline.manifest import Manifest, read_manifest
 from hilctl.pipeline.run import CHECKPOINTS, Run
 from hilctl.task.files import os_errors, write_bytes_atomic, write_json_atomic
+from hilctl.task.names import plain_name
+from hilctl.task.regular_files import LARGE_BYTES, read_regular
 
 BEST = "best"
+
+
+class Best(Manifest):
+    """The JSON file of a best checkpoint."""
+
+    weights: str
+    robot_steps: int
+    autonomous_success_last20: FiniteFloat = Field(ge=0, le=1)
+    learner: dict[str, Any]
 
 
 def best_checkpoint(run: Path) -> Path | None:
@@ -18,16 +34,13 @@ def best_checkpoint(run: Path) -> Path | None:
 
 
 def best_success(run: Path) -> float:
-    """Return the untouched success of a run's best checkpoint; 0 when there is none.
-
-    Raises:
-        HilctlError: it cannot be read.
-    """
+    """Return the untouched success of a run's best checkpoint; 0 when there is none to trust."""
     file = best_checkpoint(run)
-    if file is None:
+    try:
+        about = read_manifest(Best, file) if file else None
+    except DataError:  # the next one that is good takes its place
         return 0.0
-    with os_errors(file):
-        return float(json.loads(file.read_text("utf-8"))["autonomous_success_last20"])
+    return about.autonomous_success_last20 if about else 0.0
 
 
 def roll_back(run: Run) -> Path:
@@ -48,9 +61,7 @@ def roll_back(run: Run) -> Path:
             hint=run.workspace.command("train"),
         )
     folder = run.folder / CHECKPOINTS
-    with os_errors(best):
-        about = json.loads(best.read_text("utf-8"))
-        weights = (best.parent / about["weights"]).read_bytes()
+    about, weights = _read(best)
     name = f"step_{run.progress.robot_steps:07d}"
     about |= {
         "weights": f"{name}.npz",
@@ -63,3 +74,20 @@ def roll_back(run: Run) -> Path:
     write_bytes_atomic(folder / f"{name}.npz", weights)
     write_json_atomic(folder / f"{name}.json", about)
     return folder / f"{name}.json"
+
+
+def _read(best: Path) -> tuple[dict[str, Any], bytes]:
+    """Return a checkpoint's description and weights, once they are known to be whole."""
+    about = read_manifest(Best, best)
+    assert about is not None
+    try:
+        file = best.parent / plain_name(about.weights)
+        with os_errors(file):
+            weights = read_regular(file, LARGE_BYTES)
+        load_arrays(io.BytesIO(weights))
+    except ValueError as error:
+        hint = "go on from the last policy: hilctl train"
+        raise DamagedDataError(
+            f"the best policy is damaged: {error}", where=str(best), hint=hint
+        ) from error
+    return about.model_dump(), weights

@@ -75,6 +75,7 @@ class LearningSide:
             self._save_to(f"{CHECKPOINTS}/{BEST}")
 
     def _save_to(self, folder: str) -> Path | None:
+        self.run.check_home()
         if not self.learner.updates:
             return None
         about = {

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from hilctl.pipeline.evaluate import EvaluationResult, evaluate
+from hilctl.pipeline.metrics_log import read_metrics
 from hilctl.pipeline.progress import Event, Report, silent
 from hilctl.pipeline.record_demos import record_demos
 from hilctl.pipeline.record_labels import record_labels
 from hilctl.pipeline.recording import Question, never
 from hilctl.pipeline.report import draw_learning, write_report
-from hilctl.pipeline.run_summary import read_metrics
 from hilctl.pipeline.train import TrainResult, train
 from hilctl.pipeline.train_classifier import ClassifierResult, train_classifier
 from hilctl.task import scaffold
@@ -151,7 +151,7 @@ def write_quickstart_report(result: QuickstartResult) -> None:
             ),
         ],
         pictures=[
-            ("Learning", draw_learning(read_metrics(result.training.run))),
+            ("Learning", draw_learning(read_metrics(result.training.run)[0])),
             ("Precision and recall of the classifier", result.classifier.curve.read_bytes()),
             ("The classifier's worst mistakes", result.classifier.mistakes.read_bytes()),
         ],

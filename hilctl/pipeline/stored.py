@@ -6,10 +6,12 @@ checkpoint. What lies between is learnt first.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.data.cache import ArrayCache
@@ -25,6 +27,7 @@ from hilctl.pipeline.vision import encode_episode, states_of, trajectory_from
 from hilctl.task.spec import TaskSpec
 from hilctl.training.checkpoints import Checkpoint, load_checkpoint, put_aside
 from hilctl.training.link import FinishedEpisode
+from hilctl.training.trajectory import Trajectory
 
 SEEN = "seen"
 
@@ -48,7 +51,10 @@ def last_checkpoint(
     """
     for place in (folder / CHECKPOINTS, folder / CHECKPOINTS / BEST):
         try:
-            return load_checkpoint(place, spec, encoder_fingerprint=encoder.fingerprint)
+            found = load_checkpoint(place, spec, encoder_fingerprint=encoder.fingerprint)
+            if "learner" not in found.about:
+                raise DamagedDataError("the checkpoint does not say how to go on", where=str(place))
+            return found
         except MissingStageError:
             continue
         except DamagedDataError as error:
@@ -75,11 +81,11 @@ def stored_episodes(
     dataset, seen = open_dataset(folder / EPISODES, spec), Seen(folder, perception)
     for number, episode in enumerate(dataset.episodes(), start=1):
         if number > after:
-            observations = seen.observations(number, len(episode))
+            observations = seen.observations(number, episode.actions)
             if observations is None:
                 features = encode_episode(episode, spec.observation.images, encoder)
                 observations = perception(features, states_of(episode))
-                seen.keep(number, observations)
+                seen.keep(number, trajectory_from(episode, observations))
             trajectory = trajectory_from(episode, observations)
             yield FinishedEpisode(number, trajectory, summary_of(episode))
 
@@ -94,15 +100,19 @@ class Seen:
 
     def __init__(self, run: Path, perception: Perception) -> None:
         self._cache = ArrayCache(run / SEEN)
-        self._origin = perception.fingerprint
+        self._sight = perception.fingerprint
 
-    def observations(self, number: int, steps: int) -> Mapping[str, NDArray[Any]] | None:
-        """Return the (T + 1) observations of an episode of T steps, or None if not kept."""
-        kept = self._cache.get(f"episode_{number:06d}", self._origin)
-        if kept is None or any(len(array) != steps + 1 for array in kept.values()):
-            return None
-        return kept
+    def observations(self, number: int, actions: NDArray[Any]) -> Mapping[str, NDArray[Any]] | None:
+        """Return the (T + 1) observations of an episode with (T, A) actions, or None."""
+        origin = self._origin(actions)
+        return self._cache.get(f"episode_{number:06d}", origin, rows=len(actions) + 1)
 
-    def keep(self, number: int, observations: Mapping[str, NDArray[Any]]) -> None:
+    def keep(self, number: int, trajectory: Trajectory) -> None:
         """Keep an episode's observations."""
-        self._cache.keep(f"episode_{number:06d}", self._origin, observations)
+        origin = self._origin(trajectory.actions)
+        self._cache.keep(f"episode_{number:06d}", origin, trajectory.observations)
+
+    def _origin(self, actions: NDArray[Any]) -> str:
+        """Name what observations are made from: numbers shift when a file is taken away."""
+        digest = hashlib.sha256(np.asarray(actions, np.float32).tobytes())
+        return f"{self._sight} of {digest.hexdigest()[:12]}"

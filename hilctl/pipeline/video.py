@@ -9,6 +9,7 @@ import numpy as np
 
 from hilctl.data.step import EpisodeSummary, Observation, Step
 from hilctl.errors import DataError
+from hilctl.task.files import os_errors
 
 SCALE = 2  # 128 px pictures are small on a screen
 
@@ -44,7 +45,8 @@ class VideoRecorder:
         Raises:
             DataError: the file cannot be written.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        with os_errors(self._folder):
+            self._folder.mkdir(exist_ok=True)
         path = self._folder / f"episode_{self._episode:03d}_{summary.outcome}.mp4"
         height, width = self._frames[0].shape[:2]
         codec = cv2.VideoWriter.fourcc(*"mp4v")

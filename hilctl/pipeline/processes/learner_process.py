@@ -127,7 +127,7 @@ class Schooling:
         if episode.number > apprentice.taken + 1:
             self._fill_gap(episode.number)
         apprentice.take(episode)
-        self._seen.keep(episode.number, episode.trajectory.observations)
+        self._seen.keep(episode.number, episode.trajectory)
         self._side.keep_if_best()
 
     def _fill_gap(self, before: int) -> None:

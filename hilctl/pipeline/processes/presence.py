@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hilctl.errors import FolderBusyError
 from hilctl.task.files import os_errors
+from hilctl.task.regular_files import open_lock
 
 FILE = ".hilctl.processes.lock"
 PATIENCE_S = 60.0
@@ -55,7 +56,7 @@ def wait_until_all_have_left(root: Path, patience_s: float = PATIENCE_S) -> None
 def _opened(root: Path) -> Iterator[int]:
     file = root / FILE
     with os_errors(file):
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = open_lock(file)
     try:
         yield descriptor
     finally:
