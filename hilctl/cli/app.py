@@ -34,6 +34,7 @@ COMMANDS = {
     "doctor": ("doctor:doctor", "check this computer and the devices of a task"),
     "bench": ("bench:bench", "measure the speed of simulator, learner and policy"),
 }
+NEED_NO_FOLDER = {"-h", "--help", "--version"}
 _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -85,7 +86,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; every error ends here, in words."""
     output = Output(as_json="--json" in arguments)
     try:
-        _check_current_folder()
+        if not NEED_NO_FOLDER & set(arguments):
+            _check_current_folder()
         code = _invoke(list(arguments) or ["--help"])
         sys.stdout.flush()
     except BaseException as error:

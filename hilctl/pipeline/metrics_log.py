@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from hilctl.task.files import os_errors
 from hilctl.task.json_files import parse_json
-from hilctl.task.regular_files import read_regular
+from hilctl.task.regular_files import open_regular, read_regular
 
 METRICS = "metrics.jsonl"
 MAX_BYTES = 2**30  # of a million episodes
@@ -61,6 +61,24 @@ def read_metrics(run: Path) -> tuple[list[Record], int]:
             continue
         records.append(record)
     return records, len(lines) - len(records)
+
+
+def end_last_line(run: Path) -> None:
+    """End a line that a kill cut off, so that the next one does not become part of it.
+
+    Raises:
+        HilctlError: the file cannot be read or written.
+    """
+    file = run / METRICS
+    with os_errors(file):
+        if not file.exists() or not (size := file.stat().st_size):
+            return
+        with open_regular(file) as stream:
+            stream.seek(size - 1)
+            whole = stream.read() == b"\n"
+        if not whole:
+            with file.open("ab") as stream:
+                stream.write(b"\n")
 
 
 def _lines(file: Path) -> list[bytes]:

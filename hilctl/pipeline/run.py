@@ -11,7 +11,7 @@ from typing import Any
 
 from hilctl.data.step import EpisodeSummary
 from hilctl.pipeline.manifest import RunManifest, read_manifest, write_manifest
-from hilctl.pipeline.metrics_log import METRICS
+from hilctl.pipeline.metrics_log import METRICS, end_last_line
 from hilctl.pipeline.progress import Event, Report
 from hilctl.pipeline.provenance import provenance
 from hilctl.pipeline.recording import station_seed
@@ -60,6 +60,7 @@ class Run:
         """Make the folder, where it is not there yet, and mark the run as running."""
         (self.folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
         earlier = read_manifest(RunManifest, self.folder / MANIFEST)
+        end_last_line(self.folder)
         self._parts = [*(earlier.parts if earlier else []), provenance(self.workspace)]
         self.write_manifest("running")
 

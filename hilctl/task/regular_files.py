@@ -45,10 +45,11 @@ def read_regular(path: Path, at_most: int = SMALL_BYTES) -> bytes:
             `at_most` bytes.
     """
     with open_regular(path) as stream:
-        content = stream.read(at_most + 1)
-    if len(content) > at_most:
-        raise NotRegularError(f"it is larger than {at_most // 2**10} KiB")
-    return content
+        if os.fstat(stream.fileno()).st_size <= at_most:
+            content = stream.read(at_most + 1)
+            if len(content) <= at_most:
+                return content
+    raise NotRegularError(f"it is larger than {at_most // 2**10} KiB")
 
 
 def open_lock(path: Path) -> int:
