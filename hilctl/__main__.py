@@ -7,11 +7,13 @@ import sys
 
 from hilctl.cli.characters import accept_all_characters
 from hilctl.cli.interrupt import ignore_interrupts, watch_for_interrupts
+from hilctl.cli.streams import open_standard_streams
 
 
 def main() -> None:
     """Run the command line in `sys.argv` and leave with its exit code."""
     watch_for_interrupts()
+    open_standard_streams()
     accept_all_characters()
     code = 130
     try:

@@ -8,6 +8,18 @@ EXIT_OK = 0
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 
+# What parsers and those who use what was parsed raise over damaged content. Errors of reading are
+# not among them: those say nothing of the content.
+BROKEN = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    EOFError,
+)
+
 
 class HilctlError(Exception):
     """Tell a person what went wrong, where, and how to mend it.

@@ -14,7 +14,7 @@ ROOT = Path(hilctl.__file__).parent
 
 # From the bottom up. A module imports from its own layer or from lower ones, never from above.
 LAYERS: list[set[str]] = [
-    {"__version__", "errors", "clock", "geometry", "patches"},
+    {"__version__", "errors", "clock", "geometry", "interrupts", "patches"},
     {"registry", "devices", "driver_faults"},
     {"task", "sim"},
     {"robots", "cameras", "teleop", "data", "agents", "rewards", "networks"},

@@ -36,6 +36,7 @@ COMMANDS = {
 }
 HELP = "help"  # `hilctl help train` for those who expect it; not worth a line in the table
 COMPLETE = "_HILCTL_COMPLETE"  # set by the shell when Tab is pressed
+NEED_NO_FOLDER = {"-h", "--help", "--version"}
 _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -87,6 +88,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; every error ends here, in words."""
     output = Output(as_json="--json" in arguments)
     try:
+        if not NEED_NO_FOLDER & set(arguments):
+            _check_current_folder()
         code = _invoke(list(arguments) or ["--help"])
         sys.stdout.flush()
     except BaseException as error:
@@ -94,6 +97,14 @@ def run(arguments: Sequence[str]) -> int:
             return EXIT_OK
         return _report(error, output, arguments)
     return code
+
+
+def _check_current_folder() -> None:
+    try:
+        os.getcwd()
+    except OSError:
+        hint = "cd into a folder that is there"
+        raise UsageError("the current folder was removed", hint=hint) from None
 
 
 def _invoke(arguments: list[str]) -> int:
@@ -220,7 +231,7 @@ def _write_log(error: BaseException, arguments: Sequence[str]) -> Path:
     for folder in filter(None, (home, Path(tempfile.gettempdir()))):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(text, "utf-8")
+            (folder / name).write_text(text, "utf-8", errors="backslashreplace")
         except OSError:
             continue
         return folder / name

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from hilctl.cli.lines import LASTING, Lines
 from hilctl.cli.live import live_view
 from hilctl.cli.render import Output
+from hilctl.cli.streams import printable
 
 if TYPE_CHECKING:
     from hilctl.pipeline.progress import Event
@@ -51,6 +53,7 @@ class Dashboard:
 
     def report(self, event: Event) -> None:
         """Show one event; with `--json`, write it as a line."""
+        event = replace(event, text=printable(event.text))
         self._output.event(event.as_dict())
         if self._live is None:
             self._lines.report(event)

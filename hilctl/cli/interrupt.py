@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from hilctl.interrupts import raise_again, raising
+
 # a session that is killed or whose line is cut must stop the robot, too
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOPPING = "stopping the robot, then saving what there is; Ctrl-C once more leaves at once"
-RETRY_S = 0.05
+
+interrupt_between_imports = raising(KeyboardInterrupt)
 
 
 class Stop:
@@ -80,31 +82,10 @@ def watch_for_interrupts() -> None:
     """From now on Ctrl-C raises KeyboardInterrupt, wherever that can do no harm."""
     signal.signal(signal.SIGINT, interrupt_between_imports)
     signal.signal(signal.SIGALRM, interrupt_between_imports)
-    sys.unraisablehook = _interrupt_again
+    raise_again(KeyboardInterrupt)
 
 
 def ignore_interrupts() -> None:
     """From now on nothing is worth interrupting: all is said and saved."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def interrupt_between_imports(number: int, frame: FrameType | None) -> None:
-    """Raise KeyboardInterrupt, but never inside an import: native modules do not survive that.
-
-    A handler of SIGINT and of SIGALRM, which brings it back once the import may be over.
-    """
-    while frame is not None:
-        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
-            signal.setitimer(signal.ITIMER_REAL, RETRY_S)
-            return
-        frame = frame.f_back
-    raise KeyboardInterrupt
-
-
-def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
-    # raised inside a callback of the garbage collector, where exceptions are dropped
-    if issubclass(unraisable.exc_type, KeyboardInterrupt):
-        signal.setitimer(signal.ITIMER_REAL, RETRY_S)
-    else:
-        sys.__unraisablehook__(unraisable)

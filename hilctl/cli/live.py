@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from hilctl.cli.interrupt import STOPPING, is_stopping
 from hilctl.cli.lines import Lines
 from hilctl.cli.render import Output
+from hilctl.cli.streams import printable
 
 if TYPE_CHECKING:
     from hilctl.pipeline.progress import Event
@@ -77,6 +79,7 @@ class LiveProgress:
 
     def report(self, event: Event) -> None:
         """Show one event; with `--json`, write it as a line."""
+        event = replace(event, text=printable(event.text))
         self._output.event(event.as_dict())
         if self._live is None:
             self._lines.report(event)

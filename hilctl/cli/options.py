@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+MAX_SEED = 2**62  # JAX takes 64 bits, and some are added
+
 TaskOption = Annotated[
     Path | None,
     typer.Option("--task", metavar="DIR", help="Task folder.  [default: the current folder]"),
@@ -18,7 +20,9 @@ WeightsOption = Annotated[
     Path | None,
     typer.Option("--weights", metavar="FILE", help="The encoder's weights, e.g. ResNet-10's."),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of everything that is random.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, max=MAX_SEED, help="Of everything that is random.")
+]
 MotionOption = Annotated[
     bool, typer.Option("--allow-motion", help="Let a real robot move without asking.")
 ]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from hilctl.cli.render import Output
+from hilctl.cli.streams import printable
 from hilctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def confirm_motion(output: Output, spec: TaskSpec, *, allowed: bool) -> None:
 
 def _read_line(prompt: str) -> str:
     try:
-        return input(prompt)
+        return input(printable(prompt))
     except EOFError:
         raise KeyboardInterrupt from None
 

@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
+from hilctl.cli.streams import printable
 from hilctl.errors import BelowBarError, HilctlError
 
 _COLOURS = {
@@ -59,7 +60,7 @@ class Output:
 
     def say(self, text: str = "") -> None:
         """Tell a person something; in a terminal between words at its edge."""
-        self._line(self.wrapped(text))
+        self._line(self.wrapped(printable(text)))
 
     def wrapped(self, text: str) -> str:
         """Return a text broken between words at the edge of the terminal, if it is one."""
@@ -86,18 +87,18 @@ class Output:
     def next(self, command: str) -> None:
         """Tell the exact command that comes next."""
         # a command is not broken: it is there to be copied
-        self._line(f"{self._painted('next:', self.talk)} {command}")
+        self._line(f"{self._painted('next:', self.talk)} {printable(command)}")
 
     def hint(self, text: str) -> None:
         """Tell how something is mended."""
-        self.say(f"{self._painted('hint:', self.talk)} {text}")
+        self._line(self.wrapped(f"{self._painted('hint:', self.talk)} {printable(text)}"))
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Show rows under a header; the last column wraps at the edge of the terminal."""
         *fixed, _ = (max(map(len, column)) for column in zip(header, *rows, strict=True))
         indent = sum(fixed) + 2 * len(fixed)
         width = max(12, self.columns - indent - 1)
-        for row in (header, *rows):
+        for row in (header, *([printable(cell) for cell in row] for row in rows)):
             cells = [
                 self._painted(cell, self.talk, size) for cell, size in zip(row, fixed, strict=False)
             ]
@@ -121,7 +122,10 @@ class Output:
             empty = {"code": None, "message": None, "where": None, "hint": None}
             self._write_json({"error": {**empty, **details}})
             return
-        message, where, hint = (details.get(key) for key in ("message", "where", "hint"))
+        message, where, hint = (
+            None if details.get(key) is None else printable(str(details[key]))
+            for key in ("message", "where", "hint")
+        )
         lines = [f"{self._painted('error:', sys.stderr)} {message}"]
         if where and str(where) not in f". {message} {hint}":  # "." tells nothing new
             lines.append(f"  at {where}")

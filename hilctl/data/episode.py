@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hilctl.data import layout
 from hilctl.data.header import EpisodeHeader, checked, opened
+from hilctl.data.own_numbers import has_link
 from hilctl.errors import DataError
 
 Array = NDArray[Any]
@@ -70,7 +71,7 @@ class Episode:
             columns = {name: group[name][()] for name in layout.STEP_COLUMNS}
             stamps = group[layout.STAMP_COLUMN][()]
             frames = {key: column[()] for key, column in group[layout.FRAME_STAMPS].items()}
-            labels = group[layout.LABELS][()] if layout.LABELS in group else None
+            labels = group[layout.LABELS][()] if has_link(group, layout.LABELS) else None
             _check_finite({**observations, "actions": columns["actions"]})
             _check_finite({"rewards": columns["rewards"]})
         return cls(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,12 +14,16 @@ import numpy as np
 
 from hilctl.data import layout
 from hilctl.data.disk import WatchedFile
+from hilctl.data.own_numbers import dataset_of, group_of, has_link, names_in
 from hilctl.data.step import Outcome
-from hilctl.errors import DamagedDataError, DataError
+from hilctl.errors import BROKEN, DamagedDataError, DataError
 from hilctl.task.files import os_errors
+from hilctl.task.json_files import parse_json
+from hilctl.task.regular_files import NotRegularError, require_regular
 
 _TEXT_ATTRIBUTES = ("kind", "outcome", "operator", "task_fingerprint", "task_identity", "versions")
 _JSON_ATTRIBUTES = ("task_identity", "versions", "references")
+MAX_STEPS = 1_000_000  # more than a day at 10 Hz
 
 
 @dataclass(frozen=True)
@@ -90,18 +93,26 @@ def opened(path: Path) -> Iterator[h5py.Group]:
         DamagedDataError: the block found something wrong with it.
         DataError: it is not there.
     """
-    with os_errors(path), WatchedFile(path) as watched:
+    with os_errors(path):
         try:
-            with h5py.File(watched, "r") as file:
-                if not isinstance(file.get(layout.GROUP), h5py.Group):
-                    raise ValueError(f"it has no group {layout.GROUP}")
-                yield file[layout.GROUP]
-        except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-            move = shlex.join(["mv", str(path), f"{path}.broken"])
-            hint = f"restore it from a copy, or move it out of the way: {move}"
-            raise DamagedDataError(_reason(error), where=str(path), hint=hint) from error
-        finally:
-            watched.check()  # whatever HDF5 or the block made of it
+            require_regular(path)
+        except NotRegularError as error:
+            raise damaged(path, _reason(error)) from error
+        with WatchedFile(path) as watched:
+            try:
+                with h5py.File(watched, "r") as file:
+                    yield group_of(file, layout.GROUP.strip("/"))
+            except (*BROKEN, OSError, SystemError) as error:
+                raise damaged(path, _reason(error)) from error
+            finally:
+                watched.check()  # whatever HDF5 or the block made of it
+
+
+def damaged(path: Path, reason: str) -> DamagedDataError:
+    """Return the error that says what is wrong with an episode file, and the way out."""
+    move = shlex.join(["mv", str(path), f"{path}.broken"])
+    hint = f"restore it from a copy, or move it out of the way: {move}"
+    return DamagedDataError(reason, where=str(path), hint=hint)
 
 
 def _reason(error: Exception) -> str:
@@ -110,6 +121,8 @@ def _reason(error: Exception) -> str:
         return "this is not an HDF5 file"
     if "truncated file" in text:
         return "the file is truncated: it ends before its data does"
+    if isinstance(error, NotRegularError):
+        return text
     if isinstance(error, ValueError):
         return f"not an episode file: {text}"
     return f"the file is damaged: {text}"
@@ -124,22 +137,53 @@ def checked(path: Path, group: h5py.Group) -> EpisodeHeader:
     """
     attributes = _attributes(path, group)
     steps = attributes.pop("num_samples", None)
-    if not isinstance(steps, int) or steps < 1:
+    if not isinstance(steps, int) or not 1 <= steps <= MAX_STEPS:
         raise ValueError("num_samples is missing")
-    for name, length in _expected_lengths(group, steps).items():
-        if name not in group:
-            raise ValueError(f"{name} is missing")
-        dataset = group[name]
-        if not isinstance(dataset, h5py.Dataset):
-            raise ValueError(f"{name} is not a dataset")
-        if dataset.dtype.kind not in "biuf":
-            raise ValueError(f"{name} holds {dataset.dtype}, not numbers")
-        if dataset.shape[:1] != (length,):
-            raise ValueError(f"{name} has shape {dataset.shape} for {steps} steps")
-    for key, now in group["obs"].items():
-        if now.shape[1:] != group[f"final_obs/{key}"].shape[1:]:
-            raise ValueError(f"final_obs/{key} differs in shape from obs/{key}")
+    _check_steps(group, steps)
+    _check_observations(group, steps)
+    for name in names_in(group, layout.FRAME_STAMPS.strip("/")):
+        stamps = dataset_of(group[layout.FRAME_STAMPS], name)
+        _expect(f"{layout.FRAME_STAMPS}{name}", stamps, steps + 1, "iu", 1)
+    if has_link(group, layout.LABELS):
+        _expect(layout.LABELS, dataset_of(group, layout.LABELS), steps, "iu", 1)
+    elif attributes["kind"] == "label":
+        raise ValueError(f"{layout.LABELS} are missing")
     return EpisodeHeader(path, steps, attributes)
+
+
+def _check_steps(group: h5py.Group, steps: int) -> None:
+    for name in layout.STEP_COLUMNS:
+        column = dataset_of(group, name)
+        if name in layout.ACTION_COLUMNS:
+            _expect(name, column, steps, "f", 2)
+        else:
+            _expect(name, column, steps, "biuf", 1)
+    if len({group[name].shape for name in layout.ACTION_COLUMNS}) > 1:
+        raise ValueError("the kinds of actions differ in shape")
+    stamps = dataset_of(group, layout.STAMP_COLUMN)
+    _expect(layout.STAMP_COLUMN, stamps, steps + 1, "iu", 1)
+
+
+def _check_observations(group: h5py.Group, steps: int) -> None:
+    names = names_in(group, "obs")
+    if not names:
+        raise ValueError("obs is empty")
+    group_of(group, "final_obs")
+    for name in names:
+        now, final = dataset_of(group["obs"], name), dataset_of(group["final_obs"], name)
+        _expect(f"obs/{name}", now, steps, "biuf")
+        _expect(f"final_obs/{name}", final, 1, "biuf")
+        if now.shape[1:] != final.shape[1:]:
+            raise ValueError(f"final_obs/{name} differs in shape from obs/{name}")
+
+
+def _expect(
+    name: str, dataset: h5py.Dataset, length: int, kinds: str, dimensions: int | None = None
+) -> None:
+    if dataset.dtype.kind not in kinds:
+        raise ValueError(f"{name} holds {dataset.dtype}, not what it should")
+    if dataset.shape[:1] != (length,) or dataset.ndim != (dimensions or dataset.ndim):
+        raise ValueError(f"{name} has shape {dataset.shape}, expected {length} rows")
 
 
 def _attributes(path: Path, group: Any) -> dict[str, Any]:
@@ -161,19 +205,7 @@ def _attributes(path: Path, group: Any) -> dict[str, Any]:
 
 
 def _parsed(key: str, text: str) -> dict[str, Any]:
-    value = json.loads(text)
+    value = parse_json(text)
     if not isinstance(value, dict):
         raise ValueError(f"{key} is not a JSON object")
     return value
-
-
-def _expected_lengths(group: Any, steps: int) -> dict[str, int]:
-    lengths = dict.fromkeys(layout.STEP_COLUMNS, steps) | {layout.STAMP_COLUMN: steps + 1}
-    if layout.LABELS in group:
-        lengths[layout.LABELS] = steps
-    for name in ("obs", "final_obs", layout.FRAME_STAMPS):
-        if name not in group:
-            raise ValueError(f"{name} is missing")
-    for key in group["obs"]:
-        lengths |= {f"obs/{key}": steps, f"final_obs/{key}": 1}
-    return lengths | {layout.FRAME_STAMPS + key: steps + 1 for key in group[layout.FRAME_STAMPS]}

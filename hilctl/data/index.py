@@ -17,7 +17,10 @@ import numpy as np
 from hilctl.data import layout
 from hilctl.data.disk import GuardedFile
 from hilctl.data.header import EpisodeHeader
+from hilctl.data.own_numbers import group_of
+from hilctl.errors import BROKEN
 from hilctl.task.files import os_errors
+from hilctl.task.leftovers import temporary_beside
 
 INDEX = "index.hdf5"
 _ROBOMIMIC_GYM_TYPE = 2
@@ -37,7 +40,7 @@ def rebuild_index(root: Path) -> Path:
         HilctlError: the folder cannot be written.
     """
     headers = [EpisodeHeader.read(path) for path in episode_paths(root)]
-    temporary = root / f".{INDEX}.tmp"
+    temporary = temporary_beside(root / INDEX)
     with os_errors(temporary):
         temporary.unlink(missing_ok=True)
         disk = GuardedFile(temporary)
@@ -89,7 +92,7 @@ def _is_current(root: Path) -> bool:
         return False
     try:
         with h5py.File(index, "r", locking=False) as file:
-            links = [file["data"].get(key, getlink=True) for key in file["data"]]
+            links = [group_of(file, "data").get(key, getlink=True) for key in file["data"]]
             return {link.filename for link in links} == {path.name for path in paths}
-    except (OSError, KeyError, AttributeError, RuntimeError):
+    except (*BROKEN, OSError):
         return False

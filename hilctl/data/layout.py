@@ -36,6 +36,7 @@ STEP_COLUMNS = (
     "dones",
     "probability",
 )
+ACTION_COLUMNS = STEP_COLUMNS[:3]
 STAMP_COLUMN = "stamps_ns"
 FRAME_STAMPS = "frame_stamps_ns/"
 LABELS = "labels"

@@ -9,8 +9,21 @@ from typing import Any
 from hilctl.data.index import rebuild_index
 from hilctl.data.step import EpisodeSummary, Step
 from hilctl.data.writer import EpisodeWriter, Kind
+from hilctl.task.files import os_errors
+from hilctl.task.same_folder import SameFolder
 
 _MIN_STEPS = 2
+
+
+def made_to_stay(directory: Path) -> SameFolder:
+    """Make a folder, if it is missing, that must stay where it is while episodes are written.
+
+    Raises:
+        HilctlError: it cannot be made.
+    """
+    with os_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        return SameFolder(directory)
 
 
 class EpisodeRecorder:
@@ -47,6 +60,7 @@ class EpisodeRecorder:
         self._trim_idle = trim_idle
         self._notes = notes
         self._writer: EpisodeWriter | None = None
+        self._folder = made_to_stay(directory)
 
     def on_episode_start(self) -> None:
         """Open the next file; an episode that never ended is discarded.
@@ -55,6 +69,7 @@ class EpisodeRecorder:
             HilctlError: the folder cannot be written.
         """
         self.close()
+        self._folder.check()
         self._writer = EpisodeWriter(
             self._directory,
             kind=self._kind,
@@ -80,6 +95,7 @@ class EpisodeRecorder:
         if summary.discarded or (self._kind != "rollout" and writer.steps < _MIN_STEPS):
             self.close()
             return
+        self._folder.check()
         self.committed.append(writer.commit(summary))
         self._writer = None
         if self._kind != "rollout":

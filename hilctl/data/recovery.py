@@ -6,14 +6,17 @@ it is kept in `recovered/` for whoever wants it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
 from hilctl.data import layout
 from hilctl.data.header import opened
+from hilctl.data.own_numbers import dataset_of, has_link, names_in
 from hilctl.data.step import Outcome
 from hilctl.data.writer import PARTIAL, RECOVERED, EpisodeFile
 from hilctl.errors import DamagedDataError
@@ -53,7 +56,7 @@ def recover_partials(directory: Path) -> list[Recovered]:
 def _recover(partial: Path) -> Recovered:
     try:
         with opened(partial) as group:
-            columns, attributes = _rows(group), dict(group.attrs)
+            columns, attributes = _rows(group), _plain(group.attrs)
     except DamagedDataError:
         return _put_aside(partial)
     steps = len(columns[layout.STAMP_COLUMN]) - 1 if columns else 0
@@ -79,18 +82,25 @@ def _put_aside(partial: Path) -> Recovered:
 
 def _rows(group: h5py.Group) -> layout.Columns:
     """Read the rows that every dataset has; none if there are fewer than two."""
-    datasets: dict[str, h5py.Dataset] = {}
-
-    def collect(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and not name.startswith(("final_obs/", "next_obs/")):
-            datasets[name] = item
-
-    group.visititems(collect)
-    missing = {*layout.STEP_COLUMNS, layout.STAMP_COLUMN} - datasets.keys()
-    rows = 0 if missing else min(len(dataset) for dataset in datasets.values())
+    wanted = [*layout.STEP_COLUMNS, layout.STAMP_COLUMN]
+    if not all(has_link(group, name) for name in (*wanted, "obs", layout.FRAME_STAMPS.strip("/"))):
+        return {}
+    if has_link(group, layout.LABELS):
+        wanted.append(layout.LABELS)
+    datasets = {name: dataset_of(group, name) for name in wanted}
+    for prefix in ("obs/", layout.FRAME_STAMPS):
+        for name in names_in(group, prefix.strip("/")):
+            datasets[prefix + name] = dataset_of(group[prefix], name)
+    rows = min(len(dataset) for dataset in datasets.values())
     if rows < _MIN_ROWS:
         return {}
     return {name: dataset[:rows] for name, dataset in datasets.items()}
+
+
+def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes that a writer can have written."""
+    kinds = (str, bool, int, float, np.generic)
+    return {key: value for key, value in attributes.items() if isinstance(value, kinds)}
 
 
 def _rewrite(path: Path, columns: layout.Columns, attributes: dict[str, Any]) -> None:

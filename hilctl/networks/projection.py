@@ -57,8 +57,15 @@ class Projection:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Rebuild a projection from `arrays()`."""
-        return cls(np.asarray(arrays["mean"], np.float32), np.asarray(arrays["matrix"], np.float32))
+        """Rebuild a projection from `arrays()`.
+
+        Raises:
+            ValueError: they do not belong together.
+        """
+        mean, matrix = (np.asarray(arrays[key], np.float32) for key in ("mean", "matrix"))
+        if matrix.shape != (mean.size, matrix.shape[-1]):
+            raise ValueError(f"a mean of {mean.shape} and a matrix of {matrix.shape}")
+        return cls(mean, matrix)
 
 
 def fit_projection(features: NDArray[Any], channels: int = 8) -> Projection:

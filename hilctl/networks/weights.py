@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from hilctl.errors import DataError
 from hilctl.networks.machine import Builder, Machine, RefusedError
 from hilctl.task.files import explain_os_error, is_computers
+from hilctl.task.regular_files import LARGE_BYTES, read_regular
 
 Tree = dict[str, Any]  # name → array or Tree
 
@@ -44,12 +45,12 @@ def read_bytes(path: Path, *, sha256: str | None = None) -> bytes:
         DataError: it cannot be read, or its SHA-256 is not `sha256`.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path, LARGE_BYTES)
     except OSError as error:
         if is_computers(error):
             raise explain_os_error(error, path) from error
         raise DataError(
-            f"cannot read the weights: {error.strerror}",
+            f"cannot read the weights: {error.strerror or error}",
             where=str(path),
             hint="give the path of an existing weights file",
         ) from error

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import io
 from pathlib import Path
+from typing import Any
 
-from hilctl.errors import MissingStageError
+from hilctl.data.arrays import load_arrays
+from hilctl.errors import BROKEN, DamagedDataError, MissingStageError
 from hilctl.pipeline.manifest import (
     Kept,
     RunManifest,
@@ -16,6 +18,8 @@ from hilctl.pipeline.manifest import (
 )
 from hilctl.pipeline.run import CHECKPOINTS, MANIFEST, Run
 from hilctl.task.files import os_errors
+from hilctl.task.names import plain_name
+from hilctl.task.regular_files import LARGE_BYTES, read_regular
 from hilctl.task.workspace import Workspace
 from hilctl.training.checkpoints import write_checkpoint
 
@@ -67,13 +71,10 @@ def roll_back(run: Run) -> Kept:
             run.folder,
             run.workspace.command("train"),
         )
-    with os_errors(file):
-        about = json.loads(file.read_text("utf-8"))
-        weights = (file.parent / about["weights"]).read_bytes()
+    about, weights = _read(file, best)
     about |= {
         "rolled_back_from_robot_steps": about["robot_steps"],
         "robot_steps": run.progress.robot_steps,
-        "learner": about["learner"] | {"owed_steps": 0},
     }
     # under its own name: what was measured of the last policy does not pass for this one's
     kept = write_checkpoint(folder, weights, about, name=file.stem)
@@ -88,3 +89,20 @@ def roll_back(run: Run) -> Kept:
 def _no_best(message: str, where: Path, hint: str) -> MissingStageError:
     why = "a policy is kept as the best when it does well on trial, near the target"
     return MissingStageError(f"{message}: {why}", where=str(where), hint=hint)
+
+
+def _read(file: Path, best: Kept) -> tuple[dict[str, Any], bytes]:
+    """Return a checkpoint's description and weights, once they are known to be whole."""
+    about = best.model_dump()
+    try:
+        weights_file = file.parent / plain_name(about["weights"])
+        with os_errors(weights_file):
+            weights = read_regular(weights_file, LARGE_BYTES)
+        load_arrays(io.BytesIO(weights))
+        about["learner"] = {**about["learner"], "owed_steps": 0}
+    except BROKEN as error:
+        hint = "go on from the last policy: hilctl train"
+        raise DamagedDataError(
+            f"the best policy is damaged: {error}", where=str(file), hint=hint
+        ) from error
+    return about, weights

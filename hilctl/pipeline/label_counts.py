@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hilctl.data import layout
 from hilctl.data.header import EpisodeHeader, opened
+from hilctl.data.own_numbers import dataset_of, has_link
 from hilctl.errors import UsageError
 from hilctl.pipeline.label_sources import ALIKE, SHOWN, SOURCES, Source
 from hilctl.pipeline.labelling import FAILURE, NEITHER, SUCCESS
@@ -125,6 +126,6 @@ def count_labels(headers: Sequence[EpisodeHeader]) -> Counter[tuple[str, int]]:
 
 def labels_of(episode: h5py.Group) -> NDArray[np.int8]:
     """Return an episode's (T,) labels; neither where none were kept."""
-    if layout.LABELS not in episode:
+    if not has_link(episode, layout.LABELS):
         return np.full(len(episode["actions"]), NEITHER, np.int8)
-    return np.asarray(episode[layout.LABELS][()])
+    return np.asarray(dataset_of(episode, layout.LABELS)[()])

@@ -20,7 +20,7 @@ from hilctl.agents.base import Agent
 from hilctl.agents.options import AgentOptions
 from hilctl.data.index import episode_paths
 from hilctl.data.replay import ObservationSpec, ReplayBuffer, bytes_needed
-from hilctl.errors import MissingStageError, SafetyStopError
+from hilctl.errors import DamagedDataError, MissingStageError, SafetyStopError
 from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.perception import Perception
 from hilctl.pipeline.best import BEST, best_policy
@@ -119,7 +119,10 @@ class LearningSide:
         if not apprentice.progress.trial or apprentice.acted != self.learner.updates:
             return
         successes, failures = apprentice.progress.trial_record
-        best = best_policy(self.run.folder)
+        try:
+            best = best_policy(self.run.folder)
+        except DamagedDataError:
+            best = None  # this one takes its place
         worth, most = evidence(successes, failures, target), best.trial_evidence if best else 1.0
         if worth <= most and (best is None or best.updates != self.learner.updates):
             return
@@ -131,6 +134,7 @@ class LearningSide:
         self._save_to(f"{CHECKPOINTS}/{BEST}", record)
 
     def _save_to(self, folder: str, more: Mapping[str, Any] = NOTHING) -> Path | None:
+        self.run.check_home()
         if not self.learner.updates:
             return None
         about = {

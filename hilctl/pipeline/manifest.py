@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from hilctl.task.files import write_json_atomic
 from hilctl.task.json_files import read_json
@@ -52,7 +52,7 @@ class RunManifest(Manifest):
     status: Literal["running", "stopped", "finished"]
     policy_fingerprint: str
     policy_identity: dict[str, Any] = {}
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=2**62)
     parts: list[dict[str, Any]] = []
     checkpoint: str | None = None
     reached_target: bool | None = None

@@ -13,6 +13,7 @@ from typing import Any
 
 from hilctl import __version__
 from hilctl.data.index import episode_paths
+from hilctl.task.regular_files import open_regular
 from hilctl.task.workspace import Workspace
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "h5py", "mujoco")
@@ -29,7 +30,7 @@ def provenance(workspace: Workspace) -> dict[str, Any]:
     classifier = workspace.classifier / "classifier.json"
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "argv": sys.argv,
+        "argv": [word.encode("utf-8", "backslashreplace").decode() for word in sys.argv],
         "versions": versions(),
         "git": git_state(workspace.root),
         "demos": {path.name: sha256_of(path) for path in episode_paths(workspace.demos)},
@@ -58,7 +59,7 @@ def git_state(folder: Path) -> dict[str, Any] | None:
 
 def sha256_of(file: Path) -> str:
     """Return the hex digest of a file's content."""
-    with file.open("rb") as stream:
+    with open_regular(file) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

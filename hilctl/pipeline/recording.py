@@ -12,6 +12,7 @@ import numpy as np
 
 from hilctl.data.dataset import Dataset
 from hilctl.data.index import ensure_index, episode_paths
+from hilctl.data.recorder import made_to_stay
 from hilctl.data.recovery import Recovered, recover_partials
 from hilctl.data.step import EpisodeSummary, Outcome, Step
 from hilctl.data.writer import EpisodeWriter, Kind
@@ -21,6 +22,7 @@ from hilctl.pipeline.calibration.identity import current_references
 from hilctl.pipeline.labelling import NEITHER
 from hilctl.pipeline.progress import Event, Report
 from hilctl.task.fingerprint import data_fingerprint, data_identity
+from hilctl.task.same_folder import SameFolder
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 
@@ -111,10 +113,11 @@ def indexed(folder: Path) -> Iterator[None]:
     Raises:
         HilctlError: the folder cannot be written.
     """
+    home = SameFolder(folder.parent)
     try:
         yield
     finally:
-        if episode_paths(folder):
+        if home.is_there and episode_paths(folder):
             ensure_index(folder)
 
 
@@ -140,6 +143,7 @@ class UndecidedEpisode:
         self._kind: Kind = kind
         self._attributes = attributes
         self._writer: EpisodeWriter | None = None
+        self._folder = made_to_stay(directory)
 
     def __enter__(self) -> Self:
         return self
@@ -154,6 +158,7 @@ class UndecidedEpisode:
             HilctlError: the folder cannot be written.
         """
         self._drop()
+        self._folder.check()
         self._writer = EpisodeWriter(self._directory, kind=self._kind, attributes=self._attributes)
 
     def on_step(self, step: Step) -> None:
@@ -179,6 +184,7 @@ class UndecidedEpisode:
             HilctlError: the disk is full or gone.
         """
         if keep and self._writer is not None and self._writer.steps >= MIN_STEPS:
+            self._folder.check()
             self._writer.commit(summary)
             self._writer = None
             return True

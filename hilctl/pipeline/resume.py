@@ -5,16 +5,17 @@ Counts are made again from the episodes, which are on disk one by one.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hilctl.data.episode import Episode
+from hilctl.data.header import damaged
 from hilctl.data.step import EpisodeSummary
 from hilctl.errors import DataError, MissingStageError
 from hilctl.pipeline.manifest import RunManifest, read_manifest
+from hilctl.pipeline.metrics_log import read_metrics
 from hilctl.pipeline.recording import open_dataset
 from hilctl.task.fingerprint import explain_difference, policy_fingerprint, policy_identity
 from hilctl.task.load import task_from_dump
@@ -23,7 +24,6 @@ from hilctl.task.workspace import Workspace
 from hilctl.training.metrics import Progress
 
 EPISODES = "episodes"
-METRICS = "metrics.jsonl"
 LOGGED = ("robot_s", "wall_s", "late_periods", "worst_late_s", "safety_stops", "reward_version")
 
 
@@ -155,16 +155,9 @@ def progress_so_far(folder: Path, spec: TaskSpec) -> Progress:
     if (folder / EPISODES).is_dir():
         for episode in open_dataset(folder / EPISODES, spec).episodes():
             progress.count(summary_of(episode), trial=trial_of(episode))
-    file = folder / METRICS
-    lines = file.read_text("utf-8").splitlines() if file.exists() else []
-    for line in reversed(lines):
-        try:
-            figures = json.loads(line)
-        except ValueError:  # cut off in the middle
-            continue
-        for name in LOGGED:
-            setattr(progress, name, figures.get(name, 0))  # a log may be of an older version
-        break
+    records, _ = read_metrics(folder)
+    for name in LOGGED if records else ():
+        setattr(progress, name, records[-1].get(name, 0))  # a log may be of an older version
     return progress
 
 
@@ -174,16 +167,23 @@ def trial_of(episode: Episode) -> int:
 
 
 def summary_of(episode: Episode) -> EpisodeSummary:
-    """Return how a stored episode went."""
+    """Return how a stored episode went.
+
+    Raises:
+        DataError: the file does not say.
+    """
     header = episode.header
     known = header.attributes
-    return EpisodeSummary(
-        outcome=header.outcome,
-        steps=header.num_samples,
-        duration_s=float(known["duration_s"]),
-        intervention_steps=int(episode.intervened.sum()),
-        judged_success=bool(known["judged_success"]),
-        true_success=header.true_success,
-        vetoed=bool(known["vetoed"]),
-        claimed=bool(known["claimed"]),
-    )
+    try:
+        return EpisodeSummary(
+            outcome=header.outcome,
+            steps=header.num_samples,
+            duration_s=float(known["duration_s"]),
+            intervention_steps=int(episode.intervened.sum()),
+            judged_success=bool(known["judged_success"]),
+            true_success=header.true_success,
+            vetoed=bool(known["vetoed"]),
+            claimed=bool(known["claimed"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(header.path, f"it does not say how it went: {error}") from error

@@ -11,13 +11,14 @@ from typing import Any
 
 from hilctl.data.step import EpisodeSummary
 from hilctl.pipeline.manifest import RunManifest, kept_file, read_manifest, write_manifest
+from hilctl.pipeline.metrics_log import METRICS, end_last_line
 from hilctl.pipeline.progress import Event, Report
 from hilctl.pipeline.provenance import provenance
 from hilctl.pipeline.recording import station_seed
-from hilctl.pipeline.resume import METRICS
 from hilctl.pipeline.scalars import Log, Scalars
 from hilctl.pipeline.weights_and_biases import WeightsAndBiases
 from hilctl.task.fingerprint import data_fingerprint, policy_fingerprint, policy_identity
+from hilctl.task.same_folder import SameFolder
 from hilctl.task.workspace import Workspace
 from hilctl.training.diagnoses import Diagnosis
 from hilctl.training.metrics import Progress
@@ -46,10 +47,22 @@ class Run:
     _parts: list[dict[str, Any]] = field(default_factory=list, init=False)
     _known_troubles: set[str] = field(default_factory=set, init=False)
 
+    def __post_init__(self) -> None:
+        self._home = SameFolder(self.workspace.root)
+
+    def check_home(self) -> None:
+        """Check that the task folder is still where it was.
+
+        Raises:
+            DataError: it was moved or removed.
+        """
+        self._home.check()
+
     def begin(self) -> None:
         """Make the folder, where it is not there yet, and mark the run as running."""
         (self.folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
         earlier = read_manifest(RunManifest, self.folder / MANIFEST)
+        end_last_line(self.folder)
         self._parts = [*(earlier.parts if earlier else []), provenance(self.workspace)]
         self.write_manifest("running")
 
@@ -85,6 +98,7 @@ class Run:
         self, summary: EpisodeSummary, diagnoses: Sequence[Diagnosis], report: Report
     ) -> None:
         """Log an episode and what goes wrong."""
+        self.check_home()
         self.progress.wall_s = time.monotonic() - self.started
         line = {
             **self.progress.as_dict(),
@@ -123,6 +137,7 @@ class Run:
 
     def write_manifest(self, status: str, *, reached: bool = False) -> None:
         """Write what this run is and how far it got."""
+        self.check_home()
         spec, checkpoint = self.workspace.spec, self.checkpoint
         self.progress.wall_s = time.monotonic() - self.started
         manifest = RunManifest.model_validate(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from hilctl.pipeline.manifest import RunManifest
 from hilctl.pipeline.report import draw_cadence, draw_learning, write_report
-from hilctl.pipeline.run_summary import evaluation_table, read_run, training_table, troubles
+from hilctl.pipeline.run_summary import (
+    damage,
+    evaluation_of,
+    read_run,
+    training_table,
+    troubles,
+)
 from hilctl.training.trial import ERROR, too_bad
 
 PAGE = Path("report") / "report.html"
@@ -31,16 +36,17 @@ def write_run_report(run: Path) -> Path:
         HilctlError: the disk is full or the folder cannot be written.
     """
     manifest, records = read_run(run)
-    tables = [("Training", training_table(records[-1])), ("Found on the way", troubles(records))]
-    evaluation = run / "eval.json"
-    if evaluation.exists():
-        tables.insert(
-            0, ("Evaluation", evaluation_table(json.loads(evaluation.read_text("utf-8"))))
-        )
+    tables = [
+        ("Evaluation", evaluation_of(run)),
+        ("Training", training_table(records[-1])),
+        ("Found on the way", troubles(records) | damage(run)),
+    ]
+    spec = manifest.model_dump().get("spec")
+    name = spec.get("name", "") if isinstance(spec, dict) else ""
     page = run / PAGE
     write_report(
         page,
-        title=f"{manifest.model_dump()['spec']['name']}: run {run.name}",
+        title=f"{name}: run {run.name}",
         lead=f"Training {manifest.status} after {records[-1]['episodes']} episodes, "
         f"seed {manifest.seed}. {stopping_rule(manifest)}",
         tables=[(heading, rows) for heading, rows in tables if rows],

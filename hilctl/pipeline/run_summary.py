@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from hilctl.errors import MissingStageError
-from hilctl.pipeline.manifest import RunManifest, read_manifest
+from pydantic import FiniteFloat
 
-Record = dict[str, Any]
+from hilctl.errors import DataError, MissingStageError
+from hilctl.pipeline.manifest import Manifest, RunManifest, read_manifest
+from hilctl.pipeline.metrics_log import Record, read_metrics
 
 
-def read_metrics(run: Path) -> list[Record]:
-    """Return one record an episode; a last line cut by a kill is left out."""
-    records = []
-    for line in (run / "metrics.jsonl").read_text("utf-8").splitlines():
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            break
-    return records
+class Measured(Manifest):
+    """What the page of a run tells of `eval.json`."""
+
+    episodes: int
+    successes: int
+    ci95: tuple[FiniteFloat, FiniteFloat]
+    true_successes: int | None = None
+    false_positives: int | None = None
+    median_time_s: FiniteFloat | None = None
 
 
 def read_run(run: Path) -> tuple[RunManifest, list[Record]]:
@@ -30,7 +30,7 @@ def read_run(run: Path) -> tuple[RunManifest, list[Record]]:
         MissingStageError: there is no such run, or it has no episode yet.
     """
     manifest = read_manifest(RunManifest, run / "manifest.json")
-    records = read_metrics(run) if (run / "metrics.jsonl").exists() else []
+    records, _ = read_metrics(run)
     if manifest is None or not records:
         raise MissingStageError(
             f"run {run.name} has no episode yet", where=str(run), hint="hilctl train"
@@ -71,6 +71,21 @@ def troubles(records: list[dict[str, Any]]) -> dict[str, Any]:
         for name in record.get("diagnoses", ()):
             counts[name] = counts.get(name, 0) + 1
     return {name: f"in {count} of {len(records)} episodes" for name, count in counts.items()}
+
+
+def evaluation_of(run: Path) -> dict[str, Any]:
+    """Return what the evaluation of a run found by name; nothing where there is none."""
+    try:
+        measured = read_manifest(Measured, run / "eval.json")
+    except DataError as error:  # a page without it is better than none
+        return {"eval.json": error.message}
+    return evaluation_table(measured.model_dump()) if measured else {}
+
+
+def damage(run: Path) -> dict[str, Any]:
+    """Return what of a run's log could not be read, by name."""
+    _, lines = read_metrics(run)
+    return {"damaged lines of metrics.jsonl, left out": lines} if lines else {}
 
 
 def evaluation_table(figures: dict[str, Any]) -> dict[str, Any]:

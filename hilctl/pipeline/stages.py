@@ -12,6 +12,7 @@ from typing import Any
 from hilctl.data import layout
 from hilctl.data.header import EpisodeHeader, opened
 from hilctl.data.index import episode_paths
+from hilctl.data.own_numbers import dataset_of
 from hilctl.data.step import Outcome
 from hilctl.errors import ComputerError, DataError, MissingStageError
 from hilctl.pipeline.calibration.crops import hidden_motion
@@ -164,6 +165,8 @@ def _labels(workspace: Workspace) -> Judgement:
     if isinstance(headers, Judgement):
         return headers
     found = _count_frames(headers)
+    if isinstance(found, Judgement):
+        return found
     options = workspace.spec.reward.options.model_dump()
     wanted = {kind: int(options.get(f"{kind}_frames", 0)) for kind in found}
     counts = ", ".join(f"{found[kind]}/{wanted[kind]} {kind}" for kind in found)
@@ -277,8 +280,7 @@ def _headers(workspace: Workspace, folder: Path) -> list[EpisodeHeader] | Judgem
         except ComputerError as error:
             return Judgement(State.PARTIAL, f"{path.name} cannot be read: {error.message}")
         except DataError as error:
-            away = shlex.join(["mv", str(path), f"{path}.broken"])
-            return Judgement(State.PARTIAL, f"{path.name}: {error.message}", (away,))
+            return _unreadable(path, error)
     ours = data_fingerprint(workspace.spec)
     foreign = [header for header in headers if header.task_fingerprint != ours]
     if not foreign:
@@ -288,11 +290,20 @@ def _headers(workspace: Workspace, folder: Path) -> list[EpisodeHeader] | Judgem
     return Judgement(State.STALE, f"{len(foreign)} of {len(headers)} episodes: {why}", (away,))
 
 
-def _count_frames(headers: list[EpisodeHeader]) -> dict[str, int]:
+def _unreadable(path: Path, error: DataError) -> Judgement:
+    away = shlex.join(["mv", str(path), f"{path}.broken"])
+    return Judgement(State.PARTIAL, f"{path.name}: {error.message}", (away,))
+
+
+def _count_frames(headers: list[EpisodeHeader]) -> dict[str, int] | Judgement:
+    """Return how many frames of each kind there are, or which file does not tell."""
     counts = {"success": 0, "failure": 0}
     for header in headers:
-        with opened(header.path) as episode:
-            labels = episode[layout.LABELS][:]
+        try:
+            with opened(header.path) as episode:
+                labels = dataset_of(episode, layout.LABELS)[:]
+        except DataError as error:
+            return _unreadable(header.path, error)
         counts["success"] += int((labels == 1).sum())
         counts["failure"] += int((labels == 0).sum())
     return counts
@@ -301,7 +312,7 @@ def _count_frames(headers: list[EpisodeHeader]) -> dict[str, int]:
 def _sorted_lists(values: Mapping[str, Any], only: Container[str] | None = None) -> Identity:
     """Return settings in which the order of a list's items no longer matters."""
     return {
-        key: sorted(value) if isinstance(value, list) else value
+        key: sorted(value, key=str) if isinstance(value, list) else value
         for key, value in values.items()
         if only is None or key in only
     }

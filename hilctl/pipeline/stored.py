@@ -52,7 +52,10 @@ def last_checkpoint(
     """
     for place in (folder / CHECKPOINTS, folder / CHECKPOINTS / BEST):
         try:
-            return load_checkpoint(place, spec, encoder_fingerprint=encoder.fingerprint)
+            found = load_checkpoint(place, spec, encoder_fingerprint=encoder.fingerprint)
+            if "learner" not in found.about:
+                raise DamagedDataError("the checkpoint does not say how to go on", where=str(place))
+            return found
         except MissingStageError:
             continue
         except DamagedDataError as error:
@@ -136,7 +139,8 @@ class Seen:
 
     def observations(self, number: int, actions: NDArray[Any]) -> Mapping[str, NDArray[Any]] | None:
         """Return the (T + 1) observations of an episode with (T, A) actions, or None."""
-        return self._cache.get(f"episode_{number:06d}", self._origin(actions))
+        origin = self._origin(actions)
+        return self._cache.get(f"episode_{number:06d}", origin, rows=len(actions) + 1)
 
     def keep(self, number: int, trajectory: Trajectory) -> None:
         """Keep an episode's observations."""

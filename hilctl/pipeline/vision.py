@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.agents.options import AgentOptions
-from hilctl.data.cache import ArrayCache
+from hilctl.data.cache import ArrayCache, written
 from hilctl.data.dataset import Dataset
 from hilctl.data.episode import Episode
 from hilctl.data.step import Outcome
@@ -150,9 +150,8 @@ def _encoded_once(
     episode: Episode, cameras: list[str], encoder: Encoder, cache: ArrayCache
 ) -> Mapping[str, NDArray[np.float16]]:
     file = episode.header.path
-    about = file.stat()
-    origin = f"{encoder.fingerprint} of {about.st_size} bytes written at {about.st_mtime_ns} ns"
-    features = cache.get(file.stem, origin)
+    origin = f"{encoder.fingerprint} of {written(file)}"
+    features = cache.get(file.stem, origin, rows=len(episode) + 1)
     if features is None or not set(cameras) <= set(features):
         features = dict(encode_episode(episode, cameras, encoder))
         cache.keep(file.stem, origin, features)

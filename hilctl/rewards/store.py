@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
-from hilctl.errors import DataError, MissingStageError
+from hilctl.data.arrays import load_arrays
+from hilctl.errors import BROKEN, DataError, MissingStageError
 from hilctl.networks.projection import Projection
 from hilctl.rewards.fit import FittedClassifier, Source
 from hilctl.rewards.frames import Memory
@@ -26,11 +26,33 @@ from hilctl.rewards.metrics import Metrics
 from hilctl.rewards.model import Heads, SuccessModel
 from hilctl.task.files import explain_os_error, os_errors, write_bytes_atomic, write_json_atomic
 from hilctl.task.fingerprint import explain_difference, fingerprint
+from hilctl.task.json_files import first_flaw, parse_json
+from hilctl.task.names import plain_name
+from hilctl.task.regular_files import LARGE_BYTES, SMALL_BYTES, read_regular
 
 FORMAT = 2
 FILE = "classifier.json"
 UNTRAINED = "no classifier has been trained"
 TRAIN_AGAIN = "hilctl train-classifier"
+
+
+class _About(BaseModel):
+    """What `classifier.json` holds at least."""
+
+    version: Annotated[int, Field(ge=0, le=2**53)]
+    data_identity: dict[str, Any]
+    encoder: str
+    encoder_fingerprint: str
+    cameras: Annotated[list[str], Field(min_length=1)]
+    threshold: FiniteFloat
+    reach: FiniteFloat
+    consecutive: Annotated[int, Field(ge=1, le=1000)]
+    max_false_positive_rate: FiniteFloat
+    label_episodes: list[str]
+    weights_file: str
+    weights_sha256: str
+    metrics: Metrics
+    history: list[Any]
 
 
 def save_classifier(folder: Path, fitted: FittedClassifier) -> None:
@@ -42,7 +64,7 @@ def save_classifier(folder: Path, fitted: FittedClassifier) -> None:
     name = f"weights-{fitted.version}.npz"
     content = _packed(fitted)
     with os_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
     write_bytes_atomic(folder / name, content)
     write_json_atomic(folder / FILE, _description(fitted, name, content))
     for old in folder.glob("weights-*.npz"):
@@ -75,9 +97,10 @@ def load_classifier(
     file = folder / FILE
     try:
         fitted = _unpacked(*_read_both(file))
-    except (ValueError, LookupError, TypeError, OSError, zipfile.BadZipFile) as error:
+    except BROKEN as error:
+        reason = first_flaw(error) if isinstance(error, ValidationError) else str(error)
         raise DataError(
-            f"the classifier is damaged: {error}", where=str(file), hint=TRAIN_AGAIN
+            f"the classifier is damaged: {reason}", where=str(file), hint=TRAIN_AGAIN
         ) from error
     differences = explain_difference(data_identity, fitted.source.data_identity)
     if sorted(cameras) != sorted(fitted.model.cameras):
@@ -98,21 +121,24 @@ def load_classifier(
 
 def _read_both(file: Path) -> tuple[dict[str, Any], bytes]:
     """Return the description and the weights it names; a newer pair may take their place."""
-    text = _read(file, missing=UNTRAINED)
+    text = _read(file, SMALL_BYTES, missing=UNTRAINED)
     while True:
-        about = json.loads(text)
+        about = parse_json(text)
+        if about["format"] != FORMAT:
+            raise ValueError(f"format {about['format']}, this version reads {FORMAT}")
+        _About.model_validate(about)
         try:
-            return about, _read(file.parent / about["weights_file"])
+            return about, _read(file.parent / plain_name(about["weights_file"]), LARGE_BYTES)
         except MissingStageError:
-            newer = _read(file, missing=UNTRAINED)
+            newer = _read(file, SMALL_BYTES, missing=UNTRAINED)
             if newer == text:
                 raise
             text = newer
 
 
-def _read(file: Path, missing: str | None = None) -> bytes:
+def _read(file: Path, at_most: int, missing: str | None = None) -> bytes:
     try:
-        return file.read_bytes()
+        return read_regular(file, at_most)
     except FileNotFoundError:
         message = missing or f"{file.name} is missing"
         raise MissingStageError(message, where=str(file), hint=TRAIN_AGAIN) from None
@@ -153,12 +179,9 @@ def _packed(fitted: FittedClassifier) -> bytes:
 
 
 def _unpacked(about: Mapping[str, Any], content: bytes) -> FittedClassifier:
-    if about["format"] != FORMAT:
-        raise ValueError(f"format {about['format']}, this version reads {FORMAT}")
     if hashlib.sha256(content).hexdigest() != about["weights_sha256"]:
         raise ValueError(f"{about['weights_file']} is not the file that belongs to it")
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        arrays = dict(archive)
+    arrays = load_arrays(io.BytesIO(content))
     memory = Memory(**_under("memory", arrays))
     projections = {
         camera: Projection.from_arrays(_under(f"camera.{camera}", arrays))

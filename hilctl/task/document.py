@@ -14,10 +14,13 @@ from ruamel.yaml.reader import ReaderError
 
 from hilctl.errors import TaskFileError
 from hilctl.task.problems import Problem, Span, TaskProblemsError
+from hilctl.task.regular_files import open_regular
 
 MAX_BYTES = 256 * 1024
 _MAX_DEPTH = 12
 _MAX_VALUES = 5000
+_MAX_INT = 2**63  # larger ones do not fit into other numbers
+_TOO_MANY = "too many nested or repeated values for a task file"
 _TAG = "tag:yaml.org,2002:"
 _LINE_END = re.compile("[\n\r\x85\u2028\u2029]")  # as YAML counts lines
 
@@ -97,7 +100,7 @@ class Document:
         span = _span(node)
         self._count += 1
         if len(path) > _MAX_DEPTH or self._count > _MAX_VALUES:
-            problem = self.problem(span, "too many nested or repeated values for a task file")
+            problem = self.problem(span, _TOO_MANY)
             raise TaskProblemsError([*self.problems, problem])
         if isinstance(node, MappingNode):
             return self._mapping(node, path)
@@ -108,6 +111,8 @@ class Document:
 
     def _mapping(self, node: MappingNode, path: Loc) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
+        if len(node.value) > _MAX_VALUES:
+            raise TaskProblemsError([*self.problems, self.problem(_span(node), _TOO_MANY)])
         for key_node, value_node in node.value:
             span = _span(key_node)
             if not isinstance(key_node, ScalarNode):
@@ -135,6 +140,9 @@ class Document:
             return None
         if isinstance(value, float) and not math.isfinite(value):
             self.problems.append(self.problem(span, "expected a finite number"))
+        if isinstance(value, int) and abs(value) > _MAX_INT:
+            self.problems.append(self.problem(span, "this number is too large"))
+            return None
         return value
 
 
@@ -160,7 +168,7 @@ def _span(node: Node) -> Span:
 
 def _read(path: Path, shown: str) -> str:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         hint = "hilctl new-task NAME" if isinstance(error, FileNotFoundError) else None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hilctl.errors import ComputerError, DataError, HilctlError, UsageError
+from hilctl.task.leftovers import temporary_beside
 
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NO_PERMISSION = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -108,7 +109,7 @@ def write_bytes_atomic(path: Path, content: bytes) -> None:
     Raises:
         HilctlError: the disk is full or the folder cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(path)
     with os_errors(path):
         try:
             with temporary.open("wb") as file:

@@ -49,7 +49,9 @@ def task_from_dump(dump: Mapping[str, Any]) -> TaskSpec:
         DataError: this version knows no such task.
     """
     data = {key: _flat(value) for key, value in dump.items()}
-    data["cameras"] = {name: _flat(camera) for name, camera in dump["cameras"].items()}
+    cameras = dump.get("cameras")
+    if isinstance(cameras, Mapping):
+        data["cameras"] = {name: _flat(camera) for name, camera in cameras.items()}
     checker = _Checker(data)
     flaws = [f"{_dotted(flaw.loc)}: {flaw.message}" for flaw in checker.run()]
     if flaws:
@@ -59,7 +61,7 @@ def task_from_dump(dump: Mapping[str, Any]) -> TaskSpec:
 
 def _flat(value: Any) -> Any:
     """Return a plug-in's block as a task file has it: its options beside its type."""
-    if not isinstance(value, Mapping) or "options" not in value:
+    if not isinstance(value, Mapping) or not isinstance(value.get("options"), Mapping):
         return value
     return {key: item for key, item in value.items() if key != "options"} | value["options"]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hilctl.errors import TaskFileError
 
 _MAX_LINE = 100  # characters of an offending line that are shown
+_MAX_PROBLEMS = 50  # that are shown
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Problem:
             "column": self.span.column,
             "message": self.message,
             "hint": self.hint,
-            "source": self.source,
+            "source": _window(self.source, self.span.column - 1)[0],
         }
 
     def __str__(self) -> str:
@@ -71,17 +72,18 @@ class TaskProblemsError(TaskFileError):
     """A task file with problems: the message shows all of them, `problems` holds them."""
 
     def __init__(self, problems: Sequence[Problem], *, hint: str | None = None) -> None:
-        self.problems = sorted(problems, key=lambda p: (p.span.line, p.span.column))
+        known = sorted(problems, key=lambda p: (p.span.line, p.span.column))
+        self.problems = known[:_MAX_PROBLEMS]
         first = self.problems[0]
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        count = "1 problem" if len(known) == 1 else f"{len(known)} problems"
+        if len(known) > _MAX_PROBLEMS:
+            count += f", the first {_MAX_PROBLEMS} are"
         message = "\n\n".join([f"{first.file} has {count}", *map(str, self.problems)])
         super().__init__(message, where=first.where, hint=hint)
 
 
 def _window(line: str, column: int) -> tuple[str, int]:
     """Return the part of a line around a column, printable, and the column within it."""
-    clean = "".join(c if c.isprintable() else " " for c in line)
-    if len(clean) <= _MAX_LINE:
-        return clean, column
-    begin = max(0, min(column - _MAX_LINE // 2, len(clean) - _MAX_LINE))
-    return clean[begin : begin + _MAX_LINE], column - begin
+    begin = max(0, min(column - _MAX_LINE // 2, len(line) - _MAX_LINE))
+    part = line[begin : begin + _MAX_LINE]
+    return "".join(c if c.isprintable() else " " for c in part), column - begin

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -18,11 +19,13 @@ from hilctl.errors import HilctlError, UsageError
 from hilctl.registry import did_you_mean
 from hilctl.task.document import Document
 from hilctl.task.files import explain_os_error, os_errors
+from hilctl.task.leftovers import sweep_folders
 from hilctl.task.load import load_task
 from hilctl.task.problems import TaskProblemsError
 from hilctl.task.templates import MANIFEST, template_folders
 
 _SUFFIX = ".j2"
+UNFINISHED = r"\.hilctl-new-.+\.(\d+)\.tmp"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 Answer = str | int | float
@@ -120,6 +123,8 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, str]:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
             raise UsageError(f"cannot read setting {pair!r}", hint="write --set key=value")
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise UsageError(f"{key.strip()}: {value!r} is not UTF-8 text")
         settings[key.strip()] = value
     return settings
 
@@ -181,7 +186,10 @@ def create(
     """
     check_target(target)
     with os_errors(target):
-        building = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        sweep_folders(target.parent, UNFINISHED)
+        building = target.with_name(f".hilctl-new-{target.name}.{os.getpid()}.tmp")
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir()
         try:
             _render(template, building, {**answers, "name": target.name})
             _refuse(template, _flaws_in(building))

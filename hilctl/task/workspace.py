@@ -16,11 +16,15 @@ from typing import Self
 
 from hilctl.errors import FolderBusyError, MissingStageError, TaskFileError
 from hilctl.task.files import os_errors
+from hilctl.task.json_files import parse_json
+from hilctl.task.leftovers import is_running, sweep
 from hilctl.task.load import TASK_FILE, load_task
 from hilctl.task.locks import locked
 from hilctl.task.measured import with_measured
+from hilctl.task.regular_files import open_lock, read_regular
 from hilctl.task.spec import TaskSpec
 
+LOCK_BYTES = 4096
 RUN_ID_FORMAT = "%Y%m%d-%H%M%S"
 
 
@@ -39,13 +43,7 @@ class Owner:
     @property
     def alive(self) -> bool:
         """Whether the process still runs."""
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return True
+        return is_running(self.pid)
 
 
 class Workspace:
@@ -149,12 +147,13 @@ class Workspace:
         Raises:
             MissingStageError: there is none, or none of that name.
         """
-        run = self.run(run_id) if run_id else self.latest_run()
-        if run is not None and run.is_dir():
+        runs = {path.name: path for path in self.all_runs()}
+        run = self.latest_run() if run_id is None else runs.get(run_id)
+        if run is not None:
             return run
-        known = ", ".join(path.name for path in self.all_runs())
+        known = ", ".join(runs)
         raise MissingStageError(
-            f"there is no run {run_id}" if run_id else "there is no training run",
+            "there is no training run" if run_id is None else f"there is no run {run_id}",
             where=str(self.runs),
             hint=f"runs: {known}" if known else self.command("train"),
         )
@@ -171,7 +170,7 @@ class Workspace:
             HilctlError: the folder cannot be written.
         """
         with os_errors(self.lock_file):
-            descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o644)
+            descriptor = open_lock(self.lock_file)
         with contextlib.ExitStack() as held:
             held.callback(os.close, descriptor)
             try:
@@ -181,6 +180,7 @@ class Workspace:
             owner = {"pid": os.getpid(), "command": command}
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, json.dumps(owner).encode(), 0)
+            self._sweep()
             try:
                 yield
             finally:
@@ -189,11 +189,17 @@ class Workspace:
     def owner(self) -> Owner | None:
         """Return the living process that writes to the folder, or None."""
         try:
-            known = json.loads(self.lock_file.read_text("utf-8"))
+            known = parse_json(read_regular(self.lock_file, LOCK_BYTES))
             owner = Owner(int(known["pid"]), str(known["command"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return owner if owner.alive else None
+
+    def _sweep(self) -> None:
+        """Remove what killed commands were writing."""
+        sweep(self.root, deep=False)  # the person may keep other things there
+        for folder in (self.calibration, self.demos, self.labels, self.classifier, self.runs):
+            sweep(folder)
 
     def _busy(self) -> FolderBusyError:
         owner = self.owner()

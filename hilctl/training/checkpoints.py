@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import jax
 import numpy as np
 from flax import serialization, traverse_util
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from hilctl.agents import AGENTS
 from hilctl.agents.base import Agent
-from hilctl.errors import DamagedDataError, DataError, MissingStageError
+from hilctl.data.arrays import load_arrays
+from hilctl.errors import BROKEN, DamagedDataError, DataError, MissingStageError
 from hilctl.networks.perception import Perception
 from hilctl.task.files import (
     explain_os_error,
@@ -32,12 +32,47 @@ from hilctl.task.files import (
     write_json_atomic,
 )
 from hilctl.task.fingerprint import explain_difference, fingerprint, policy_identity
+from hilctl.task.json_files import first_flaw, parse_json
+from hilctl.task.names import plain_name
+from hilctl.task.regular_files import open_regular, read_regular
 from hilctl.task.spec import TaskSpec
 
 T = TypeVar("T")
 
 FORMAT = 1
 TRAIN_AGAIN = "hilctl train"
+
+
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Side = Annotated[int, Field(ge=1, le=128)]
+
+
+class _Learner(BaseModel):
+    """What `Learner.state` returned."""
+
+    updates: Count
+    owed_steps: Annotated[int, Field(ge=0, le=10_000_000)]
+    rng: dict[str, Any]
+
+    @field_validator("rng")
+    @classmethod
+    def _is_a_state(cls, state: dict[str, Any]) -> dict[str, Any]:
+        np.random.default_rng().bit_generator.state = state
+        return state
+
+
+class _About(BaseModel):
+    """What the JSON beside the weights holds at least."""
+
+    weights: str
+    robot_steps: Count
+    updates: Count
+    encoder_fingerprint: str
+    policy_identity: dict[str, Any]
+    agent: dict[str, Any]
+    feature_grid: tuple[Side, Side]
+    action_dim: Side
+    learner: _Learner | None = None
 
 
 @dataclass(frozen=True)
@@ -127,22 +162,22 @@ def load_checkpoint(folder: Path, spec: TaskSpec, *, encoder_fingerprint: str) -
     if not files:
         raise MissingStageError("no policy has been trained", where=str(folder), hint=TRAIN_AGAIN)
     try:
-        about = json.loads(files[-1].read_text("utf-8"))
-        # numpy would leave the file of a damaged archive open
-        content = io.BytesIO((folder / about["weights"]).read_bytes())
-        with np.load(content, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        about = parse_json(read_regular(files[-1]))
+        _About.model_validate(about)
+        with open_regular(folder / plain_name(about["weights"])) as stream:
+            arrays = load_arrays(stream)
         _check(about, spec, encoder_fingerprint, files[-1])
         if about["updates"] == 0:
             raise MissingStageError(
                 "the policy has learnt nothing yet", where=str(files[-1]), hint=TRAIN_AGAIN
             )
         return _rebuild(spec, arrays, {**about, "file": str(files[-1])})
-    except (ValueError, LookupError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (*BROKEN, OSError) as error:
         if is_computers(error):
             raise explain_os_error(error, files[-1]) from error
+        reason = first_flaw(error) if isinstance(error, ValidationError) else str(error)
         raise DamagedDataError(
-            f"the checkpoint is damaged: {error}", where=str(files[-1]), hint=TRAIN_AGAIN
+            f"the checkpoint is damaged: {reason}", where=str(files[-1]), hint=TRAIN_AGAIN
         ) from error
 
 

@@ -244,7 +244,7 @@ def replace(group: h5py.Group, name: str, value: Any) -> None:
     [
         (lambda g: g.attrs.pop("format"), "written in format None"),
         (lambda g: g.attrs.modify("format", 2), "written in format 2"),
-        (lambda g: g.attrs.modify("num_samples", 7), "for 7 steps"),
+        (lambda g: g.attrs.modify("num_samples", 7), "expected 7 rows"),
         (lambda g: g.attrs.modify("num_samples", 0), "num_samples is missing"),
         (lambda g: g.attrs.modify("outcome", "great"), "great"),
         (lambda g: g.attrs.modify("task_identity", "{"), "not an episode file"),
@@ -261,7 +261,7 @@ def replace(group: h5py.Group, name: str, value: Any) -> None:
         (lambda g: replace(g, "final_obs/gripper", np.zeros((1, 2))), "differs in shape"),
         (lambda g: (g.pop("actions"), g.create_group("actions")), "not a dataset"),
         (lambda g: (g.pop("obs"), g.create_dataset("obs", data=3)), "not an episode|damaged"),
-        (lambda g: g.file.move("episode", "other"), "no group /episode"),
+        (lambda g: g.file.move("episode", "other"), "group episode is missing"),
     ],
 )
 def test_inconsistent_files_are_refused(tmp_path: Path, damage: Any, message: str) -> None:

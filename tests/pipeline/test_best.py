@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hilctl.errors import MissingStageError
@@ -23,10 +25,16 @@ def run(tmp_path: Path) -> Run:
     return Run(Workspace(tmp_path / "ball"), folder, seed=0)
 
 
+def weights_of(steps: int) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, steps=np.array(steps))
+    return buffer.getvalue()
+
+
 def write(folder: Path, steps: int, **record: int) -> None:
     name = f"step_{steps:07d}"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.npz").write_bytes(f"weights of {steps}".encode())
+    (folder / f"{name}.npz").write_bytes(weights_of(steps))
     about = {
         "weights": f"{name}.npz",
         "robot_steps": steps,
@@ -46,7 +54,7 @@ def test_the_best_becomes_the_last_and_nothing_since_then_is_owed(run: Run) -> N
     assert (back.robot_steps, back.record) == (400, "18 of 19 successes on trial")
     (file,) = folder.glob("step_*.json")
     about = json.loads(file.read_text())
-    assert (folder / about["weights"]).read_bytes() == b"weights of 400"
+    assert (folder / about["weights"]).read_bytes() == weights_of(400)
     assert (about["robot_steps"], about["rolled_back_from_robot_steps"]) == (950, 400)
     assert about["learner"] == {"owed_steps": 0, "updates": 4000}
     assert best_policy(run.folder) == back

@@ -8,9 +8,9 @@ import signal
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import FrameType
 
 from hilctl.errors import HilctlError
+from hilctl.interrupts import raise_again, raising
 from hilctl.pipeline.processes.outlet import Outlet
 from hilctl.pipeline.processes.presence import present
 from hilctl.pipeline.processes.share import take_share
@@ -23,6 +23,8 @@ ROLES = {
     "learner": "hilctl.pipeline.processes.learner_process",
 }
 EXIT_FAILED = 1
+
+_leave = raising(lambda: SystemExit(EXIT_FAILED))
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ def run_child(role: str, assignment: Assignment, signals: Signals, pipe: Connect
     """Play a role until it ends; what goes wrong is told to the supervisor."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the supervisor decides
     signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGALRM, _leave)
+    raise_again(SystemExit)
     take_share(role)
     outlet = Outlet(pipe)
     try:
@@ -71,7 +75,3 @@ def run_child(role: str, assignment: Assignment, signals: Signals, pipe: Connect
         raise SystemExit(EXIT_FAILED) from None
     finally:
         outlet.close()
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(EXIT_FAILED)

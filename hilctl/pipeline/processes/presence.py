@@ -14,6 +14,7 @@ from pathlib import Path
 from hilctl.errors import FolderBusyError
 from hilctl.task.files import os_errors
 from hilctl.task.locks import locked
+from hilctl.task.regular_files import open_lock
 
 FILE = ".hilctl.processes.lock"
 PATIENCE_S = 60.0
@@ -79,7 +80,7 @@ def _how_to_end(pids: list[int], file: Path) -> str:
 def _opened(root: Path) -> Iterator[int]:
     file = root / FILE
     with os_errors(file):
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = open_lock(file)
     try:
         yield descriptor
     finally:

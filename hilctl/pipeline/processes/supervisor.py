@@ -24,9 +24,11 @@ from hilctl.pipeline.recording import Question
 from hilctl.pipeline.resume import progress_so_far
 from hilctl.pipeline.run import Run
 from hilctl.task.files import os_errors
+from hilctl.task.leftovers import sweep_folders
 from hilctl.training.link import Health
 
 POLL_S = 0.2
+SCRATCH = r"hilctl-(\d+)-\w+"  # the folder of the link between both processes
 MANY_DEATHS = 20  # of one process in a run: not bad luck any more
 QUICK_DEATH_S = 20  # a process that dies so soon after its start …
 QUICK_DEATHS = 3  # … so many times on end will not do better the next time
@@ -135,8 +137,9 @@ def train_apart(run: Run, report: Report, stop: Question) -> bool | None:
 
 @contextmanager
 def _scratch() -> Iterator[Path]:
+    sweep_folders(Path(tempfile.gettempdir()), SCRATCH)
     with os_errors():
-        folder = Path(tempfile.mkdtemp(prefix="hilctl-"))
+        folder = Path(tempfile.mkdtemp(prefix=f"hilctl-{os.getpid()}-"))
     try:
         yield folder
     finally:
@@ -161,6 +164,7 @@ class Supervisor:
         actor = self._children["actor"]
         while not actor.finished:
             self._listen(POLL_S)
+            self._run.check_home()
             if self._stop():
                 self._signals.stop_acting.value = 1
                 self._signals.stop_learning.value = not self._begun

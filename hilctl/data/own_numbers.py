@@ -1,0 +1,78 @@
+"""Parts of an HDF5 file whose numbers lie in that file, all of them, in the size that it says.
+
+A virtual data set that is made of itself ends the process, external ones read whatever they name,
+and rows that were declared and never written take memory all the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import h5py
+
+from hilctl.data import layout
+
+MAX_BYTES = 4 * 2**30  # of one data set in memory
+INFLATION = 1100  # deflate makes at most 1032 bytes of one
+SLACK_BYTES = 2**20
+
+
+def group_of(parent: Any, name: str) -> h5py.Group:
+    """Return a group that lies directly in another.
+
+    Raises:
+        ValueError: it is missing, leads elsewhere, or is something else.
+    """
+    return _member(parent, name, h5py.Group, "group")
+
+
+def names_in(parent: h5py.Group, name: str) -> list[str]:
+    """Return the names in a group that lies directly in another.
+
+    Raises:
+        ValueError: it is missing, leads elsewhere, or is something else.
+    """
+    return list(group_of(parent, name))
+
+
+def has_link(parent: h5py.Group, name: str) -> bool:
+    """Return whether a group has a member of that name, wherever it leads."""
+    return bool(parent.id.links.exists(name.encode()))
+
+
+def dataset_of(parent: h5py.Group, name: str) -> h5py.Dataset:
+    """Return a data set that lies directly in a group.
+
+    Raises:
+        ValueError: it is missing, leads elsewhere, is something else, or is larger than what is
+            stored of it.
+    """
+    dataset = _member(parent, name, h5py.Dataset, "dataset")
+    label = _label(parent, name)
+    if dataset.is_virtual or dataset.external:
+        raise ValueError(f"the numbers of {label} lie elsewhere")
+    if dataset.dtype.kind not in "biuf" or dataset.shape is None:
+        raise ValueError(f"{label} holds {dataset.dtype}, not numbers")
+    declared = int(dataset.nbytes)
+    if declared > MAX_BYTES:
+        raise ValueError(f"{label} declares {declared} bytes")
+    if declared > SLACK_BYTES and declared > INFLATION * dataset.id.get_storage_size():
+        raise ValueError(f"{label} declares {declared} bytes that were never written")
+    return dataset
+
+
+def _member(parent: Any, name: str, kind: type[Any], what: str) -> Any:
+    # not `in` nor `get`: they follow links to see whether there is something at their end
+    links, key, label = parent.id.links, name.encode(), _label(parent, name)
+    if not links.exists(key):
+        raise ValueError(f"{what} {label} is missing")
+    if links.get_info(key).type != h5py.h5l.TYPE_HARD:
+        raise ValueError(f"{label} leads elsewhere")
+    item = parent[name]
+    if not isinstance(item, kind):
+        raise ValueError(f"{label} is not a {what}")
+    return item
+
+
+def _label(parent: Any, name: str) -> str:
+    return f"{parent.name}/{name}".removeprefix(layout.GROUP).lstrip("/")

@@ -1,0 +1,59 @@
+"""A task folder that is moved or removed while something is written into it: nobody else's is."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from processes import Start, is_episode, until
+
+from hilctl.task.workspace import Workspace
+
+MANY = "200"
+
+
+def move(root: Path) -> None:
+    root.rename(root.with_name("elsewhere"))
+
+
+def move_and_make_another(root: Path) -> None:
+    move(root)
+    root.mkdir()
+    shutil.copy(root.with_name("elsewhere") / "task.yaml", root)
+    for name in ("demos", "labels", "runs"):
+        (root / name).mkdir()
+
+
+WAYS: dict[str, Callable[[Path], None]] = {
+    "moved": move,
+    "another in its place": move_and_make_another,
+    "removed": shutil.rmtree,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_recording_stops_when_its_folder_is_moved(start: Start, space: Workspace, way: str) -> None:
+    running = start(space, "record-demos", "-n", MANY, "--task", str(space.root))
+    until(running, lambda event: event.get("demos", 0) >= 1)
+    WAYS[way](space.root)
+    code, events, talk = running.finish()
+    assert code == 7, talk
+    assert events[-1]["error"]["where"].startswith(str(space.root))
+    assert len([event for event in events if event.get("event") == "episode"]) <= 2
+    assert not list(space.root.rglob("*.hdf5*")), "nothing was written into a stranger"
+    elsewhere = space.root.with_name("elsewhere") / "demos"
+    assert way == "removed" or list(elsewhere.glob("episode_*.hdf5"))
+
+
+@pytest.mark.parametrize("way", ["another in its place"])
+def test_training_stops_when_its_folder_is_moved(start: Start, ready: Workspace, way: str) -> None:
+    running = start(ready, "train", "--task", str(ready.root))
+    until(running, is_episode(2))
+    WAYS[way](ready.root)
+    code, events, talk = running.finish()
+    assert code == 7, talk
+    assert "moved or removed" in events[-1]["error"]["message"]
+    left = {str(path.relative_to(ready.root)) for path in ready.root.rglob("*")}
+    assert left == {"task.yaml", "demos", "labels", "runs"}
