@@ -194,7 +194,7 @@ def test_a_session_says_what_stays_black(task: Workspace) -> None:
     events: list[Event] = []
     record_demos(wide, count=1, report=events.append)
     (told,) = [event.text for event in events if event.name == "cameras"]
-    assert told.startswith("side crop 0,8,32,16, 50% black bars; cameras are not checked")
+    assert told.startswith("side 50% black bars; side crop 0,8,32,16; cameras are not checked")
 
 
 def corner_without_motion(task: Workspace) -> str:

@@ -124,11 +124,14 @@ def check_cameras(
 
 
 def _not_checked(workspace: Workspace, cameras: Iterable[str]) -> str:
-    applied = {name: list(_applied(workspace.spec.cameras[name], None)) for name in cameras}
-    crops = [f"{name} {', '.join(words)}" for name, words in applied.items() if words]
+    done = [
+        f"{name} {words}"
+        for name in cameras
+        for words in reversed(list(_applied(workspace.spec.cameras[name], None)))
+    ]
     take_one = workspace.command("calibrate drift")
     told = f"cameras are not checked for having moved; {take_one} takes a reference"
-    return "; ".join([*crops, told])
+    return "; ".join([*done, told])
 
 
 def _check(
