@@ -18,7 +18,7 @@ from hilctl.data.cache import ArrayCache
 from hilctl.data.index import ensure_index, rebuild_index
 from hilctl.data.recovery import recover_partials
 from hilctl.errors import HilctlError
-from hilctl.pipeline.best import best_success, roll_back
+from hilctl.pipeline.best import best_policy, roll_back
 from hilctl.pipeline.label_counts import count_labels
 from hilctl.pipeline.recording import open_dataset
 from hilctl.pipeline.resume import find_unfinished, progress_so_far, settings_of
@@ -102,7 +102,7 @@ class Folder:
         settings_of(self.space, RUN)
 
     def best(self) -> None:
-        best_success(self.run)
+        best_policy(self.run)
         copy = self.space.root / "copy"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(self.run, copy)
