@@ -64,7 +64,9 @@ def calibrate(
     ] = None,
     poses: Annotated[
         Path | None,
-        typer.Option("--poses", metavar="FILE", help="Their poses, for hand-eye: a CSV table."),
+        typer.Option(
+            "--poses", metavar="FILE", help="Their poses, for hand-eye: a table or matrices."
+        ),
     ] = None,
     mount: Annotated[
         On | None, typer.Option("--mount", help="Whether the camera is on the tool or fixed.")
