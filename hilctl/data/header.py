@@ -96,7 +96,7 @@ def opened(path: Path) -> Iterator[h5py.Group]:
     with os_errors(path):
         try:
             require_regular(path)
-        except NotRegularError as error:
+        except (NotRegularError, IsADirectoryError) as error:
             raise damaged(path, _reason(error)) from error
         with WatchedFile(path) as watched:
             try:

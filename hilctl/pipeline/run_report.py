@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import BaseModel, Field, ValidationError
+
 from hilctl.pipeline.manifest import RunManifest
 from hilctl.pipeline.report import draw_cadence, draw_learning, write_report
 from hilctl.pipeline.run_summary import (
@@ -18,9 +20,23 @@ from hilctl.training.trial import ERROR, too_bad
 PAGE = Path("report") / "report.html"
 
 
-def stopping_rule(manifest: RunManifest) -> str:
-    """Return what it takes to pass a trial, and how sure that is."""
-    target = float(manifest.model_dump()["spec"]["training"]["target_success"])
+class _Training(BaseModel):
+    target_success: float = Field(gt=0, le=1)
+
+
+class _Task(BaseModel):
+    """What the page tells of the task that a run was made with."""
+
+    name: str
+    training: _Training
+
+
+def stopping_rule(target: float) -> str:
+    """Return what it takes to pass a trial, and how sure that is.
+
+    Args:
+        target: share of successes to reach.
+    """
     return (
         "Training ends when a policy passes a trial, greedy and without help. One that succeeds "
         f"{too_bad(target):.1%} of the time or less passes with a probability of at most "
@@ -41,15 +57,20 @@ def write_run_report(run: Path) -> Path:
         ("Training", training_table(records[-1])),
         ("Found on the way", troubles(records) | damage(run)),
     ]
-    spec = manifest.model_dump().get("spec")
-    name = spec.get("name", "") if isinstance(spec, dict) else ""
-    page = run / PAGE
+    task, page = _task(manifest), run / PAGE
     write_report(
         page,
-        title=f"{name}: run {run.name}",
+        title=f"{task.name}: run {run.name}" if task else f"run {run.name}",
         lead=f"Training {manifest.status} after {records[-1]['episodes']} episodes, "
-        f"seed {manifest.seed}. {stopping_rule(manifest)}",
+        f"seed {manifest.seed}. {stopping_rule(task.training.target_success) if task else ''}",
         tables=[(heading, rows) for heading, rows in tables if rows],
         pictures=[("Learning", draw_learning(records)), ("Control", draw_cadence(records))],
     )
     return page
+
+
+def _task(manifest: RunManifest) -> _Task | None:
+    try:
+        return _Task.model_validate(manifest.model_dump().get("spec"))
+    except ValidationError:  # of an older version, or altered: the figures are there all the same
+        return None

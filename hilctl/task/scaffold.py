@@ -195,7 +195,6 @@ def create(
             _refuse(template, _flaws_in(building))
             for name, text in beside.items():
                 (building / name).write_text(text, "utf-8")
-            building.chmod(0o755)
             _rename(building, target)
         finally:
             shutil.rmtree(building, ignore_errors=True)
