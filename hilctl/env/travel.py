@@ -129,8 +129,9 @@ class Travel:
         except DeviceError as error:
             x, y, z = robot.state().tcp_pose[:3]
             raise DeviceError(
-                f"the arm cannot go to its start: {error.message}",
-                where=f"tool at [{x:.3f}, {y:.3f}, {z:.3f}] m",
+                f"the arm cannot go to its start from [{x:.3f}, {y:.3f}, {z:.3f}] m: "
+                f"{error.message}",
+                where=error.where,
                 hint="free the tool and clear the way by hand, then run the command again",
             ) from error
 

@@ -34,7 +34,7 @@ from hilctl.task.files import (
 from hilctl.task.fingerprint import explain_difference, fingerprint, policy_identity
 from hilctl.task.json_files import first_flaw, parse_json
 from hilctl.task.names import plain_name
-from hilctl.task.regular_files import open_regular, read_regular
+from hilctl.task.regular_files import LARGE_BYTES, read_regular
 from hilctl.task.spec import TaskSpec
 
 T = TypeVar("T")
@@ -164,8 +164,9 @@ def load_checkpoint(folder: Path, spec: TaskSpec, *, encoder_fingerprint: str) -
     try:
         about = parse_json(read_regular(files[-1]))
         _About.model_validate(about)
-        with open_regular(folder / plain_name(about["weights"])) as stream:
-            arrays = load_arrays(stream)
+        # read first: zipfile takes an error of the disk for damage
+        content = read_regular(folder / plain_name(about["weights"]), LARGE_BYTES)
+        arrays = load_arrays(io.BytesIO(content))
         _check(about, spec, encoder_fingerprint, files[-1])
         if about["updates"] == 0:
             raise MissingStageError(

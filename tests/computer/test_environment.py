@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -55,11 +56,12 @@ def test_a_path_that_is_no_text_ends_no_command(hilctl: Hilctl, task: Path) -> N
 
 
 @pytest.mark.parametrize("word", ["osmesa", "nonsense", "EGL", "off", "../egl", "glfw"])
-def test_whatever_mujoco_gl_says_pictures_are_made(hilctl: Hilctl, word: str) -> None:
+def test_whatever_mujoco_gl_says_pictures_are_made(hilctl: Hilctl, task: Path, word: str) -> None:
+    shutil.rmtree(task / "demos")  # what draws the pictures is part of the data
     environment = {"MUJOCO_GL": word, "DISPLAY": None}
-    answer = hilctl("record-demos", "-n", "2", "--json", environment=environment)
+    answer = hilctl("record-demos", "-n", "1", "--json", environment=environment)
     assert answer.code == 0, answer.words
-    assert answer.json["demos"] == 2
+    assert answer.json["demos"] == 1
 
 
 def test_doctor_says_that_mujoco_gl_does_not_work(hilctl: Hilctl) -> None:

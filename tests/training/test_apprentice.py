@@ -34,7 +34,7 @@ class Pupil:
         self.updates, self.lag_steps, self.agent = 5, 2, "agent"
         self.metrics: dict[str, float] = {"q": 0.5}
 
-    def add_rollout(self, trajectory: Any) -> None:
+    def add_rollout(self, trajectory: Any, *, born: int | None = None) -> None:
         self.trajectories += 1
 
     def owe(self, steps: int) -> None:
