@@ -44,7 +44,7 @@ def keep_best(run: Path) -> str:
     best.mkdir()
     (file,) = (run / "checkpoints").glob("step_*.json")
     about = json.loads(file.read_text())
-    shutil.copy(file.with_suffix(".npz"), best / "step_0000007.npz")
+    shutil.copy(file.with_name(about["weights"]), best / "step_0000007.npz")
     about |= {"weights": "step_0000007.npz", "robot_steps": 7, "updates": 4}
     about |= {"trial_successes": 9, "trial_failures": 1}
     (best / "step_0000007.json").write_text(json.dumps(about))
