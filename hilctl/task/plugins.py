@@ -11,6 +11,7 @@ from hilctl.driver_faults import call
 from hilctl.errors import UsageError
 from hilctl.registry import Registry, did_you_mean, load
 from hilctl.task.document import Loc
+from hilctl.task.files import explain_computer_error
 from hilctl.task.spec import CameraSpec, PluginSpec
 
 # Named by strings: drivers build on the task package, not the other way round.
@@ -88,6 +89,8 @@ class Block:
             hint = f'pip install "hilctl[{extra}]"' if extra else None
             raise PluginProblem(here, f"{name!r} cannot be used: {error}", hint) from error
         except Exception as error:  # of whatever another package does when it is imported
+            if lacking := explain_computer_error(error):
+                raise lacking from error
             why = f"{type(error).__name__}: {error}"
             raise PluginProblem(here, f"{name!r} cannot be used: {why}") from error
 
