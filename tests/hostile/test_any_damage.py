@@ -21,7 +21,7 @@ from hilctl.errors import HilctlError
 from hilctl.pipeline.best import best_policy, roll_back
 from hilctl.pipeline.label_counts import count_labels
 from hilctl.pipeline.recording import open_dataset
-from hilctl.pipeline.resume import find_unfinished, progress_so_far, settings_of
+from hilctl.pipeline.resume import find_finished, find_unfinished, progress_so_far, settings_of
 from hilctl.pipeline.run import Run
 from hilctl.pipeline.run_summary import evaluation_of, read_run, training_table, troubles
 from hilctl.pipeline.stages import next_command, survey
@@ -97,7 +97,7 @@ class Folder:
 
     def manifest(self) -> None:
         survey(self.space)
-        find_unfinished(self.space, or_finished=True)
+        find_unfinished(self.space), find_finished(self.space)
         read_run(self.run)
         settings_of(self.space, RUN)
 
