@@ -19,17 +19,26 @@ def move(root: Path) -> None:
 
 
 def move_and_make_another(root: Path) -> None:
-    move(root)
-    root.mkdir()
-    shutil.copy(root.with_name("elsewhere") / "task.yaml", root)
+    other = root.with_name("other")
+    other.mkdir()
+    shutil.copy(root / "task.yaml", other)
     for name in ("demos", "labels", "runs"):
-        (root / name).mkdir()
+        (other / name).mkdir()
+    move(root)
+    other.rename(root)
+
+
+def remove(root: Path) -> None:
+    for _ in range(100):  # what is recorded meanwhile makes a folder that is not empty
+        shutil.rmtree(root, ignore_errors=True)
+        if not root.exists():
+            return
 
 
 WAYS: dict[str, Callable[[Path], None]] = {
     "moved": move,
     "another in its place": move_and_make_another,
-    "removed": shutil.rmtree,
+    "removed": remove,
 }
 
 

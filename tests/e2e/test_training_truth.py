@@ -69,8 +69,8 @@ def history(space: Workspace) -> list[dict[str, Any]]:
 def test_the_actor_judges_by_a_corrected_reward_within_an_episode(
     overruled: Workspace, start: Start
 ) -> None:
-    # learning from an objection takes a third of a second; on a machine full of work up to five
-    edit(overruled, {"max_episode_s: 2": "max_episode_s: 5"})
+    # learning from an objection takes a third of a second; on a machine full of work above five
+    edit(overruled, {"max_episode_s: 2": "max_episode_s: 8"})
     running = start(overruled, "train")
     events = until(running, is_episode(8))
     running.kill(signal.SIGINT)
