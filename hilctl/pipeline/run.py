@@ -60,10 +60,11 @@ class Run:
 
     def begin(self) -> None:
         """Make the folder, where it is not there yet, and mark the run as running."""
-        (self.folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
         earlier = read_manifest(RunManifest, self.folder / MANIFEST)
         end_last_line(self.folder)
         self._parts = [*(earlier.parts if earlier else []), provenance(self.workspace)]
+        # last: a kill before would leave a run that does not say what it is and never goes on
+        (self.folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
         self.write_manifest("running")
 
     def open_logs(self) -> None:
