@@ -24,7 +24,7 @@ from hilctl.task.workspace import Workspace
 EVALUATION_EPISODES = 20
 CLASSIFIER_FIGURES = ("precision", "recall", "false_positive_rate")
 # measured on two cores of a virtual machine; most seeds learn in 2000 to 4000 robot steps
-TAKES = "6 to 15 minutes on two processor cores, half an hour if it learns slowly"
+TAKES = "4 to 15 minutes on two processor cores, half an hour if it learns slowly"
 
 
 def quickstart(
