@@ -12,7 +12,7 @@ from hilctl.pipeline.manifest import Manifest, RunManifest, read_manifest
 from hilctl.pipeline.metrics_log import Record, read_metrics
 
 
-class Measured(Manifest):
+class EvaluationFigures(Manifest):
     """What the page of a run tells of `eval.json`."""
 
     episodes: int
@@ -76,7 +76,7 @@ def troubles(records: list[dict[str, Any]]) -> dict[str, Any]:
 def evaluation_of(run: Path) -> dict[str, Any]:
     """Return what the evaluation of a run found by name; nothing where there is none."""
     try:
-        measured = read_manifest(Measured, run / "eval.json")
+        measured = read_manifest(EvaluationFigures, run / "eval.json")
     except DataError as error:  # a page without it is better than none
         return {"eval.json": error.message}
     return evaluation_table(measured.model_dump()) if measured else {}

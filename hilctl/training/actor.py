@@ -14,7 +14,7 @@ from hilctl.rewards.classifier import ClassifierReward
 from hilctl.training.link import Link, PolicyUpdate, finished_episode
 from hilctl.training.metrics import Progress
 from hilctl.training.policy import AgentPolicy
-from hilctl.training.trial import PAUSE, WINDOW, Trials, Verdict, is_worth_a_trial
+from hilctl.training.trial import PAUSE, WINDOW, Trials, TrialState, is_worth_a_trial
 
 
 class EpisodeBuffer:
@@ -103,14 +103,14 @@ class Actor:
     def _passes_trial(self) -> bool:
         """Return whether one and the same policy passes, greedy and without help."""
         self.policy.greedy, self.progress.phase = True, "checking the greedy policy"
-        verdict = Verdict.GOES_ON
+        verdict = TrialState.GOES_ON
         try:
-            while verdict is Verdict.GOES_ON and not self._is_over():
+            while verdict is TrialState.GOES_ON and not self._is_over():
                 summary = self._episode()
                 if summary.outcome is not Outcome.ABORTED:
                     success = summary.success_without_help
                     verdict = self.trials.count(self._policy_id, success=success)
-            return verdict is Verdict.PASSED
+            return verdict is TrialState.PASSED
         finally:
             self.trials.leave()
             self.policy.greedy, self.progress.phase = False, "learning"

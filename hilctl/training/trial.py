@@ -34,7 +34,7 @@ WINDOW = 12  # episodes that say whether a trial is worth its time
 PAUSE = 8  # episodes of learning between two trials
 
 
-class Verdict(enum.Enum):
+class TrialState(enum.Enum):
     """How a trial stands after an episode."""
 
     GOES_ON = enum.auto()
@@ -120,7 +120,7 @@ class Trials:
         goes_on = self.stake > 0 and policy == self._policy
         return self.number if goes_on else self.number + 1
 
-    def count(self, policy: Hashable, *, success: bool) -> Verdict:
+    def count(self, policy: Hashable, *, success: bool) -> TrialState:
         """Take an episode; one of another policy than the last ends that one's trial.
 
         Args:
@@ -134,11 +134,11 @@ class Trials:
         self._failures += not success
         if self.stake * self.worth >= 1:
             self.stake = 0.0  # spent, should the run go on
-            return Verdict.PASSED
+            return TrialState.PASSED
         if self.worth < HOPELESS:
             self.leave()
-            return Verdict.GIVEN_UP
-        return Verdict.GOES_ON
+            return TrialState.GIVEN_UP
+        return TrialState.GOES_ON
 
     def leave(self) -> None:
         """Give the trial that goes on up, if one does; what it has not lost goes back."""

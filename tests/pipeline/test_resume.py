@@ -17,7 +17,7 @@ from hilctl.pipeline.resume import EPISODES, progress_so_far
 from hilctl.pipeline.run import Run
 from hilctl.task.fingerprint import data_fingerprint, data_identity
 from hilctl.task.workspace import Workspace
-from hilctl.training.trial import ERROR, Trials, Verdict
+from hilctl.training.trial import ERROR, Trials, TrialState
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_a_run_that_goes_on_has_spent_what_it_spent_before(space: Workspace) -> 
             notes = {"trial": trials.number_for(policy)}
             episodes.append((notes, Outcome.SUCCESS if success else Outcome.FAILURE, False))
             verdict = trials.count(policy, success=success)
-        assert verdict is Verdict.GIVEN_UP
+        assert verdict is TrialState.GIVEN_UP
     record(space, episodes)
     tried = progress_so_far(space.run("one"), space.spec).tried
     again = Trials.resumed(0.95, tried)

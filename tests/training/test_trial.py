@@ -19,7 +19,7 @@ from hilctl.training.trial import (
     STAKE,
     WINDOW,
     Trials,
-    Verdict,
+    TrialState,
     evidence,
     is_worth_a_trial,
     too_bad,
@@ -46,9 +46,9 @@ def episodes_until_passed(
         if tried_at is None:
             continue
         verdict = trials.count(tried_at, success=success)
-        if verdict is Verdict.PASSED:
+        if verdict is TrialState.PASSED:
             return progress.episodes, greedy(tried_at)
-        if verdict is Verdict.GIVEN_UP:
+        if verdict is TrialState.GIVEN_UP:
             tried_at, next_try = None, progress.episodes + PAUSE
     return LIMIT, None
 
@@ -143,7 +143,7 @@ def test_the_error_of_a_run_is_never_more_than_it_had(
 
 def pass_one(trials: Trials, policy: object) -> int:
     for count in range(1, LIMIT):
-        if trials.count(policy, success=True) is Verdict.PASSED:
+        if trials.count(policy, success=True) is TrialState.PASSED:
             return count
     raise AssertionError("it never passes")
 
@@ -151,14 +151,14 @@ def pass_one(trials: Trials, policy: object) -> int:
 def test_one_failure_need_not_end_a_trial() -> None:
     trials = Trials(0.95)
     verdicts = [trials.count("policy", success=number != 25) for number in range(1, 80)]
-    assert verdicts[24] is Verdict.GOES_ON
-    assert Verdict.PASSED in verdicts
-    assert Verdict.GIVEN_UP not in verdicts
+    assert verdicts[24] is TrialState.GOES_ON
+    assert TrialState.PASSED in verdicts
+    assert TrialState.GIVEN_UP not in verdicts
 
 
 def test_a_hopeless_trial_is_given_up_at_once_and_the_next_one_is_harder() -> None:
     easy, trials = pass_one(Trials(0.95), "policy"), Trials(0.95)
-    assert trials.count("policy", success=False) is Verdict.GIVEN_UP
+    assert trials.count("policy", success=False) is TrialState.GIVEN_UP
     assert evidence(0, 1, 0.95) < HOPELESS
     assert trials.left < ERROR
     assert pass_one(trials, "policy") > easy
@@ -167,7 +167,7 @@ def test_a_hopeless_trial_is_given_up_at_once_and_the_next_one_is_harder() -> No
 def test_another_policy_is_another_trial_with_evidence_of_its_own() -> None:
     trials = Trials(0.95)
     for _ in range(20):
-        assert trials.count("first", success=True) is Verdict.GOES_ON
+        assert trials.count("first", success=True) is TrialState.GOES_ON
     assert trials.number_for("first") == 1
     assert trials.number_for("second") == 2
     assert pass_one(trials, "second") == pass_one(Trials(0.95), "policy")
@@ -207,7 +207,7 @@ def test_a_policy_that_passed_has_more_evidence_than_any_before_it() -> None:
     most = 0.0
     for _ in range(10):
         policy = object()
-        while trials.count(policy, success=bool(rng.random() < 0.93)) is Verdict.GOES_ON:
+        while trials.count(policy, success=bool(rng.random() < 0.93)) is TrialState.GOES_ON:
             most = max(most, trials.worth)
     pass_one(trials, "good")
     assert trials.worth > most
