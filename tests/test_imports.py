@@ -30,8 +30,8 @@ SIMULATOR_MAY_BE_IMPORTED_BY = {
     "robots.sim",
     "cameras.sim",
     "teleop.scripted",
-    "pipeline.recording",  # the renderer's name, stored with recordings
-    "pipeline.diagnosis",  # the same, for `doctor`
+    "pipeline.record.recording",  # the renderer's name, stored with recordings
+    "pipeline.doctor.computer",  # the same, for `doctor`
 }
 
 MODULES = sorted(ROOT.rglob("*.py"))

@@ -15,7 +15,7 @@ from hilctl.agents.options import AgentOptions, BCOptions
 from hilctl.data.batch import Batch
 from hilctl.networks.augment import random_shift
 from hilctl.networks.distributions import log_prob, sample_with_log_prob
-from hilctl.networks.heads import Actor, ObservationHead, evaluate
+from hilctl.networks.heads import ActorNetwork, ObservationHead, evaluate
 from hilctl.networks.perception import STATE
 
 
@@ -41,7 +41,7 @@ class BC(flax.struct.PyTreeNode, Agent):
         head = ObservationHead(cameras)
         head_params = head.init(head_key, observation)
         embedding = head.apply(head_params, observation)
-        actor = Actor(action_dim, options.initial_log_std).init(actor_key, embedding)
+        actor = ActorNetwork(action_dim, options.initial_log_std).init(actor_key, embedding)
         params = {"head": head_params, "actor": actor}
         optimiser = optax.adam(options.learning_rate).init(params)
         return cls(key, params, optimiser, options, cameras, action_dim)
@@ -90,6 +90,6 @@ class BC(flax.struct.PyTreeNode, Agent):
 
     def _gaussian(self, params: Any, observation: Observation) -> tuple[jax.Array, jax.Array]:
         embedding = evaluate(ObservationHead(self.cameras), params["head"], observation)
-        network = Actor(self.action_dim, self.options.initial_log_std)
+        network = ActorNetwork(self.action_dim, self.options.initial_log_std)
         mean, log_std = evaluate(network, params["actor"], embedding)
         return mean, log_std

@@ -20,7 +20,7 @@ from hilctl.agents.options import AgentOptions, RLPDOptions
 from hilctl.data.batch import Batch
 from hilctl.networks.augment import random_shift
 from hilctl.networks.distributions import sample_with_log_prob
-from hilctl.networks.heads import Actor, ObservationHead, critic_ensemble, evaluate
+from hilctl.networks.heads import ActorNetwork, ObservationHead, critic_ensemble, evaluate
 from hilctl.networks.perception import STATE
 
 CRITICS_IN_TARGET = 2  # drawn anew for every update (Chen et al. 2021, REDQ)
@@ -72,7 +72,7 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         network = critic_ensemble(options.critics, options.critic_width)
         ensemble = network.init(critic_key, embedding, action)
         critic = {"head": head_params, "ensemble": ensemble}
-        actor = Actor(action_dim, options.initial_log_std).init(actor_key, embedding)
+        actor = ActorNetwork(action_dim, options.initial_log_std).init(actor_key, embedding)
         log_temperature = jnp.log(jnp.asarray(options.initial_temperature, jnp.float32))
         adam = optax.adam(options.learning_rate)
         return cls(
@@ -240,6 +240,6 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         return values
 
     def _gaussian(self, actor: Params, embedding: jax.Array) -> tuple[jax.Array, jax.Array]:
-        network = Actor(self.action_dim, self.options.initial_log_std)
+        network = ActorNetwork(self.action_dim, self.options.initial_log_std)
         mean, log_std = evaluate(network, actor, embedding)
         return mean, log_std

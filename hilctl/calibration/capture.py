@@ -15,7 +15,7 @@ import numpy as np
 from scipy.spatial.transform import RigidTransform
 
 from hilctl.calibration.boards.base import Board, Detection, Image
-from hilctl.calibration.views import LeftOut, examine
+from hilctl.calibration.views import ExcludedPicture, examine
 
 STILL_S = 0.4  # so long the corners have to rest
 STILL_SHARE = 0.5 / 640  # in widths of the picture: 0.5 px at 640
@@ -25,7 +25,7 @@ MIN_SHARED = 4  # corners seen twice, to tell how far they moved
 AT_MOST = 2  # times as many pictures as wanted, whatever they still lack
 
 
-class Seen(enum.StrEnum):
+class SeenPicture(enum.StrEnum):
     """What came of a picture."""
 
     ABSENT = "absent"
@@ -37,29 +37,29 @@ class Seen(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CaptureAdvice:
     """What came of a picture, and what the person should do next, in words."""
 
-    seen: Seen
+    seen: SeenPicture
     guidance: str
 
 
 @dataclass(frozen=True)
-class Shot:
+class BoardObservation:
     """The board as it is seen, and where the tool is, as far as that is known."""
 
     view: Detection
     T_base_tcp: RigidTransform | None = None
 
 
-class Goal(Protocol):
+class CaptureGoal(Protocol):
     """What a set of pictures is for: which belong to it, and what it lacks."""
 
-    def is_new(self, shot: Shot) -> bool:
+    def is_new(self, shot: BoardObservation) -> bool:
         """Return whether a shot differs from all that are there."""
         ...
 
-    def add(self, shot: Shot) -> None:
+    def add(self, shot: BoardObservation) -> None:
         """Take a shot into the set."""
         ...
 
@@ -84,9 +84,9 @@ class Capture:
         taken: how many there are.
     """
 
-    def __init__(self, board: Board, goal: Goal, wanted: int) -> None:
+    def __init__(self, board: Board, goal: CaptureGoal, wanted: int) -> None:
         self._board, self._goal, self._wanted = board, goal, wanted
-        self._rest = Rest()
+        self._rest = StillnessDetector()
         self._useless_since_ns: int | None = None
         self._lack: str | None = None
         self.taken = 0
@@ -109,7 +109,7 @@ class Capture:
 
     def consider(
         self, image: Image, stamp_ns: int, T_base_tcp: RigidTransform | None = None
-    ) -> Verdict:
+    ) -> CaptureAdvice:
         """Judge a frame; one that is `WANTED` should be kept.
 
         Args:
@@ -118,40 +118,40 @@ class Capture:
             T_base_tcp: where the tool was.
         """
         found = examine("", image, self._board)
-        if isinstance(found, LeftOut):
+        if isinstance(found, ExcludedPicture):
             self._rest.forget()
             return self._of_no_use(found, stamp_ns)
         self._useless_since_ns = None
         rests = self._rest.is_still(found.detection, stamp_ns)
-        if not self._goal.is_new(Shot(found.detection, T_base_tcp)):
-            return Verdict(Seen.MOVING if not rests else Seen.KNOWN, self.guidance)
+        if not self._goal.is_new(BoardObservation(found.detection, T_base_tcp)):
+            return CaptureAdvice(SeenPicture.MOVING if not rests else SeenPicture.KNOWN, self.guidance)
         if not rests:
-            return Verdict(Seen.MOVING, "hold still")
-        return Verdict(Seen.WANTED, self.guidance)
+            return CaptureAdvice(SeenPicture.MOVING, "hold still")
+        return CaptureAdvice(SeenPicture.WANTED, self.guidance)
 
-    def keep(self, image: Image, T_base_tcp: RigidTransform | None = None) -> Verdict:
+    def keep(self, image: Image, T_base_tcp: RigidTransform | None = None) -> CaptureAdvice:
         """Take a picture, which may be larger than the frame that was considered, if it is good."""
         found = examine("", image, self._board)
-        if isinstance(found, LeftOut):
-            return Verdict(Seen.SPOILT, _in_short(found.reason))
+        if isinstance(found, ExcludedPicture):
+            return CaptureAdvice(SeenPicture.SPOILT, _in_short(found.reason))
         if not self._rest.is_there(found.detection):
-            return Verdict(Seen.MOVING, "hold still")
-        shot = Shot(found.detection, T_base_tcp)
+            return CaptureAdvice(SeenPicture.MOVING, "hold still")
+        shot = BoardObservation(found.detection, T_base_tcp)
         if not self._goal.is_new(shot):
-            return Verdict(Seen.KNOWN, self.guidance)
+            return CaptureAdvice(SeenPicture.KNOWN, self.guidance)
         self._goal.add(shot)
         self.taken += 1
         self._lack = self._goal.lack() if self.taken >= self._wanted else None
-        return Verdict(Seen.TAKEN, self.guidance)
+        return CaptureAdvice(SeenPicture.TAKEN, self.guidance)
 
-    def _of_no_use(self, found: LeftOut, stamp_ns: int) -> Verdict:
+    def _of_no_use(self, found: ExcludedPicture, stamp_ns: int) -> CaptureAdvice:
         if found.reason == f"no {self._board.kind} in it":
-            return Verdict(Seen.ABSENT, f"the board is not in view; {self.guidance}")
+            return CaptureAdvice(SeenPicture.ABSENT, f"the board is not in view; {self.guidance}")
         if self._useless_since_ns is None:
             self._useless_since_ns = stamp_ns
         if stamp_ns - self._useless_since_ns < PERSISTS_S * 1e9:
-            return Verdict(Seen.SPOILT, "hold still, with all of the board in view")
-        return Verdict(Seen.SPOILT, _in_short(found.reason))
+            return CaptureAdvice(SeenPicture.SPOILT, "hold still, with all of the board in view")
+        return CaptureAdvice(SeenPicture.SPOILT, _in_short(found.reason))
 
 
 def _in_short(reason: str) -> str:
@@ -160,7 +160,7 @@ def _in_short(reason: str) -> str:
     return f"{what.split(':')[0]};{advice}" if advice else reason
 
 
-class Rest:
+class StillnessDetector:
     """Whether corners have been at rest for `STILL_S`."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform
 
-from hilctl.calibration.capture import Shot
+from hilctl.calibration.capture import BoardObservation
 from hilctl.calibration.fit_hand_eye import MIN_SPAN_RAD, require_variety
 from hilctl.calibration.hand_eye import Mount, Sightings
 from hilctl.errors import DataError
@@ -44,7 +44,7 @@ class TurnsWanted:
         self._mount = mount
         self._poses: list[RigidTransform] = []
 
-    def is_new(self, shot: Shot) -> bool:
+    def is_new(self, shot: BoardObservation) -> bool:
         """Return whether the tool is turned as it was not yet, or clearly elsewhere."""
         here = _pose(shot)
         away = [here.inv() * there for there in self._poses]
@@ -53,7 +53,7 @@ class TurnsWanted:
             for one in away
         )
 
-    def add(self, shot: Shot) -> None:
+    def add(self, shot: BoardObservation) -> None:
         """Take a pose into the set."""
         self._poses.append(_pose(shot))
 
@@ -90,7 +90,7 @@ class TurnsWanted:
             yield "turn the tool about its own axis, like a screwdriver"
 
 
-def _pose(shot: Shot) -> RigidTransform:
+def _pose(shot: BoardObservation) -> RigidTransform:
     if shot.T_base_tcp is None:
         raise TypeError("where the tool is has to be known")
     return shot.T_base_tcp

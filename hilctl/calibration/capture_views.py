@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.calibration.boards.base import Board, Detection
-from hilctl.calibration.capture import Shot
+from hilctl.calibration.capture import BoardObservation
 from hilctl.calibration.fit_intrinsics import MIN_VIEWS, fit_intrinsics
 from hilctl.calibration.intrinsics import Intrinsics
 from hilctl.calibration.judge_intrinsics import (
@@ -21,7 +21,7 @@ from hilctl.calibration.judge_intrinsics import (
     judge,
     variety_rad,
 )
-from hilctl.calibration.look import Look, guess_camera, rough_intrinsics, turned_rad
+from hilctl.calibration.look import BoardView, guess_camera, rough_intrinsics, turned_rad
 from hilctl.errors import DataError
 
 Array = NDArray[np.float64]
@@ -56,20 +56,20 @@ class ViewsWanted:
     def __init__(self, board: Board, seed: int) -> None:
         self._board, self._seed = board, seed
         self._views: list[Detection] = []
-        self._looks: list[Look] = []
+        self._looks: list[BoardView] = []
         self._camera: Intrinsics | None = None
 
-    def is_new(self, shot: Shot) -> bool:
+    def is_new(self, shot: BoardObservation) -> bool:
         """Return whether a view differs from all that are there."""
         camera = self._camera or rough_intrinsics(shot.view)
-        look = Look.of(shot.view, self._board, camera)
+        look = BoardView.of(shot.view, self._board, camera)
         return all(look.differs(other) for other in self._looks)
 
-    def add(self, shot: Shot) -> None:
+    def add(self, shot: BoardObservation) -> None:
         """Take a view into the set."""
         self._views.append(shot.view)
         self._camera = guess_camera(self._views)
-        self._looks = [Look.of(view, self._board, self._camera) for view in self._views]
+        self._looks = [BoardView.of(view, self._board, self._camera) for view in self._views]
 
     def wish(self) -> str:
         """Return in words what would do the set good, one thing after the other."""

@@ -17,7 +17,7 @@ SAME = 0.05  # relative: what a camera reads back of what it was told
 
 
 @dataclass(frozen=True)
-class Light:
+class Brightness:
     """How light a picture is.
 
     Attributes:
@@ -39,7 +39,7 @@ class Light:
             return f"it is glaring ({self.luminance:.0%} of full light); give it less light"
         return None
 
-    def remarks(self, now: Light) -> list[str]:
+    def remarks(self, now: Brightness) -> list[str]:
         """Return in words how another picture of the same view is lit otherwise."""
         remarks = remarks_on(now.luminance / max(self.luminance, 1e-3))
         if now.saturated > self.saturated + MORE_CLIPPED:
@@ -47,10 +47,10 @@ class Light:
         return remarks
 
 
-def measure_light(image: Image) -> Light:
+def measure_light(image: Image) -> Brightness:
     """Measure how light an (H, W, 3) RGB picture is."""
     grey = to_grey(image)
-    return Light(
+    return Brightness(
         luminance=float(grey.mean() / 255.0),
         saturated=float(np.mean(image.max(axis=2) >= CLIPPED)),
     )

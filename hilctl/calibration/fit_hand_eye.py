@@ -31,7 +31,7 @@ RESAMPLES = 200
 SCALE_OFF, SURELY = 0.01, 3.0  # a board's size is wrong: by so much, and so many sigma
 
 
-class Verdict(enum.StrEnum):
+class HandEyeVerdict(enum.StrEnum):
     """Whether a calibration may be used."""
 
     ACCEPTED = "accepted"
@@ -40,20 +40,20 @@ class Verdict(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class Off:
+class PoseError:
     """How far off: a distance and an angle."""
 
     distance_m: float
     angle_rad: float
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> HandEyeVerdict:
         """Whether that is little enough."""
         if self.distance_m > WARN_M or self.angle_rad > WARN_RAD:
-            return Verdict.REFUSED
+            return HandEyeVerdict.REFUSED
         if self.distance_m > ACCEPT_M or self.angle_rad > ACCEPT_RAD:
-            return Verdict.DOUBTFUL
-        return Verdict.ACCEPTED
+            return HandEyeVerdict.DOUBTFUL
+        return HandEyeVerdict.ACCEPTED
 
     def __str__(self) -> str:
         """Return it in units a person feels."""
@@ -61,7 +61,7 @@ class Off:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class HandEyeFit:
     """A solution and how far it can be trusted.
 
     Attributes:
@@ -76,8 +76,8 @@ class Fitted:
     """
 
     hand_eye: HandEye
-    held_out: Off
-    uncertainty: Off
+    held_out: PoseError
+    uncertainty: PoseError
     scale: float
     scale_sigma: float
     outliers: tuple[int, ...]
@@ -91,7 +91,7 @@ class Fitted:
         return off > SCALE_OFF and off > SURELY * self.scale_sigma
 
 
-def fit_hand_eye(seen: Sightings, rng: np.random.Generator) -> Fitted:
+def fit_hand_eye(seen: Sightings, rng: np.random.Generator) -> HandEyeFit:
     """Find where a camera sits, and how far that can be trusted.
 
     Args:
@@ -112,10 +112,10 @@ def fit_hand_eye(seen: Sightings, rng: np.random.Generator) -> Fitted:
         )
     found = solve(used)
     errors_m, errors_rad = held_out_errors(used, rng)
-    held_out = Off(_rms(errors_m, used), _rms(errors_rad, used))
+    held_out = PoseError(_rms(errors_m, used), _rms(errors_rad, used))
     uncertainty, scale_sigma = _uncertainty(found, used, rng)
     scale = board_scale(used)
-    return Fitted(found, held_out, uncertainty, scale, scale_sigma, outliers, errors_m, errors_rad)
+    return HandEyeFit(found, held_out, uncertainty, scale, scale_sigma, outliers, errors_m, errors_rad)
 
 
 def require_variety(seen: Sightings) -> None:
@@ -183,7 +183,7 @@ def _split_outliers(seen: Sightings) -> tuple[Indices, tuple[int, ...]]:
     return kept, tuple(sorted(outliers))
 
 
-def _uncertainty(found: HandEye, seen: Sightings, rng: np.random.Generator) -> tuple[Off, float]:
+def _uncertainty(found: HandEye, seen: Sightings, rng: np.random.Generator) -> tuple[PoseError, float]:
     """Return the 95 % interval of the camera's place, and sigma of the board's scale.
 
     Both by a bootstrap over distinct poses, each with its copies.
@@ -198,7 +198,7 @@ def _uncertainty(found: HandEye, seen: Sightings, rng: np.random.Generator) -> t
         distances.append(np.linalg.norm(off.translation))
         angles.append(off.rotation.magnitude())
     wider = widening(count)
-    off = Off(wider * float(np.quantile(distances, 0.95)), wider * float(np.quantile(angles, 0.95)))
+    off = PoseError(wider * float(np.quantile(distances, 0.95)), wider * float(np.quantile(angles, 0.95)))
     return off, wider * float(np.std(scales))
 
 

@@ -31,7 +31,7 @@ MAX_DROPPED = 0.2  # share of the views
 
 
 @dataclass(frozen=True)
-class Fitted:
+class IntrinsicsFit:
     """Intrinsics and how far they can be trusted.
 
     Attributes:
@@ -53,7 +53,7 @@ class Fitted:
         return self.held_out_rms_px[self.intrinsics.model]
 
 
-def fit_intrinsics(views: Sequence[Detection], rng: np.random.Generator) -> Fitted:
+def fit_intrinsics(views: Sequence[Detection], rng: np.random.Generator) -> IntrinsicsFit:
     """Find intrinsics and how far they can be trusted.
 
     Args:
@@ -74,7 +74,7 @@ def fit_intrinsics(views: Sequence[Detection], rng: np.random.Generator) -> Fitt
         ) from error
 
 
-def _fit_best(views: Sequence[Detection], groups: Indices, rng: np.random.Generator) -> Fitted:
+def _fit_best(views: Sequence[Detection], groups: Indices, rng: np.random.Generator) -> IntrinsicsFit:
     kept = _without_strange_views(views, groups)
     known, copies = [views[i] for i in kept], members(groups[kept])
     folds = [
@@ -86,7 +86,7 @@ def _fit_best(views: Sequence[Detection], groups: Indices, rng: np.random.Genera
     name = next(name for name in MODELS if held_out[name] * NOTICEABLY <= best)
     intrinsics = MODELS[name](known)
     dropped = tuple(sorted(set(range(len(views))) - set(kept)))
-    return Fitted(intrinsics, _jackknife_sigma(MODELS[name], known, copies), held_out, dropped)
+    return IntrinsicsFit(intrinsics, _jackknife_sigma(MODELS[name], known, copies), held_out, dropped)
 
 
 def require_views(views: Sequence[Detection], groups: Indices) -> None:

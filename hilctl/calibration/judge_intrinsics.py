@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.calibration.boards.base import Detection
-from hilctl.calibration.fit_intrinsics import Fitted
+from hilctl.calibration.fit_intrinsics import IntrinsicsFit
 from hilctl.calibration.intrinsics import Intrinsics
 
 Array = NDArray[np.float64]
@@ -22,7 +22,7 @@ MIN_VARIETY_RAD = np.deg2rad(20.0)  # between the two boards that are tilted mos
 
 
 @dataclass(frozen=True)
-class Judgement:
+class IntrinsicsQuality:
     """How far intrinsics can be trusted.
 
     Attributes:
@@ -66,7 +66,7 @@ class Judgement:
         return reasons
 
 
-def judge(fitted: Fitted, views: Sequence[Detection]) -> Judgement:
+def judge(fitted: IntrinsicsFit, views: Sequence[Detection]) -> IntrinsicsQuality:
     """Measure how far a fit can be trusted.
 
     Args:
@@ -76,7 +76,7 @@ def judge(fitted: Fitted, views: Sequence[Detection]) -> Judgement:
     kept = [view for i, view in enumerate(views) if i not in fitted.dropped]
     intrinsics = fitted.intrinsics
     focal = 1.96 * fitted.sigma[:2] / intrinsics.parameters[:2]
-    return Judgement(
+    return IntrinsicsQuality(
         fitted.rms_px, float(focal.max()), coverage(kept), variety_rad(intrinsics, kept)
     )
 

@@ -25,7 +25,7 @@ SAME_PLACE = 0.01  # of the picture: corners that moved less show the same, what
 
 
 @dataclass(frozen=True)
-class Look:
+class BoardView:
     """How a board is seen.
 
     Attributes:
@@ -43,7 +43,7 @@ class Look:
     roll_rad: float
 
     @classmethod
-    def of(cls, view: Detection, board: Board, camera: Intrinsics) -> Look:
+    def of(cls, view: Detection, board: Board, camera: Intrinsics) -> BoardView:
         """Return how a camera sees a board."""
         camera = camera.at_size(view.size_px)
         T_cam_board = camera.locate(view)
@@ -53,7 +53,7 @@ class Look:
         roll_rad = float(np.arctan2(x[1], x[0]))
         return cls(view.ids, view.image_px / view.size_px, float(size), z, roll_rad)
 
-    def differs(self, other: Look) -> bool:
+    def differs(self, other: BoardView) -> bool:
         """Return whether two looks are worth a picture each."""
         _, here, there = np.intersect1d(self.ids, other.ids, return_indices=True)
         away = np.abs(self.corners[here] - other.corners[there])

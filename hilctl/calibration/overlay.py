@@ -27,7 +27,7 @@ _EDGES = [(a, b) for a in range(8) for b in range(a + 1, 8) if (a ^ b).bit_count
 
 
 @dataclass(frozen=True)
-class Line:
+class OverlayLine:
     """A straight line: (3,) m from `start` to `end`."""
 
     start: Array
@@ -36,33 +36,33 @@ class Line:
     thick: int = 1
 
 
-def axes(T_base_thing: RigidTransform, length_m: float) -> list[Line]:
+def axes(T_base_thing: RigidTransform, length_m: float) -> list[OverlayLine]:
     """Return the axes of a frame: x red, y green, z blue."""
     origin = T_base_thing.translation
     ends = T_base_thing.apply(length_m * np.eye(3))
     return [
-        Line(origin, end, colour, 2) for end, colour in zip(ends, (RED, GREEN, BLUE), strict=True)
+        OverlayLine(origin, end, colour, 2) for end, colour in zip(ends, (RED, GREEN, BLUE), strict=True)
     ]
 
 
-def box(low_m: Array, high_m: Array, colour: Colour) -> list[Line]:
+def box(low_m: Array, high_m: Array, colour: Colour) -> list[OverlayLine]:
     """Return the edges of a box that is aligned with the base."""
     corners = np.array([[(low_m, high_m)[(i >> k) & 1][k] for k in range(3)] for i in range(8)])
-    return [Line(corners[a], corners[b], colour) for a, b in _EDGES]
+    return [OverlayLine(corners[a], corners[b], colour) for a, b in _EDGES]
 
 
 def outline(
     T_base_thing: RigidTransform, size_m: tuple[float, float], colour: Colour
-) -> list[Line]:
+) -> list[OverlayLine]:
     """Return the edges of a rectangle from its first corner along x and y."""
     width, height = size_m
     flat = np.array([[0, 0, 0], [width, 0, 0], [width, height, 0], [0, height, 0]], float)
     corners = T_base_thing.apply(flat)
-    return [Line(corners[i], corners[(i + 1) % 4], colour, 2) for i in range(4)]
+    return [OverlayLine(corners[i], corners[(i + 1) % 4], colour, 2) for i in range(4)]
 
 
 def draw(
-    image: Image, camera: Intrinsics, T_base_cam: RigidTransform, lines: Iterable[Line]
+    image: Image, camera: Intrinsics, T_base_cam: RigidTransform, lines: Iterable[OverlayLine]
 ) -> Image:
     """Return an (H, W, 3) RGB picture with lines of the base frame drawn into it.
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from hilctl.calibration.pose_text import Table, is_number
+from hilctl.calibration.pose_text import PoseRows, is_number
 from hilctl.errors import DataError
 
 Array = NDArray[np.float64]
@@ -61,14 +61,14 @@ UNIT = 1e-2  # lengths of quaternions differ from 1 by as much when they are rou
 FIXED = ["".join(axes) for axes in itertools.product("xyz", repeat=3) if axes[1] not in axes[::2]]
 
 
-def tells_columns(table: Table) -> bool:
+def tells_columns(table: PoseRows) -> bool:
     """Return whether the header names any columns that are known."""
     header = _plain_header(table)
     return _known(header, PLACES) is not None or _known(header, TURNS) is not None
 
 
 def transforms_by_columns(
-    table: Table,
+    table: PoseRows,
 ) -> tuple[RigidTransform, dict[str, RigidTransform]]:
     """Return (N,) `T_base_tcp`, and in words what else they are if the angles mean that.
 
@@ -97,7 +97,7 @@ def transforms_by_columns(
     }
 
 
-def _plain_header(table: Table) -> list[str]:
+def _plain_header(table: PoseRows) -> list[str]:
     """Return the columns' names as we write them: `X [mm]` is `x_mm`."""
     return [re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in table.header]
 
@@ -107,7 +107,7 @@ def _known(header: list[str], known: Mapping[tuple[str, ...], object]) -> tuple[
 
 
 def _columns(
-    table: Table,
+    table: PoseRows,
     header: list[str],
     known: Mapping[tuple[str, ...], object],
     unclear: Unclear,
@@ -130,7 +130,7 @@ def _columns(
     raise DataError(message, where=where, hint=HINT)
 
 
-def _numbers(table: Table, header: list[str], names: tuple[str, ...]) -> Array:
+def _numbers(table: PoseRows, header: list[str], names: tuple[str, ...]) -> Array:
     """Return (N, len(names)) numbers of columns."""
     values = np.zeros((len(table.rows), len(names)))
     for i, row in enumerate(table.rows):
@@ -142,7 +142,7 @@ def _numbers(table: Table, header: list[str], names: tuple[str, ...]) -> Array:
     return values
 
 
-def _check_lengths(table: Table, quaternions: Array) -> None:
+def _check_lengths(table: PoseRows, quaternions: Array) -> None:
     for row, length in zip(table.rows, np.linalg.norm(quaternions, axis=1), strict=True):
         if abs(length - 1) > UNIT:
             raise DataError(

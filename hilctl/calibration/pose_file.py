@@ -18,7 +18,7 @@ from scipy.spatial.transform import RigidTransform
 from hilctl.calibration.picture_order import by_number
 from hilctl.calibration.pose_columns import QUATERNION, tells_columns, transforms_by_columns
 from hilctl.calibration.pose_matrices import transforms_of_matrices
-from hilctl.calibration.pose_text import Table, is_number, parse_table
+from hilctl.calibration.pose_text import PoseRows, is_number, parse_table
 from hilctl.errors import DataError
 from hilctl.task.files import os_errors, write_text_atomic
 
@@ -105,7 +105,7 @@ def write_poses(path: Path, poses: Mapping[str, RigidTransform]) -> None:
     write_text_atomic(path, out.getvalue())
 
 
-def _name_column(table: Table) -> int | None:
+def _name_column(table: PoseRows) -> int | None:
     header = [name.strip().lower() for name in table.header]
     for name in (IMAGE, *IMAGE_TOO):
         if name in header:
@@ -115,7 +115,7 @@ def _name_column(table: Table) -> int | None:
     return 0  # what is no number, before the numbers
 
 
-def _names(table: Table, column: int) -> tuple[str, ...]:
+def _names(table: PoseRows, column: int) -> tuple[str, ...]:
     names: list[str] = []
     for row in table.rows:
         name = row.cells[column] if column < len(row.cells) else ""

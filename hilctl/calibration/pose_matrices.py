@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform
 
-from hilctl.calibration.pose_text import Table, is_number
+from hilctl.calibration.pose_text import PoseRows, is_number
 from hilctl.errors import DataError
 
 Array = NDArray[np.float64]
@@ -21,7 +21,7 @@ ROUNDING, NO_ROTATION = 1e-4, 1e-2
 HINT = "a matrix is r r r x, r r r y, r r r z, 0 0 0 1: the base's axes, and in metres the tcp"
 
 
-def transforms_of_matrices(table: Table, names: int | None) -> RigidTransform | None:
+def transforms_of_matrices(table: PoseRows, names: int | None) -> RigidTransform | None:
     """Return (N,) `T_base_tcp`, or None when a table does not look like matrices.
 
     Args:

@@ -21,7 +21,7 @@ NO_TEXT = "save the poses as text: CSV from a spreadsheet, numpy.savetxt(FILE, T
 
 
 @dataclass(frozen=True)
-class Row:
+class PoseRow:
     """One line of a table.
 
     Attributes:
@@ -34,7 +34,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
+class PoseRows:
     """What a file says.
 
     Attributes:
@@ -45,10 +45,10 @@ class Table:
 
     path: Path
     header: list[str]
-    rows: list[Row]
+    rows: list[PoseRow]
 
 
-def parse_table(content: bytes, path: Path) -> Table:
+def parse_table(content: bytes, path: Path) -> PoseRows:
     """Return the cells of a file.
 
     Raises:
@@ -66,9 +66,9 @@ def parse_table(content: bytes, path: Path) -> Table:
         if line.strip(" \t,;")
     ]
     delimiter = _delimiter([line for _, line in lines if not line.startswith("#")])
-    rows = [Row(f"{path}:{number}", _cells(line, delimiter)) for number, line in lines]
+    rows = [PoseRow(f"{path}:{number}", _cells(line, delimiter)) for number, line in lines]
     header, rows = _split_header(rows)
-    return Table(path, header, rows if delimiter == "," else _with_points(rows))
+    return PoseRows(path, header, rows if delimiter == "," else _with_points(rows))
 
 
 def is_number(cell: str) -> bool:
@@ -96,7 +96,7 @@ def _cells(line: str, delimiter: str | None) -> list[str]:
     return [cell.strip() for cell in cells]
 
 
-def _split_header(rows: list[Row]) -> tuple[list[str], list[Row]]:
+def _split_header(rows: list[PoseRow]) -> tuple[list[str], list[PoseRow]]:
     """Return the names of columns, if the first line has them, and the lines of values."""
     body = [row for row in rows if not row.cells[0].startswith("#")]
     if not body:
@@ -108,7 +108,7 @@ def _split_header(rows: list[Row]) -> tuple[list[str], list[Row]]:
     return body[0].cells, body[1:]
 
 
-def _fits(header: list[str], row: Row) -> bool:
+def _fits(header: list[str], row: PoseRow) -> bool:
     return len(header) == len(row.cells)
 
 
@@ -116,19 +116,19 @@ def _looks_like_a_number(cell: str) -> bool:
     return is_number(cell) or COMMA_NUMBER.fullmatch(cell) is not None
 
 
-def _with_points(rows: list[Row]) -> list[Row]:
+def _with_points(rows: list[PoseRow]) -> list[PoseRow]:
     """Return rows with decimal points, where commas cannot be anything else."""
     cells = [cell for row in rows for cell in row.cells]
     if any("." in cell and is_number(cell) for cell in cells):
         return rows  # a comma may be one between thousands
-    return [Row(row.where, [_with_point(cell) for cell in row.cells]) for row in rows]
+    return [PoseRow(row.where, [_with_point(cell) for cell in row.cells]) for row in rows]
 
 
 def _with_point(cell: str) -> str:
     return cell.replace(",", ".") if COMMA_NUMBER.fullmatch(cell) else cell
 
 
-def _from_json(text: str, path: Path) -> Table:
+def _from_json(text: str, path: Path) -> PoseRows:
     try:
         content = json.loads(text)
         poses = _named(content) if isinstance(content, dict) else content
@@ -138,7 +138,7 @@ def _from_json(text: str, path: Path) -> Table:
         hint = "a list of 4×4 matrices, or of objects with the names of the columns"
         raise DataError(message, where=str(path), hint=hint) from None
     where = [f"{path}, pose {number}" for number in range(1, len(cells) + 1)]
-    return Table(path, header, [Row(*row) for row in zip(where, cells, strict=True)])
+    return PoseRows(path, header, [PoseRow(*row) for row in zip(where, cells, strict=True)])
 
 
 def _named(content: dict[str, Any]) -> list[Any]:

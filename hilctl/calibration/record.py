@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from hilctl.calibration.exposure import Light
+from hilctl.calibration.exposure import Brightness
 from hilctl.calibration.hand_eye import Mount
 from hilctl.calibration.intrinsics import Intrinsics
 from hilctl.task.files import write_json_atomic
@@ -20,13 +20,13 @@ from hilctl.task.spec import Box
 Size = tuple[int, int]
 
 
-class Part(BaseModel):
+class RecordPart(BaseModel):
     """Base of the parts of a record: immutable; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Made(Part):
+class Provenance(RecordPart):
     """Where a measurement comes from.
 
     Attributes:
@@ -44,7 +44,7 @@ class Made(Part):
     versions: dict[str, str] = {}
 
 
-class IntrinsicsRecord(Part):
+class IntrinsicsRecord(RecordPart):
     """Intrinsics and how far they can be trusted; see `Intrinsics`, `Fitted` and `Judgement`."""
 
     model: str
@@ -55,7 +55,7 @@ class IntrinsicsRecord(Part):
     held_out_rms_px: dict[str, float | None]
     coverage: float
     variety_rad: float
-    made: Made
+    made: Provenance
 
     @property
     def camera(self) -> Intrinsics:
@@ -68,7 +68,7 @@ class IntrinsicsRecord(Part):
         return self.held_out_rms_px[self.model]
 
 
-class OffRecord(Part):
+class PoseErrorRecord(RecordPart):
     """A distance and an angle."""
 
     distance_m: float
@@ -79,7 +79,7 @@ class OffRecord(Part):
         return f"{self.distance_m * 1e3:.1f} mm, {np.degrees(self.angle_rad):.2f}°"
 
 
-class HandEyeRecord(Part):
+class HandEyeRecord(RecordPart):
     """Where a camera sits and how far that can be trusted.
 
     Attributes:
@@ -93,11 +93,11 @@ class HandEyeRecord(Part):
     mount: Mount
     T_parent_cam: list[float]
     T_other_board: list[float]
-    held_out: OffRecord
-    uncertainty: OffRecord
+    held_out: PoseErrorRecord
+    uncertainty: PoseErrorRecord
     verdict: str
     outliers: list[str]
-    made: Made
+    made: Provenance
 
     @property
     def transform(self) -> RigidTransform:
@@ -114,7 +114,7 @@ def _transform(pose: list[float]) -> RigidTransform:
     return RigidTransform.from_components(pose[:3], Rotation.from_quat(pose[3:]))
 
 
-class FactoryRecord(Part):
+class FactoryRecord(RecordPart):
     """What the camera's maker says of its lens; see `FactoryLens`."""
 
     focal_px: tuple[float, float]
@@ -131,12 +131,12 @@ class FactoryRecord(Part):
         return Intrinsics(K, np.array(self.distortion), self.model, self.size_px)
 
 
-class ExposureRecord(Part):
+class ExposureRecord(RecordPart):
     """What a camera's automatics found when they had settled.
 
     Attributes:
         controls: by name with unit, held from then on; empty where the driver cannot.
-        luminance, saturated: see `Light`; with the robot at its reset pose.
+        luminance, saturated: see `Brightness`; with the robot at its reset pose.
         at: UTC.
     """
 
@@ -146,12 +146,12 @@ class ExposureRecord(Part):
     at: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     @property
-    def light(self) -> Light:
+    def light(self) -> Brightness:
         """How light its picture was."""
-        return Light(self.luminance, self.saturated)
+        return Brightness(self.luminance, self.saturated)
 
 
-class Reference(Part):
+class Reference(RecordPart):
     """A picture that later ones are compared with.
 
     Attributes:
@@ -167,7 +167,7 @@ class Reference(Part):
     at: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
 
-class CameraRecord(Part):
+class CameraRecord(RecordPart):
     """All that is known of one camera; parts that were not measured are absent.
 
     Attributes:

@@ -23,7 +23,7 @@ UNREADABLE = "cannot be read as a picture"
 
 
 @dataclass(frozen=True)
-class View:
+class BoardPicture:
     """A picture in which the board was found."""
 
     name: str
@@ -31,7 +31,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class ExcludedPicture:
     """A picture that is not used, and why."""
 
     name: str
@@ -39,11 +39,11 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Views:
+class PictureViews:
     """What came of a set of pictures."""
 
-    used: tuple[View, ...]
-    left_out: tuple[LeftOut, ...]
+    used: tuple[BoardPicture, ...]
+    left_out: tuple[ExcludedPicture, ...]
 
     @property
     def detections(self) -> list[Detection]:
@@ -66,38 +66,38 @@ class Views:
         raise DataError(f"{message} ({told})" if told else message, hint=hint)
 
 
-def examine(name: str, image: Image | None, board: Board) -> View | LeftOut:
+def examine(name: str, image: Image | None, board: Board) -> BoardPicture | ExcludedPicture:
     """Find the board in a picture; None stands for one that cannot be read."""
     if image is None:
-        return LeftOut(name, UNREADABLE)
+        return ExcludedPicture(name, UNREADABLE)
     view = board.detect(image)
     if view is None:
         # first what is wrong with the picture: a blurred board is easily taken for another one
         reason = explain_picture(image) or board.explain_absence(image)
-        return LeftOut(name, reason or f"no {board.kind} in it")
+        return ExcludedPicture(name, reason or f"no {board.kind} in it")
     found = exposure_of(image, board, view)
     against = objection(found, image.shape[1]) if found else None
-    return View(name, view) if against is None else LeftOut(name, against)
+    return BoardPicture(name, view) if against is None else ExcludedPicture(name, against)
 
 
-def examine_all(pictures: Iterable[tuple[str, Image | None]], board: Board) -> Views:
+def examine_all(pictures: Iterable[tuple[str, Image | None]], board: Board) -> PictureViews:
     """Find the board in many pictures; those of one size are used, the others left out."""
     found = [examine(name, image, board) for name, image in pictures]
-    used = [one for one in found if isinstance(one, View)]
+    used = [one for one in found if isinstance(one, BoardPicture)]
     odd = _of_odd_size(used)
-    left_out = [one for one in found if isinstance(one, LeftOut)]
-    return Views(
+    left_out = [one for one in found if isinstance(one, ExcludedPicture)]
+    return PictureViews(
         tuple(view for view in used if view.name not in {one.name for one in odd}),
         (*left_out, *odd),
     )
 
 
-def _of_odd_size(views: Sequence[View]) -> list[LeftOut]:
+def _of_odd_size(views: Sequence[BoardPicture]) -> list[ExcludedPicture]:
     """Return the views that are not of the size that most have; of the larger, if as many do."""
     counts = Counter(view.detection.size_px for view in views)
     usual = max(counts, key=lambda size: (counts[size], size), default=(0, 0))
     return [
-        LeftOut(view.name, f"of another size: {_told(view.detection.size_px)}, not {_told(usual)}")
+        ExcludedPicture(view.name, f"of another size: {_told(view.detection.size_px)}, not {_told(usual)}")
         for view in views
         if view.detection.size_px != usual
     ]

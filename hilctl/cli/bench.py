@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Subject(enum.StrEnum):
+class BenchSubject(enum.StrEnum):
     """What to measure."""
 
     SPEED = "speed"
@@ -27,8 +27,8 @@ class Subject(enum.StrEnum):
 
 def bench(
     subject: Annotated[
-        Subject, typer.Argument(help="This machine's speed, or what each part of the method does.")
-    ] = Subject.SPEED,
+        BenchSubject, typer.Argument(help="This machine's speed, or what each part of the method does.")
+    ] = BenchSubject.SPEED,
     task: TaskOption = None,
     folder: Annotated[
         Path, typer.Option("--dir", metavar="DIR", help="Folder to make, for methods.")
@@ -60,7 +60,7 @@ def bench(
     several seeds; that takes a while.
     """
     output = Output(as_json=as_json)
-    if subject is Subject.SPEED:
+    if subject is BenchSubject.SPEED:
         _speed(output, task, cadence_s)
     else:
         _methods(output, folder, template, seeds, max_steps, episodes)
@@ -70,7 +70,7 @@ def _speed(output: Output, task: Path | None, cadence_s: float | None) -> None:
     import tempfile
 
     from hilctl.cli.live import LiveProgress
-    from hilctl.pipeline import bench as pipeline
+    from hilctl.pipeline.bench.speeds import speeds as pipeline
     from hilctl.task import scaffold
     from hilctl.task.workspace import Workspace
     from hilctl.training.compilation import enable_compilation_cache
@@ -86,7 +86,7 @@ def _speed(output: Output, task: Path | None, cadence_s: float | None) -> None:
             workspace = Workspace.find(task)
         figures = pipeline.bench(workspace, live.report)
         if cadence_s is not None:
-            from hilctl.pipeline.bench_cadence import bench_cadence
+            from hilctl.pipeline.bench.speeds.cadence import bench_cadence
 
             figures |= bench_cadence(cadence_s, live.report)
     for name, value in figures.items():
@@ -100,7 +100,7 @@ def _methods(
 ) -> None:
     from hilctl.cli.dashboard import Dashboard
     from hilctl.cli.interrupt import interruptible
-    from hilctl.pipeline import methods
+    from hilctl.pipeline.bench.speeds import methods
     from hilctl.task.files import write_json_atomic
 
     dashboard = Dashboard(output, "hilctl bench methods")

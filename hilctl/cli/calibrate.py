@@ -13,7 +13,7 @@ from hilctl.cli.render import Output
 from hilctl.cli.suggestions import cameras
 
 
-class Step(enum.StrEnum):
+class CalibrationStep(enum.StrEnum):
     """What to calibrate."""
 
     BOARD = "board"
@@ -26,7 +26,7 @@ class Step(enum.StrEnum):
     EXPORT = "export"
 
 
-class On(enum.StrEnum):
+class MountOption(enum.StrEnum):
     """What carries a camera."""
 
     TOOL = "tool"
@@ -35,7 +35,7 @@ class On(enum.StrEnum):
 
 def calibrate(
     step: Annotated[
-        Step | None, typer.Argument(help="What to calibrate.  [default: guide through all of it]")
+        CalibrationStep | None, typer.Argument(help="What to calibrate.  [default: guide through all of it]")
     ] = None,
     camera: Annotated[
         str | None,
@@ -69,7 +69,7 @@ def calibrate(
         ),
     ] = None,
     mount: Annotated[
-        On | None, typer.Option("--mount", help="Whether the camera is on the tool or fixed.")
+        MountOption | None, typer.Option("--mount", help="Whether the camera is on the tool or fixed.")
     ] = None,
     count: Annotated[
         int, typer.Option("-n", "--count", min=12, max=200, help="Pictures to take.")
@@ -96,21 +96,21 @@ def calibrate(
     """
     from hilctl.calibration.boards import parse_board
     from hilctl.cli.calibration import board_steps, camera_steps
-    from hilctl.cli.calibration.job import DEFAULT_BOARD, Job, Station
+    from hilctl.cli.calibration.job import DEFAULT_BOARD, CameraJob, CalibrationSetup
     from hilctl.cli.calibration.overview import overview
-    from hilctl.pipeline.calibration.camera_files import CameraFiles, only_camera
-    from hilctl.pipeline.calibration.crops import uncropped
+    from hilctl.pipeline.calibrate.camera_files import CameraFiles, only_camera
+    from hilctl.pipeline.calibrate.crops import uncropped
     from hilctl.task.workspace import Workspace
 
     output = Output(as_json=as_json)
-    if step is Step.BOARD:
+    if step is CalibrationStep.BOARD:
         pattern = parse_board(board or DEFAULT_BOARD)
         board_steps.sheet(output, pattern, out or Path("board.pdf"), task)
         return
     workspace = Workspace.find(task)
-    if step is Step.ROI:  # a crop that no longer fits is no reason not to choose another
+    if step is CalibrationStep.ROI:  # a crop that no longer fits is no reason not to choose another
         workspace = uncropped(workspace)
-    station = Station(output, workspace, seed, allow_motion)
+    station = CalibrationSetup(output, workspace, seed, allow_motion)
     if step is None:
         if output.interactive:
             from hilctl.cli.calibration.guide import guide
@@ -119,22 +119,22 @@ def calibrate(
         else:
             overview(output, workspace)
         return
-    if step in (Step.EXPOSURE, Step.DRIFT):
+    if step in (CalibrationStep.EXPOSURE, CalibrationStep.DRIFT):
         names = [CameraFiles(workspace, camera).camera] if camera else list(workspace.spec.cameras)
-        if step is Step.EXPOSURE:
+        if step is CalibrationStep.EXPOSURE:
             camera_steps.exposure(station, names)
         else:
             camera_steps.drift(station, names, accept=accept)
         return
     files = CameraFiles(workspace, camera or only_camera(workspace))
-    job = Job(station, files, mount, freehand)
-    if step is Step.ROI:
+    job = CameraJob(station, files, mount, freehand)
+    if step is CalibrationStep.ROI:
         camera_steps.crop(job, roi)
-    elif step is Step.VERIFY:
+    elif step is CalibrationStep.VERIFY:
         board_steps.verify(job, out)
-    elif step is Step.EXPORT:
+    elif step is CalibrationStep.EXPORT:
         camera_steps.export(job)
-    elif step is Step.INTRINSICS:
+    elif step is CalibrationStep.INTRINSICS:
         if not (images or freehand):
             job = job.with_mount_asked()
         pattern = job.board(board, is_there=images is not None)

@@ -8,13 +8,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from hilctl.cli.lines import LASTING, Lines
+from hilctl.cli.lines import LASTING, LineProgress
 from hilctl.cli.live import live_view
 from hilctl.cli.render import Output
 from hilctl.cli.streams import printable
 
 if TYPE_CHECKING:
-    from hilctl.pipeline.progress import Event
+    from hilctl.pipeline.events import Event
 
 
 LEAST_COLUMNS = 64  # for a gap between names and values
@@ -34,7 +34,7 @@ class Dashboard:
         self._draws = output.draws and not plain
         self._title = title
         self._started = time.monotonic()
-        self._lines = Lines(output)
+        self._lines = LineProgress(output)
         self._opened = ExitStack()
         self._live: Any = None
         self._shown: Any = ""

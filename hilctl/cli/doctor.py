@@ -22,7 +22,7 @@ def doctor(task: TaskOption = None, as_json: JsonOption = False) -> None:
     something needs mending.
     """
     from hilctl.errors import DeviceError, TaskFileError
-    from hilctl.pipeline.diagnosis import examine_computer
+    from hilctl.pipeline.doctor.computer import examine_computer
     from hilctl.task.workspace import Workspace
 
     output = Output(as_json=as_json)
@@ -69,7 +69,7 @@ def _devices(workspace: Workspace | None) -> list[Finding]:
     try:
         spec = workspace.spec
         with workspace.lock("doctor"):
-            from hilctl.pipeline.device_trial import examine_devices
+            from hilctl.pipeline.doctor.devices import examine_devices
 
             return examine_devices(spec)
     except FolderBusyError as error:  # whoever it is may be moving the robot

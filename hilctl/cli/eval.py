@@ -41,7 +41,7 @@ def evaluate(
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.live import LiveProgress
     from hilctl.cli.prompts import confirm_motion
-    from hilctl.pipeline import evaluate as pipeline
+    from hilctl.pipeline.evaluate.evaluate import evaluate as pipeline
     from hilctl.task.workspace import Workspace
 
     output = Output(as_json=as_json)

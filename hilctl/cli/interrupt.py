@@ -16,7 +16,7 @@ STOPPING = "stopping the robot, then saving what there is; Ctrl-C once more leav
 interrupt_between_imports = raising(KeyboardInterrupt)
 
 
-class Stop:
+class StopRequest:
     """Whether the person has asked to stop; the control loop asks it every step."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Stop:
             raise KeyboardInterrupt(*filter(None, [step]))
 
 
-_in_force: list[Stop] = []  # one at most: signals are the process's
+_in_force: list[StopRequest] = []  # one at most: signals are the process's
 
 
 def is_stopping() -> bool:
@@ -52,13 +52,13 @@ def is_stopping() -> bool:
 
 
 @contextmanager
-def interruptible(step: str | None = None) -> Iterator[Stop]:
+def interruptible(step: str | None = None) -> Iterator[StopRequest]:
     """Turn the signals that end a session into a request to stop; a second one interrupts.
 
     Args:
         step: the command that comes next after an interruption; None = the same one.
     """
-    stop = Stop()
+    stop = StopRequest()
 
     def handle(number: int, frame: FrameType | None) -> None:
         if stop():

@@ -11,7 +11,7 @@ from hilctl.cli.interrupt import STOPPING, is_stopping
 from hilctl.cli.render import Output
 
 if TYPE_CHECKING:
-    from hilctl.pipeline.progress import Event
+    from hilctl.pipeline.events import Event
 
 PACE_S = 5.0  # between two lines that count
 QUIET_S = 30.0  # without a line, then it says what it is still at
@@ -22,7 +22,7 @@ LASTING = {"stage", "phase", "method", "outcome", "diagnosis", "death", "link"}
 PASSING = {"process", "moving", "guide"}  # of no interest once the next one is there
 
 
-class Lines:
+class LineProgress:
     """Tell events as lines: what lasts at once, what counts at a steady pace.
 
     Args:

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from hilctl.cli.interrupt import STOPPING, is_stopping
-from hilctl.cli.lines import Lines
+from hilctl.cli.lines import LineProgress
 from hilctl.cli.render import Output
 from hilctl.cli.streams import printable
 
 if TYPE_CHECKING:
-    from hilctl.pipeline.progress import Event
+    from hilctl.pipeline.events import Event
 
 BAR_COLUMNS = 20
 LEAST_COLUMNS = 50  # below, there is no room for a bar beside the words
@@ -52,7 +52,7 @@ class LiveProgress:
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._lines = Lines(output)
+        self._lines = LineProgress(output)
         self._opened = ExitStack()
         self._live: Any = None
         self._bar: Any = None

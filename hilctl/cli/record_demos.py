@@ -11,7 +11,7 @@ from hilctl.cli.options import JsonOption, MotionOption, SeedOption, TaskOption
 from hilctl.cli.render import Output
 
 if TYPE_CHECKING:
-    from hilctl.pipeline.record_demos import DemosResult
+    from hilctl.pipeline.record.demos import DemosResult
 
 
 def record_demos(
@@ -33,7 +33,7 @@ def record_demos(
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.live import LiveProgress
     from hilctl.cli.prompts import confirm_motion, keep_interrupted
-    from hilctl.pipeline import record_demos as pipeline
+    from hilctl.pipeline.record import demos as pipeline
     from hilctl.pipeline.stages import next_command, survey
     from hilctl.task.workspace import Workspace
 

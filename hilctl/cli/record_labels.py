@@ -9,7 +9,7 @@ from hilctl.cli.options import JsonOption, MotionOption, SeedOption, TaskOption
 from hilctl.cli.render import Output
 
 if TYPE_CHECKING:
-    from hilctl.pipeline.label_counts import LabelsResult
+    from hilctl.pipeline.record.label_counts import LabelsResult
 
 
 def record_labels(
@@ -26,7 +26,7 @@ def record_labels(
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.live import LiveProgress
     from hilctl.cli.prompts import confirm_motion, keep_interrupted
-    from hilctl.pipeline import record_labels as pipeline
+    from hilctl.pipeline.record import labels as pipeline
     from hilctl.pipeline.stages import next_command, survey
     from hilctl.task.workspace import Workspace
 

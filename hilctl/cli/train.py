@@ -12,8 +12,8 @@ from hilctl.cli.render import Output
 from hilctl.cli.suggestions import run_ids
 
 if TYPE_CHECKING:
-    from hilctl.pipeline.resume import FinishedRun
-    from hilctl.pipeline.train import TrainResult
+    from hilctl.pipeline.run_folder.resume import FinishedRun
+    from hilctl.pipeline.train.train import TrainResult
     from hilctl.task.workspace import Workspace
 
 
@@ -63,8 +63,8 @@ def train(
     from hilctl.cli.dashboard import Dashboard
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.prompts import confirm_motion
-    from hilctl.pipeline import train as pipeline
-    from hilctl.pipeline.resume import find_finished, settings_of
+    from hilctl.pipeline.train.train import train as pipeline
+    from hilctl.pipeline.run_folder.resume import find_finished, settings_of
     from hilctl.task.workspace import Workspace
 
     output = Output(as_json=as_json)
@@ -101,7 +101,7 @@ def _leave_finished(
     output: Output, workspace: Workspace, finished: FinishedRun, *, rollback: bool
 ) -> None:
     """Say that a run is finished, and what can be done; go back to its best policy if asked to."""
-    from hilctl.pipeline.train import go_back
+    from hilctl.pipeline.train.train import go_back
 
     output.say(
         f"run {finished.folder.name} is finished: {finished.how}; "

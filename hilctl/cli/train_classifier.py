@@ -8,7 +8,7 @@ from hilctl.cli.options import JsonOption, SeedOption, TaskOption, WeightsOption
 from hilctl.cli.render import Output
 
 if TYPE_CHECKING:
-    from hilctl.pipeline.train_classifier import ClassifierResult
+    from hilctl.pipeline.classify.train_classifier import ClassifierResult
 
 
 def train_classifier(
@@ -19,7 +19,7 @@ def train_classifier(
 ) -> None:
     """Train the reward classifier on the labels, and judge it on episodes it has not seen."""
     from hilctl.cli.live import LiveProgress
-    from hilctl.pipeline import train_classifier as pipeline
+    from hilctl.pipeline.classify import train_classifier as pipeline
     from hilctl.pipeline.stages import next_command, survey
     from hilctl.task.workspace import Workspace
 

@@ -27,7 +27,7 @@ _MIN_ROWS = 2  # the last row only serves as the observation after the one befor
 
 
 @dataclass(frozen=True)
-class Recovered:
+class RecoveredFile:
     """What became of an unfinished file.
 
     Attributes:
@@ -41,7 +41,7 @@ class Recovered:
     steps: int
 
 
-def recover_partials(directory: Path) -> list[Recovered]:
+def recover_partials(directory: Path) -> list[RecoveredFile]:
     """Put away every unfinished episode of a folder, and say what became of it.
 
     Readable ones go to `recovered/` with the outcome "aborted", empty ones are removed and
@@ -53,7 +53,7 @@ def recover_partials(directory: Path) -> list[Recovered]:
     return [_recover(path) for path in sorted(directory.glob(f"episode_*{PARTIAL}"))]
 
 
-def _recover(partial: Path) -> Recovered:
+def _recover(partial: Path) -> RecoveredFile:
     try:
         with opened(partial) as group:
             columns, attributes = _rows(group), _plain(group.attrs)
@@ -63,21 +63,21 @@ def _recover(partial: Path) -> Recovered:
     if steps < 1:
         with os_errors(partial):
             partial.unlink()
-        return Recovered(partial, None, 0)
+        return RecoveredFile(partial, None, 0)
     path = partial.parent / RECOVERED / partial.name.removesuffix(PARTIAL)
     with os_errors(path):
         path.with_name(path.name + PARTIAL).unlink(missing_ok=True)
     _rewrite(path, columns, attributes)
     with os_errors(partial):
         partial.unlink()
-    return Recovered(partial, path, steps)
+    return RecoveredFile(partial, path, steps)
 
 
-def _put_aside(partial: Path) -> Recovered:
+def _put_aside(partial: Path) -> RecoveredFile:
     broken = partial.with_name(partial.name.removesuffix(PARTIAL) + BROKEN)
     with os_errors(partial):
         partial.rename(broken)
-    return Recovered(partial, broken, 0)
+    return RecoveredFile(partial, broken, 0)
 
 
 def _rows(group: h5py.Group) -> layout.Columns:

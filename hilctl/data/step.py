@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hilctl.teleop.base import Event
+from hilctl.teleop.base import TeleopEvent
 
 Array = NDArray[np.float64]
 
@@ -72,7 +72,7 @@ class Step:
     terminated: bool
     truncated: bool
     probability: float = float("nan")
-    events: tuple[Event, ...] = ()
+    events: tuple[TeleopEvent, ...] = ()
     late_s: float = 0.0
 
 

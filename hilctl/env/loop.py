@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hilctl.data.step import EpisodeSummary, Observation, Outcome, Step
 from hilctl.env.robot_env import Obs
-from hilctl.teleop.base import Event, Role, Teleop
+from hilctl.teleop.base import TeleopEvent, Role, Teleop
 
 Array = NDArray[np.float64]
 
@@ -66,7 +66,7 @@ class _Drive:
     interventions: int
     duration_s: float
     stopped: bool
-    said: frozenset[Event]  # by the operator, in any of its steps
+    said: frozenset[TeleopEvent]  # by the operator, in any of its steps
 
 
 @dataclass
@@ -110,7 +110,7 @@ class EpisodeLoop:
         start_ns = observation.stamp_ns
         self.policy.begin_episode(observation)
         steps, interventions = 0, 0
-        said: frozenset[Event] = frozenset()
+        said: frozenset[TeleopEvent] = frozenset()
         while True:
             step, info = self._step(observation)
             steps += 1
@@ -137,8 +137,8 @@ class EpisodeLoop:
             true_success=info.get("true_success"),
             vetoed=judged and not success,
             claimed=success and not judged,
-            discarded=Event.DISCARD in step.events,
-            quit_requested=Event.QUIT in drive.said,
+            discarded=TeleopEvent.DISCARD in step.events,
+            quit_requested=TeleopEvent.QUIT in drive.said,
         )
         self._publish(with_verdict(step, success))
         self.teleop.end_episode(success=success, intervened=drive.interventions > 0)
@@ -152,7 +152,7 @@ class EpisodeLoop:
         obs, reward, terminated, truncated, info = self.env.step(wanted)
         events = info.get("events", ())
         info["judged_success"] = terminated
-        if self.claims_end_episode and Event.SUCCESS in events and not terminated:
+        if self.claims_end_episode and TeleopEvent.SUCCESS in events and not terminated:
             reward, terminated, truncated = 1.0, True, False
         step = Step(
             observation=observation,
@@ -172,9 +172,9 @@ class EpisodeLoop:
 
     def _verdict(self, drive: _Drive, judged: bool) -> bool:
         step = drive.last
-        if Event.VETO in drive.said:
+        if TeleopEvent.VETO in drive.said:
             return False  # whatever else claims it, and whoever asks
-        if drive.stopped or Event.DISCARD in step.events or not self.claims_end_episode:
+        if drive.stopped or TeleopEvent.DISCARD in step.events or not self.claims_end_episode:
             return step.terminated
         if step.terminated and not judged:
             return True  # the operator has just claimed it
@@ -198,7 +198,7 @@ def to_observation(obs: Obs, info: Mapping[str, Any]) -> Observation:
 
 def outcome_of(step: Step, success: bool, stopped: bool) -> Outcome:
     """Return how an episode counts."""
-    if Event.DISCARD in step.events or (stopped and not success):
+    if TeleopEvent.DISCARD in step.events or (stopped and not success):
         return Outcome.ABORTED
     return Outcome.SUCCESS if success else Outcome.FAILURE
 

@@ -29,7 +29,7 @@ UPRIGHT = 0.5  # a tool that leans by more than 60° is backed out no further al
 
 
 @dataclass(frozen=True)
-class Leg:
+class TravelLeg:
     """One straight stretch of a way: its (7,) end, and how fast, as a share of the limits."""
 
     goal: Array
@@ -78,20 +78,20 @@ class Travel:
         for leg in _worth_going(here, self._outward(here)):
             self._move(robot, leg)
 
-    def legs(self, here: Array, goal: Array) -> list[Leg]:
+    def legs(self, here: Array, goal: Array) -> list[TravelLeg]:
         """Return the stretches from one (7,) pose to another; a single one among random starts."""
         if self._among_starts(here) and self._among_starts(goal):
-            return [Leg(goal, self._speed)]
+            return [TravelLeg(goal, self._speed)]
         outward = self._outward(here)
         height_m = self._height(outward[-1].goal)
-        over = Leg(geometry.pose(self._lifted(goal[:3], height_m), goal[3:]), self._speed)
+        over = TravelLeg(geometry.pose(self._lifted(goal[:3], height_m), goal[3:]), self._speed)
         before = list(_worth_going(here, [*outward, over]))
-        return [*before, Leg(goal, APPROACH_SPEED)]
+        return [*before, TravelLeg(goal, APPROACH_SPEED)]
 
     def _among_starts(self, pose: Array) -> bool:
         return bool((np.abs(pose[:3] - self._home) <= self._spread + LEAST_M).all())
 
-    def _outward(self, here: Array) -> list[Leg]:
+    def _outward(self, here: Array) -> list[TravelLeg]:
         """Return the stretches to the height of the open: along the tool, then as far as it takes.
 
         The tool's axis leads out of the bounds where it leans out; from there on the reset pose's
@@ -102,7 +102,7 @@ class Travel:
         way = max(0.0, self._free_m - self._height(here)) / rise * axis
         along = here[:3] + self._share_within(here[:3], way) * way
         out = self._lifted(along, self._free_m)
-        return [Leg(geometry.pose(position, here[3:]), OUT_SPEED) for position in (along, out)]
+        return [TravelLeg(geometry.pose(position, here[3:]), OUT_SPEED) for position in (along, out)]
 
     def _share_within(self, start: Array, way: Array) -> float:
         """Return how much of a way lies in the bounds; none of one that does not lead outward."""
@@ -123,7 +123,7 @@ class Travel:
     def _height(self, pose: Array) -> float:
         return float(self._away @ pose[:3])
 
-    def _move(self, robot: Robot, leg: Leg) -> None:
+    def _move(self, robot: Robot, leg: TravelLeg) -> None:
         try:
             robot.move_to(leg.goal, speed=leg.speed)
         except DeviceError as error:
@@ -143,7 +143,7 @@ def relax(robot: Robot) -> None:
     clock.sleep_until(clock.now_ns() + round(RELAX_S * 1e9))
 
 
-def _worth_going(here: Array, way: list[Leg]) -> Iterator[Leg]:
+def _worth_going(here: Array, way: list[TravelLeg]) -> Iterator[TravelLeg]:
     for leg in way:
         if not _is_there(here, leg.goal):
             yield leg

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hilctl.env.robot_env import Obs
 from hilctl.networks.encoders.base import EncodeImages, encode_each
 from hilctl.rewards.base import Reward
-from hilctl.teleop.base import Event, Role, Teleop
+from hilctl.teleop.base import TeleopEvent, Role, Teleop
 
 Array = NDArray[np.float64]
 
@@ -91,6 +91,6 @@ class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
         info["intervened"] = drives
         info["human_action"] = hand.twist if drives else None
         info["events"] = hand.events
-        if Event.DISCARD in hand.events:
+        if TeleopEvent.DISCARD in hand.events:
             truncated = True
         return obs, float(reward), terminated, truncated and not terminated, info

@@ -67,7 +67,7 @@ class MLP(nn.Module):
         return x
 
 
-class Critic(nn.Module):
+class CriticNetwork(nn.Module):
     """Q of an embedding and an action.
 
     Attributes:
@@ -86,7 +86,7 @@ class Critic(nn.Module):
 def critic_ensemble(size: int, width: int = 256) -> nn.Module:
     """Return `size` independent critics evaluated at once: output (size, ...)."""
     ensemble = nn.vmap(
-        Critic,
+        CriticNetwork,
         variable_axes={"params": 0},
         split_rngs={"params": True},
         in_axes=None,
@@ -96,7 +96,7 @@ def critic_ensemble(size: int, width: int = 256) -> nn.Module:
     return ensemble(width)
 
 
-class Actor(nn.Module):
+class ActorNetwork(nn.Module):
     """Mean and log standard deviation of a Gaussian that tanh squashes into [-1, 1].
 
     Attributes:

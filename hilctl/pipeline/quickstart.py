@@ -9,16 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hilctl.pipeline.evaluate import evaluate
-from hilctl.pipeline.progress import Event, Figures, Report, silent
-from hilctl.pipeline.quickstart_journal import Journal, Session, begin
+from hilctl.pipeline.evaluate.evaluate import evaluate
+from hilctl.pipeline.events import Event, Figures, Report, silent
+from hilctl.pipeline.quickstart_journal import QuickstartJournal, QuickstartSession, begin
 from hilctl.pipeline.quickstart_result import QuickstartResult, read_result, write_page
-from hilctl.pipeline.record_demos import record_demos
-from hilctl.pipeline.record_labels import are_complete, record_labels
-from hilctl.pipeline.recording import Question, never
+from hilctl.pipeline.record.demos import record_demos
+from hilctl.pipeline.record.labels import are_complete, record_labels
+from hilctl.pipeline.record.recording import Question, never
 from hilctl.pipeline.stages import survey
-from hilctl.pipeline.train import train
-from hilctl.pipeline.train_classifier import train_classifier
+from hilctl.pipeline.train.train import train
+from hilctl.pipeline.classify.train_classifier import train_classifier
 from hilctl.task.workspace import Workspace
 
 EVALUATION_EPISODES = 20
@@ -51,9 +51,9 @@ def quickstart(
     begin(folder, template, seed)
     workspace = Workspace(folder)
     with workspace.lock("quickstart"):
-        journal = Journal.read(folder)
+        journal = QuickstartJournal.read(folder)
         assert journal is not None
-        tour = _Tour(workspace, Session(folder, journal), report, stop)
+        tour = _Tour(workspace, QuickstartSession(folder, journal), report, stop)
         if not tour.run():
             return None
         result = read_result(workspace, journal)
@@ -75,7 +75,7 @@ class _Tour:
     """The stages in a row."""
 
     workspace: Workspace
-    session: Session
+    session: QuickstartSession
     report: Report
     stop: Question
 

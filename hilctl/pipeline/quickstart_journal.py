@@ -11,7 +11,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict
 
 from hilctl.errors import UsageError
-from hilctl.pipeline.progress import Event
+from hilctl.pipeline.events import Event
 from hilctl.task import scaffold
 from hilctl.task.files import write_json_atomic
 from hilctl.task.json_files import read_json
@@ -21,7 +21,7 @@ FILE = "quickstart.json"
 WRITE_EVERY_S = 5.0  # so much of the time that is told in the end may a kill lose
 
 
-class Journal(BaseModel):
+class QuickstartJournal(BaseModel):
     """What lies in the file.
 
     Attributes:
@@ -50,7 +50,7 @@ class Journal(BaseModel):
         return read_json(cls, folder / FILE, hint=f"start another one: {elsewhere(folder)}")
 
 
-def begin(folder: Path, template: str | None, seed: int | None) -> Journal:
+def begin(folder: Path, template: str | None, seed: int | None) -> QuickstartJournal:
     """Return the journal of a folder, which is made unless it is there.
 
     Args:
@@ -61,7 +61,7 @@ def begin(folder: Path, template: str | None, seed: int | None) -> Journal:
         UsageError: the folder holds something else, or was begun differently.
         DataError: its journal is damaged.
     """
-    journal = Journal.read(folder) if folder.is_dir() else None
+    journal = QuickstartJournal.read(folder) if folder.is_dir() else None
     if journal is not None:
         _check_same(folder, "template", template, journal.template)
         _check_same(folder, "seed", seed, journal.seed)
@@ -71,7 +71,7 @@ def begin(folder: Path, template: str | None, seed: int | None) -> Journal:
             f"{folder} is there already and is not a quickstart",
             hint=f"make it elsewhere: {elsewhere(folder)}",
         )
-    journal = Journal(template=template or DEFAULT_TEMPLATE, seed=seed or 0)
+    journal = QuickstartJournal(template=template or DEFAULT_TEMPLATE, seed=seed or 0)
     chosen = scaffold.find_template(journal.template)
     # in one stroke with the task: a kill leaves a quickstart or nothing
     beside = {FILE: json.dumps(journal.model_dump(), indent=2) + "\n"}
@@ -93,7 +93,7 @@ def _check_same(folder: Path, what: str, asked: Any, known: Any) -> None:
         )
 
 
-class Session:
+class QuickstartSession:
     """One run of the command: its times are added to the journal as they pass.
 
     Args:
@@ -101,7 +101,7 @@ class Session:
         journal: as the sessions before left it.
     """
 
-    def __init__(self, folder: Path, journal: Journal) -> None:
+    def __init__(self, folder: Path, journal: QuickstartJournal) -> None:
         self.journal = journal
         self._file = folder / FILE
         self._before = journal.model_copy(deep=True)

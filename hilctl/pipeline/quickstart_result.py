@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from hilctl.errors import MissingStageError
-from hilctl.pipeline.manifest import Evaluation, read_manifest
-from hilctl.pipeline.quickstart_journal import Journal
-from hilctl.pipeline.report import draw_learning, write_report
-from hilctl.pipeline.run_summary import Record, evaluation_table, read_run
-from hilctl.pipeline.train import TrainResult
-from hilctl.pipeline.train_classifier import CURVE, MISTAKES
-from hilctl.pipeline.video import films_in
+from hilctl.pipeline.run_folder.manifest import Evaluation, read_manifest
+from hilctl.pipeline.quickstart_journal import QuickstartJournal
+from hilctl.pipeline.report.page import draw_learning, write_report
+from hilctl.pipeline.report.page.run_summary import Record, evaluation_table, read_run
+from hilctl.pipeline.train.train import TrainResult
+from hilctl.pipeline.classify.train_classifier import CURVE, MISTAKES
+from hilctl.pipeline.evaluate.video import films_in
 from hilctl.task.workspace import Workspace
 from hilctl.training.metrics import Progress
 
@@ -67,7 +67,7 @@ class QuickstartResult:
         }
 
 
-def read_result(workspace: Workspace, journal: Journal) -> QuickstartResult:
+def read_result(workspace: Workspace, journal: QuickstartJournal) -> QuickstartResult:
     """Return what was found.
 
     Raises:

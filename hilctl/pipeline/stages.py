@@ -15,9 +15,9 @@ from hilctl.data.index import episode_paths
 from hilctl.data.own_numbers import dataset_of
 from hilctl.data.step import Outcome
 from hilctl.errors import ComputerError, DataError, MissingStageError
-from hilctl.pipeline.calibration.crops import hidden_motion
-from hilctl.pipeline.calibration.identity import all_records, from_before
-from hilctl.pipeline.manifest import (
+from hilctl.pipeline.calibrate.crops import hidden_motion
+from hilctl.pipeline.calibrate.identity import all_records, from_before
+from hilctl.pipeline.run_folder.manifest import (
     ClassifierManifest,
     Evaluation,
     RunManifest,
@@ -73,7 +73,7 @@ def survey(workspace: Workspace) -> list[Stage]:
         try:
             found = judge(workspace)
         except DataError as error:
-            found = Judgement(State.PARTIAL, error.message)
+            found = StageCheck(State.PARTIAL, error.message)
         command = " && ".join([*found.before, workspace.command(verb)])
         stages.append(Stage(name, found.state, found.reason, command))
     return stages
@@ -118,7 +118,7 @@ def require(workspace: Workspace, *names: str) -> None:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class StageCheck:
     """What was found of one stage, and shell commands to run before its own verb mends it."""
 
     state: State
@@ -126,15 +126,15 @@ class Judgement:
     before: tuple[str, ...] = ()
 
 
-def _task(workspace: Workspace) -> Judgement:
+def _task(workspace: Workspace) -> StageCheck:
     spec = workspace.spec
     cameras = "1 camera" if len(spec.cameras) == 1 else f"{len(spec.cameras)} cameras"
-    return Judgement(
+    return StageCheck(
         State.READY, f"{spec.name}: {spec.robot.type} robot, {cameras}, {spec.agent.type}"
     )
 
 
-def _cameras(workspace: Workspace) -> Judgement:
+def _cameras(workspace: Workspace) -> StageCheck:
     """Return what is known of the cameras; nothing needs it, so it is always ready."""
     records = all_records(workspace)
     held = sum(record.exposure is not None for record in records.values())
@@ -143,12 +143,12 @@ def _cameras(workspace: Workspace) -> Judgement:
     reason = f"{held}/{cameras} with exposure held, {watched}/{cameras} with a reference"
     if min(held, watched) < cameras:
         reason += f" (optional: {workspace.command('calibrate')})"
-    return Judgement(State.READY, reason)
+    return StageCheck(State.READY, reason)
 
 
-def _demos(workspace: Workspace) -> Judgement:
+def _demos(workspace: Workspace) -> StageCheck:
     headers = _headers(workspace, workspace.demos)
-    if isinstance(headers, Judgement):
+    if isinstance(headers, StageCheck):
         reason = "; ".join([headers.reason, *hidden_motion(workspace)])
         return replace(headers, reason=reason)
     wanted = workspace.spec.training.demos
@@ -157,22 +157,22 @@ def _demos(workspace: Workspace) -> Judgement:
     if unfinished := len(list(workspace.demos.glob("*.partial"))):
         reason += f", {unfinished} unfinished"
     reason += _older(workspace, headers)
-    return Judgement(_progress(headers, enough=done >= wanted), reason)
+    return StageCheck(_progress(headers, enough=done >= wanted), reason)
 
 
-def _labels(workspace: Workspace) -> Judgement:
+def _labels(workspace: Workspace) -> StageCheck:
     headers = _headers(workspace, workspace.labels)
-    if isinstance(headers, Judgement):
+    if isinstance(headers, StageCheck):
         return headers
     found = _count_frames(headers)
-    if isinstance(found, Judgement):
+    if isinstance(found, StageCheck):
         return found
     options = workspace.spec.reward.options.model_dump()
     wanted = {kind: int(options.get(f"{kind}_frames", 0)) for kind in found}
     counts = ", ".join(f"{found[kind]}/{wanted[kind]} {kind}" for kind in found)
     enough = all(found[kind] >= wanted[kind] for kind in found)
     reason = f"{counts} frames{_older(workspace, headers)}"
-    return Judgement(_progress(headers, enough=enough), reason)
+    return StageCheck(_progress(headers, enough=enough), reason)
 
 
 def _older(workspace: Workspace, headers: list[EpisodeHeader]) -> str:
@@ -187,63 +187,63 @@ def _progress(headers: list[EpisodeHeader], *, enough: bool) -> State:
     return State.READY if enough else State.PARTIAL
 
 
-def _classifier(workspace: Workspace) -> Judgement:
+def _classifier(workspace: Workspace) -> StageCheck:
     manifest = read_manifest(ClassifierManifest, workspace.classifier / "classifier.json")
     if manifest is None:
-        return Judgement(State.MISSING, "none yet")
+        return StageCheck(State.MISSING, "none yet")
     spec = workspace.spec
     if manifest.data_fingerprint != data_fingerprint(spec):
-        return Judgement(State.STALE, _difference(data_identity(spec), manifest.data_identity))
+        return StageCheck(State.STALE, _difference(data_identity(spec), manifest.data_identity))
     options = _sorted_lists(spec.reward.options.model_dump(mode="json"))
     made_with = _sorted_lists(manifest.model_dump(mode="json"), only=options)
     wanted = _sorted_lists(options, only=made_with)
     if lines := explain_difference({"reward": wanted}, {"reward": made_with}):
-        return Judgement(State.STALE, "; ".join(lines))
+        return StageCheck(State.STALE, "; ".join(lines))
     known = set(manifest.label_episodes)
     labels = {path.name for path in episode_paths(workspace.labels)}
     if newer := labels - known:
         reason = f"{len(newer)} of {len(labels)} label episodes are newer than it"
-        return Judgement(State.STALE, reason)
-    return Judgement(State.READY, f"version {manifest.version}, from {len(known)} label episodes")
+        return StageCheck(State.STALE, reason)
+    return StageCheck(State.READY, f"version {manifest.version}, from {len(known)} label episodes")
 
 
-def _policy(workspace: Workspace) -> Judgement:
+def _policy(workspace: Workspace) -> StageCheck:
     run = workspace.latest_run()
     if run is None:
-        return Judgement(State.MISSING, "no training run")
+        return StageCheck(State.MISSING, "no training run")
     manifest = read_manifest(RunManifest, run / "manifest.json")
     if manifest is None:
-        return Judgement(State.PARTIAL, f"{run.name}: no manifest.json")
+        return StageCheck(State.PARTIAL, f"{run.name}: no manifest.json")
     spec = workspace.spec
     if manifest.policy_fingerprint != policy_fingerprint(spec):
         why = _difference(policy_identity(spec), manifest.policy_identity)
-        return Judgement(State.STALE, f"{run.name}: {why}")
+        return StageCheck(State.STALE, f"{run.name}: {why}")
     checkpoints = run / "checkpoints"
     if not checkpoints.is_dir() or not any(checkpoints.iterdir()):
-        return Judgement(State.PARTIAL, f"{run.name}: no checkpoint yet")
+        return StageCheck(State.PARTIAL, f"{run.name}: no checkpoint yet")
     if manifest.status == "finished":
-        return Judgement(State.READY, f"{run.name}: training finished")
+        return StageCheck(State.READY, f"{run.name}: training finished")
     cut_off = manifest.status == "running" and workspace.owner() is None
-    return Judgement(
+    return StageCheck(
         State.PARTIAL, f"{run.name}: training {'was cut off' if cut_off else manifest.status}"
     )
 
 
-def _evaluation(workspace: Workspace) -> Judgement:
+def _evaluation(workspace: Workspace) -> StageCheck:
     result = _latest_evaluation(workspace)
     run = workspace.latest_run()
     if result is None or run is None:
-        return Judgement(State.MISSING, "none yet")
+        return StageCheck(State.MISSING, "none yet")
     manifest = read_manifest(RunManifest, run / "manifest.json")
     newest = Path(manifest.checkpoint).name if manifest and manifest.checkpoint else None
     measured = Path(result.checkpoint).name
     if newest and measured != newest:
-        return Judgement(State.STALE, f"measured {measured}; now there is {newest}")
+        return StageCheck(State.STALE, f"measured {measured}; now there is {newest}")
     reason = f"{result.successes}/{result.episodes} successes"
     target = workspace.spec.training.target_success
     if result.success_rate < target:
         reason += f", below the target of {target:.0%}"
-    return Judgement(State.READY, reason)
+    return StageCheck(State.READY, reason)
 
 
 def _has_better_policy(run: Path) -> bool:
@@ -260,7 +260,7 @@ def _latest_evaluation(workspace: Workspace) -> Evaluation | None:
     return read_manifest(Evaluation, run / "eval.json") if run else None
 
 
-_TABLE: dict[str, tuple[Callable[[Workspace], Judgement], str]] = {
+_TABLE: dict[str, tuple[Callable[[Workspace], StageCheck], str]] = {
     "task": (_task, "status"),
     "cameras": (_cameras, "calibrate"),
     "demos": (_demos, "record-demos"),
@@ -271,14 +271,14 @@ _TABLE: dict[str, tuple[Callable[[Workspace], Judgement], str]] = {
 }
 
 
-def _headers(workspace: Workspace, folder: Path) -> list[EpisodeHeader] | Judgement:
+def _headers(workspace: Workspace, folder: Path) -> list[EpisodeHeader] | StageCheck:
     """Return the episodes of a folder, or why they cannot be used as they are."""
     headers = []
     for path in episode_paths(folder):
         try:
             headers.append(EpisodeHeader.read(path))
         except ComputerError as error:
-            return Judgement(State.PARTIAL, f"{path.name} cannot be read: {error.message}")
+            return StageCheck(State.PARTIAL, f"{path.name} cannot be read: {error.message}")
         except DataError as error:
             return _unreadable(path, error)
     ours = data_fingerprint(workspace.spec)
@@ -287,15 +287,15 @@ def _headers(workspace: Workspace, folder: Path) -> list[EpisodeHeader] | Judgem
         return headers
     why = _difference(data_identity(workspace.spec), foreign[0].task_identity)
     away = shlex.join(["mv", str(folder), f"{folder}.old"])
-    return Judgement(State.STALE, f"{len(foreign)} of {len(headers)} episodes: {why}", (away,))
+    return StageCheck(State.STALE, f"{len(foreign)} of {len(headers)} episodes: {why}", (away,))
 
 
-def _unreadable(path: Path, error: DataError) -> Judgement:
+def _unreadable(path: Path, error: DataError) -> StageCheck:
     away = shlex.join(["mv", str(path), f"{path}.broken"])
-    return Judgement(State.PARTIAL, f"{path.name}: {error.message}", (away,))
+    return StageCheck(State.PARTIAL, f"{path.name}: {error.message}", (away,))
 
 
-def _count_frames(headers: list[EpisodeHeader]) -> dict[str, int] | Judgement:
+def _count_frames(headers: list[EpisodeHeader]) -> dict[str, int] | StageCheck:
     """Return how many frames of each kind there are, or which file does not tell."""
     counts = {"success": 0, "failure": 0}
     for header in headers:

@@ -31,7 +31,7 @@ REACH_MARGIN = 1.2
 
 
 @dataclass(frozen=True)
-class Source:
+class ClassifierSource:
     """What a classifier was made from.
 
     Attributes:
@@ -64,7 +64,7 @@ class FittedClassifier:
 
     model: SuccessModel
     memory: Memory
-    source: Source
+    source: ClassifierSource
     metrics: Metrics
     max_false_positive_rate: float
     consecutive: int
@@ -74,7 +74,7 @@ class FittedClassifier:
 
 def fit_classifier(
     data: LabelledFrames,
-    source: Source,
+    source: ClassifierSource,
     *,
     cameras: Sequence[str],
     max_false_positive_rate: float,

@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 from hilctl.data.arrays import load_arrays
 from hilctl.errors import BROKEN, DataError, MissingStageError
 from hilctl.networks.projection import Projection
-from hilctl.rewards.fit import FittedClassifier, Source
+from hilctl.rewards.fit import FittedClassifier, ClassifierSource
 from hilctl.rewards.frames import Memory
 from hilctl.rewards.metrics import Metrics
 from hilctl.rewards.model import Heads, SuccessModel
@@ -193,7 +193,7 @@ def _unpacked(about: Mapping[str, Any], content: bytes) -> FittedClassifier:
     return FittedClassifier(
         model=model,
         memory=memory,
-        source=Source(
+        source=ClassifierSource(
             data_identity=about["data_identity"],
             encoder=about["encoder"],
             encoder_fingerprint=about["encoder_fingerprint"],

@@ -172,25 +172,25 @@ class SimRobot(Robot):
     ) -> bool:
         """Build the world again with somebody in it who carries a board; time goes on."""
         from hilctl.cameras.sim import SimCamera
-        from hilctl.sim.person import Carrier, Eye
+        from hilctl.sim.person import BoardCarrier, CameraView
         from hilctl.sim.scenes import PrintedBoard
 
         if not isinstance(before, SimCamera):
             return False
         world = self._rebuild(PrintedBoard(pattern, size_m, "person"))
         options = cast("SimCameraOptions", before.options)
-        eye = Eye(options.view, options.width_px / options.height_px)
-        world.carrier = Carrier(world, eye, size_m, self.rig.generator("person"))
+        eye = CameraView(options.view, options.width_px / options.height_px)
+        world.carrier = BoardCarrier(world, eye, size_m, self.rig.generator("person"))
         return True
 
     def lead_by_hand(self) -> bool:
         """Let somebody lead the arm around where it is, so that a board stays in view."""
-        from hilctl.sim.person import Leader
+        from hilctl.sim.person import HandGuide
         from hilctl.sim.scenes.board import HELD_AHEAD_M, in_hand
 
         world = self.world
         pivot_m = HELD_AHEAD_M if in_hand(world.scene) else float(world.tcp_pose()[2])
-        world.leader = Leader(world, pivot_m, self.rig.generator("person"))
+        world.leader = HandGuide(world, pivot_m, self.rig.generator("person"))
         return True
 
     def _rebuild(self, board: PrintedBoard) -> SimWorld:

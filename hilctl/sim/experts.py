@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Spot:
+class LabelSpot:
     """A place worth showing to the reward classifier: where to head for, and when it is reached."""
 
     target: Callable[[], Array]
@@ -39,7 +39,7 @@ class Expert(ABC):
         """Return a distance in m that shrinks to about 0 on the way to success."""
 
     @abstractmethod
-    def label_spot(self, rng: np.random.Generator) -> Spot:
+    def label_spot(self, rng: np.random.Generator) -> LabelSpot:
         """Draw a success or a failure that could be mistaken for one."""
 
     @abstractmethod
@@ -81,12 +81,12 @@ class InsertExpert(Expert):
         bottom = self._scene.SOCKET_TOP_M - self._scene.SOLVED_DEPTH_M
         return float(aside_m + max(0.0, tip[2] - bottom) + 0.05 * tilt_rad)
 
-    def label_spot(self, rng: np.random.Generator) -> Spot:
+    def label_spot(self, rng: np.random.Generator) -> LabelSpot:
         """Draw: fully in, part of the way in, on the rim, or hanging over the hole."""
         kind = rng.choice(["in", "part", "rim", "over"], p=[0.25, 0.45, 0.15, 0.15])
         data, scene = self.world.data, self._scene
         if kind == "in":
-            return Spot(self.target, self.world.solved)
+            return LabelSpot(self.target, self.world.solved)
         if kind == "part":
             # the deeper, the more often: what is nearly done is the hardest to tell from done
             depth_m = 0.003 + (scene.SOLVED_DEPTH_M - 0.005) * np.sqrt(rng.random())
@@ -101,7 +101,7 @@ class InsertExpert(Expert):
             tip = data.site("peg_tip").xpos
             return bool(np.linalg.norm(tip - wanted[:3]) < 0.006)
 
-        return Spot(lambda: geometry.compose(wanted, self._tip_to_tcp()), near)
+        return LabelSpot(lambda: geometry.compose(wanted, self._tip_to_tcp()), near)
 
     def retreat(self) -> Array | None:
         """Return a pose straight up while the tip is lower than a little above the socket."""
@@ -112,7 +112,7 @@ class InsertExpert(Expert):
         up[2] += 0.02
         return up
 
-    def _partial_spot(self, depth_m: float, tilt_rad: Array) -> Spot:
+    def _partial_spot(self, depth_m: float, tilt_rad: Array) -> LabelSpot:
         """Return a spot in the hole, where the peg is held askew as a jammed one would be."""
         tilt = geometry.pose([0, 0, 0], geometry.quat_from_rotvec(tilt_rad))
 
@@ -121,7 +121,7 @@ class InsertExpert(Expert):
                 return self.target()
             return geometry.compose(self.world.tcp_pose(), tilt)
 
-        return Spot(target, lambda: self._scene.depth_m(self.world.data) >= depth_m - 0.001)
+        return LabelSpot(target, lambda: self._scene.depth_m(self.world.data) >= depth_m - 0.001)
 
     def _misalignment(self, tip: Array) -> tuple[float, float]:
         aside = tip[:2] - self._scene.SOCKET_XY_M
@@ -152,7 +152,7 @@ class ReachExpert(Expert):
         tip = self.world.data.site("tip").xpos
         return float(np.linalg.norm(tip - self._scene.TARGET_M))
 
-    def label_spot(self, rng: np.random.Generator) -> Spot:
+    def label_spot(self, rng: np.random.Generator) -> LabelSpot:
         """Draw: on the ball, or a few centimetres beside it."""
         offset = np.zeros(3) if rng.random() < 0.4 else rng.uniform(-0.04, 0.04, 3)
         goal = self.target()
@@ -161,7 +161,7 @@ class ReachExpert(Expert):
         def near() -> bool:
             return bool(np.linalg.norm(self.world.tcp_pose()[:3] - goal[:3]) < 0.006)
 
-        return Spot(lambda: goal, near)
+        return LabelSpot(lambda: goal, near)
 
     def retreat(self) -> Array | None:
         """Return None: nothing is ever in the way."""

@@ -40,7 +40,7 @@ class Person(Protocol):
 
 
 @dataclass(frozen=True)
-class Eye:
+class CameraView:
     """A camera before which a board is carried.
 
     Attributes:
@@ -52,7 +52,7 @@ class Eye:
     aspect: float
 
 
-class Tour:
+class WaypointPath:
     """A smooth way along stations, with a rest at each.
 
     Args:
@@ -81,7 +81,7 @@ class Tour:
         return geometry.interpolate(self._from, self._to, smooth)
 
 
-class Carrier:
+class BoardCarrier:
     """Carry a board before a camera.
 
     Args:
@@ -92,13 +92,13 @@ class Carrier:
     """
 
     def __init__(
-        self, world: SimWorld, eye: Eye, size_m: tuple[float, float], rng: np.random.Generator
+        self, world: SimWorld, eye: CameraView, size_m: tuple[float, float], rng: np.random.Generator
     ) -> None:
         self._data = world.data
         self._T_base_cam = world.camera_pose(eye.view)
         fovy_rad = np.deg2rad(world.model.camera(eye.view).fovy[0])
         stations = _before_a_camera(0.5 / np.tan(fovy_rad / 2), eye.aspect, size_m, rng)
-        self._tour = Tour(next(stations), stations, world.time_ns)
+        self._tour = WaypointPath(next(stations), stations, world.time_ns)
         self.act(world.time_ns)
         mujoco.mj_kinematics(world.model, world.data)
 
@@ -109,7 +109,7 @@ class Carrier:
         self._data.mocap_quat[0] = pose[[6, 3, 4, 5]]
 
 
-class Leader:
+class HandGuide:
     """Lead the arm by the hand around where it is.
 
     Args:
@@ -122,7 +122,7 @@ class Leader:
     def __init__(self, world: SimWorld, pivot_m: float, rng: np.random.Generator) -> None:
         self._world = world
         home = world.tcp_pose()
-        self._tour = Tour(home, _around(home, pivot_m, rng), world.time_ns)
+        self._tour = WaypointPath(home, _around(home, pivot_m, rng), world.time_ns)
 
     def act(self, stamp_ns: int) -> None:
         """Pull the tool to where it is at a moment."""

@@ -35,7 +35,7 @@ _LIMITS = {
 
 
 @dataclass(frozen=True)
-class Flaw:
+class SettingError:
     """A wrong value or key: its path, whether the key is to blame, and the words."""
 
     loc: Loc
@@ -46,7 +46,7 @@ class Flaw:
 
 def explain(
     errors: Sequence[Any], model: type[BaseModel], loc: Loc = (), known: Iterable[str] = ()
-) -> Iterator[Flaw]:
+) -> Iterator[SettingError]:
     """Yield one flaw for every cause behind the errors of one validation.
 
     Args:
@@ -101,7 +101,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 def _unknown_key(
     where: Loc, model: type[BaseModel], errors: Sequence[Any], loc: Loc, known: Iterable[str]
-) -> tuple[Flaw, Loc]:
+) -> tuple[SettingError, Loc]:
     """Return the flaw, and the path of the missing key that was probably meant."""
     parent, key = where[:-1], str(where[-1])
     owner = model_at(model, parent)
@@ -118,7 +118,7 @@ def _unknown_key(
         hint = f"{key!r} belongs under {home!r}"
     else:
         hint = did_you_mean(key, sorted(names))
-    return Flaw((*loc, *where), "unknown key", hint, at_key=True), (*parent, *near)
+    return SettingError((*loc, *where), "unknown key", hint, at_key=True), (*parent, *near)
 
 
 def _home_of(key: str) -> str | None:
@@ -131,11 +131,11 @@ def _home_of(key: str) -> str | None:
     return None
 
 
-def _short_list(error: Any, where: Loc, model: type[BaseModel], loc: Loc) -> Flaw:
+def _short_list(error: Any, where: Loc, model: type[BaseModel], loc: Loc) -> SettingError:
     field = field_at(model, where)
     wanted = _tuple_length(field.annotation) if field else None
     message = f"expected {wanted} values, got {len(error['input'])}"
-    return Flaw((*loc, *where), message, _describe(field))
+    return SettingError((*loc, *where), message, _describe(field))
 
 
 def _tuple_length(annotation: Any) -> int | None:
@@ -145,14 +145,14 @@ def _tuple_length(annotation: Any) -> int | None:
     return next((length for length in inner if length), None)
 
 
-def _wrong_value(error: Any, where: Loc, model: type[BaseModel], loc: Loc) -> Flaw:
+def _wrong_value(error: Any, where: Loc, model: type[BaseModel], loc: Loc) -> SettingError:
     kind, given, context = error["type"], error["input"], error.get("ctx", {})
     at_key = bool(where) and where[-1] == "[key]"
     path = (*loc, *(where[:-1] if at_key else where))
     hint = _describe(field_at(model, where))
     base = kind.removesuffix("_type").removesuffix("_parsing")
     if kind == "missing":
-        return Flaw(path[:-1], f"missing key {where[-1]!r}", hint)
+        return SettingError(path[:-1], f"missing key {where[-1]!r}", hint)
     if kind == "literal_error":
         message, hint = _not_a_choice(given, context["expected"], hint)
     elif kind in _LIMITS:
@@ -172,7 +172,7 @@ def _wrong_value(error: Any, where: Loc, model: type[BaseModel], loc: Loc) -> Fl
         message = f"expected {word}, got {_show(given)}"
     else:
         message = str(error["msg"]).removeprefix("Value error, ")
-    return Flaw(path, message, hint, at_key=at_key)
+    return SettingError(path, message, hint, at_key=at_key)
 
 
 def _not_a_choice(given: Any, expected: str, hint: str | None) -> tuple[str, str | None]:

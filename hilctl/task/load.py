@@ -13,8 +13,8 @@ from hilctl.devices import Options
 from hilctl.errors import DataError
 from hilctl.task import sanity
 from hilctl.task.document import Document
-from hilctl.task.explain import Flaw, explain
-from hilctl.task.plugins import Block, PluginProblem, blocks, check_encoder
+from hilctl.task.explain import SettingError, explain
+from hilctl.task.plugins import PluginBlock, PluginProblem, blocks, check_encoder
 from hilctl.task.problems import Problem, TaskProblemsError
 from hilctl.task.spec import TaskSpec
 
@@ -76,7 +76,7 @@ class _Checker:
         if isinstance(data.get("cameras"), dict):
             self.resolved["cameras"] = {**data["cameras"]}
 
-    def run(self) -> Iterator[Flaw]:
+    def run(self) -> Iterator[SettingError]:
         cameras = self.data.get("cameras")
         for block in blocks(self.data):
             yield from self._plugin(block)
@@ -92,7 +92,7 @@ class _Checker:
         images = observation.get("images") if isinstance(observation, dict) else None
         yield from sanity.check_camera_names(("observation", "images"), images, cameras)
 
-    def _plugin(self, block: Block) -> Iterator[Flaw]:
+    def _plugin(self, block: PluginBlock) -> Iterator[SettingError]:
         options = Options()
         try:
             options_type = block.options_type()
@@ -105,20 +105,20 @@ class _Checker:
             loc = (*block.loc, "cameras")
             yield from sanity.check_camera_names(loc, named, self.data.get("cameras"))
         except PluginProblem as problem:
-            yield Flaw(problem.loc, problem.message, problem.hint)
+            yield SettingError(problem.loc, problem.message, problem.hint)
         except ValidationError as error:
             errors = error.errors(include_url=False)
             yield from explain(errors, options_type, block.loc, block.known_keys(options_type))
         self._replace(block, options)
 
-    def _replace(self, block: Block, options: Options) -> None:
+    def _replace(self, block: PluginBlock, options: Options) -> None:
         own = {key: value for key, value in block.data.items() if key in block.own_keys}
         parent = self.resolved["cameras"] if block.section == "cameras" else self.resolved
         # The type was looked at above; a stand-in keeps pydantic from saying the same again.
         parent[str(block.loc[-1])] = {**own, "type": str(own.get("type", "")), "options": options}
 
 
-def _located(document: Document, flaws: list[Flaw]) -> list[Problem]:
+def _located(document: Document, flaws: list[SettingError]) -> list[Problem]:
     problems = list(document.problems)
     taken = {(problem.span.line, problem.span.column) for problem in problems}
     for flaw in flaws:

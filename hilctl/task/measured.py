@@ -18,13 +18,13 @@ FORMAT = 1  # of `calibration/<camera>.json`
 HINT = "move it away and calibrate again: hilctl calibrate"
 
 
-class Versioned(BaseModel):
+class VersionedCamera(BaseModel):
     """The part of `calibration/<camera>.json` that all versions have."""
 
     format: int
 
 
-class Measured(BaseModel):
+class MeasuredCamera(BaseModel):
     """The part of `calibration/<camera>.json` that belongs to the task."""
 
     size_px: tuple[int, int]
@@ -72,18 +72,18 @@ def check_format(file: Path) -> None:
     Raises:
         DataError: the file is damaged, or of another format.
     """
-    versioned = read_json(Versioned, file, hint=HINT)
+    versioned = read_json(VersionedCamera, file, hint=HINT)
     if versioned is not None and versioned.format != FORMAT:
         message = f"{file.name} has format {versioned.format}, this version reads {FORMAT}"
         raise DataError(message, where=str(file), hint=HINT)
 
 
-def _read(file: Path) -> Measured | None:
+def _read(file: Path) -> MeasuredCamera | None:
     check_format(file)
-    return read_json(Measured, file, hint=HINT)
+    return read_json(MeasuredCamera, file, hint=HINT)
 
 
-def _misfit(name: str, camera: CameraSpec, known: Measured) -> str | None:
+def _misfit(name: str, camera: CameraSpec, known: MeasuredCamera) -> str | None:
     """Return why a crop cannot be used, or None."""
     size_px = frame_size_px(camera)
     if size_px is None or size_px == known.size_px:

@@ -35,7 +35,7 @@ class PluginProblem(Exception):
 
 
 @dataclass(frozen=True)
-class Block:
+class PluginBlock:
     """One part of the file that chooses a plug-in.
 
     Attributes:
@@ -115,21 +115,21 @@ class Block:
         return PluginProblem(self.loc, "missing key 'type'", f"one of: {names}")
 
 
-def blocks(data: dict[str, Any]) -> Iterator[Block]:
+def blocks(data: dict[str, Any]) -> Iterator[PluginBlock]:
     """Yield every block of a task file that chooses a plug-in and is a mapping."""
     for section in REGISTRIES:
         found = data.get(section)
         if not isinstance(found, dict):
             continue
         if section != "cameras":
-            yield Block(section, (section,), found, PluginSpec)
+            yield PluginBlock(section, (section,), found, PluginSpec)
             continue
         for name, camera in found.items():
             if isinstance(camera, dict):
-                yield Block(section, (section, name), camera, CameraSpec)
+                yield PluginBlock(section, (section, name), camera, CameraSpec)
 
 
-def check_encoder(block: Block, options: Options) -> None:
+def check_encoder(block: PluginBlock, options: Options) -> None:
     """Check that the encoder a plug-in's options name is a known one.
 
     Raises:

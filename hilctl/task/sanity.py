@@ -12,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 from hilctl.driver_faults import call
 from hilctl.registry import did_you_mean
 from hilctl.task.document import Loc
-from hilctl.task.explain import Flaw
-from hilctl.task.plugins import Block
+from hilctl.task.explain import SettingError
+from hilctl.task.plugins import PluginBlock
 from hilctl.task.spec import (
     CHUNK_STEPS,
     Bounds,
@@ -34,13 +34,13 @@ _RENAME = "call this camera something else"
 _AXES = ("x", "y", "z", "rx", "ry", "rz")
 
 
-def check_geometry(data: Mapping[str, Any]) -> Iterator[Flaw]:
+def check_geometry(data: Mapping[str, Any]) -> Iterator[SettingError]:
     """Yield what is odd about the bounds and the reset pose of a task file's plain data."""
     control, start = data.get("control"), data.get("reset")
     bounds = _section(Bounds, control.get("bounds") if isinstance(control, dict) else None)
     reset = _section(ResetSpec, start) or _section(ResetSpec, _pose_only(start))
     here: Loc = ("control", "bounds")
-    units: list[Flaw] = []
+    units: list[SettingError] = []
     if reset:
         units += _units(("reset", "pose"), reset.pose)
     if bounds:
@@ -53,7 +53,7 @@ def check_geometry(data: Mapping[str, Any]) -> Iterator[Flaw]:
         yield from _start_inside(bounds, reset)
 
 
-def check_crop(block: Block, cls: type[Any], options: Any) -> Iterator[Flaw]:
+def check_crop(block: PluginBlock, cls: type[Any], options: Any) -> Iterator[SettingError]:
     """Yield whether a camera's crop leaves its raw frame, where the frame's size is known."""
     known = {key: block.data[key] for key in ("size", "crop") if key in block.data}
     camera = _section(CameraSpec, {"type": "", "options": options, **known})
@@ -66,10 +66,10 @@ def check_crop(block: Block, cls: type[Any], options: Any) -> Iterator[Flaw]:
             f"crop ends at ({x + width}, {y + height}), "
             f"outside the raw frame of {size[0]}×{size[1]} px"
         )
-        yield Flaw((*block.loc, "crop"), message, "[x, y, width, height] in px on the raw frame")
+        yield SettingError((*block.loc, "crop"), message, "[x, y, width, height] in px on the raw frame")
 
 
-def check_one_encoder(options: Mapping[str, Any]) -> Iterator[Flaw]:
+def check_one_encoder(options: Mapping[str, Any]) -> Iterator[SettingError]:
     """Yield whether reward and agent name different encoders, by the options of each section."""
     reward, agent = options.get("reward"), options.get("agent")
     for key in ("encoder", "weights"):
@@ -78,10 +78,10 @@ def check_one_encoder(options: Mapping[str, Any]) -> Iterator[Flaw]:
         ours, theirs = getattr(agent, key), getattr(reward, key)
         if str(ours) != str(theirs):
             message = f"the reward has {theirs}, the agent {ours}"
-            yield Flaw(("agent", key), message, "frames are encoded once: write the same in both")
+            yield SettingError(("agent", key), message, "frames are encoded once: write the same in both")
 
 
-def check_update_groups(options: Mapping[str, Any], training: Any) -> Iterator[Flaw]:
+def check_update_groups(options: Mapping[str, Any], training: Any) -> Iterator[SettingError]:
     """Yield whether the critic updates of one compiled call cannot be dealt to the actor's."""
     key = "critic_updates_per_actor"
     section = _section(TrainingSpec, training if training is not None else {})
@@ -92,26 +92,26 @@ def check_update_groups(options: Mapping[str, Any], training: Any) -> Iterator[F
             f"is no multiple of {group}"
         )
         hint = f"{CHUNK_STEPS} steps of the robot are learnt from at once: choose a divisor"
-        yield Flaw(("agent", key), message, hint)
+        yield SettingError(("agent", key), message, hint)
 
 
-def check_reserved_names(cameras: Any) -> Iterator[Flaw]:
+def check_reserved_names(cameras: Any) -> Iterator[SettingError]:
     """Yield every camera that is called like something else that is observed."""
     for name in cameras if isinstance(cameras, dict) else ():
         if name in _RESERVED:
-            yield Flaw(("cameras", name), f"{name!r} is a measurement's name", _RENAME, at_key=True)
+            yield SettingError(("cameras", name), f"{name!r} is a measurement's name", _RENAME, at_key=True)
 
 
-def check_camera_names(loc: Loc, named: Any, cameras: Any) -> Iterator[Flaw]:
+def check_camera_names(loc: Loc, named: Any, cameras: Any) -> Iterator[SettingError]:
     """Yield every name in a list of cameras that is unknown or there twice."""
     if not isinstance(named, list | tuple) or not isinstance(cameras, dict):
         return
     for i, name in enumerate(named):
         if isinstance(name, str) and name not in cameras:
             hint = did_you_mean(name, sorted(cameras))
-            yield Flaw((*loc, i), f"there is no camera {name!r}", hint)
+            yield SettingError((*loc, i), f"there is no camera {name!r}", hint)
         elif name in named[:i]:
-            yield Flaw((*loc, i), f"camera {name!r} is named twice", "remove one of the two")
+            yield SettingError((*loc, i), f"camera {name!r} is named twice", "remove one of the two")
 
 
 def _pose_only(reset: Any) -> dict[str, Any]:
@@ -127,24 +127,24 @@ def _section(model: type[M], data: Any) -> M | None:
         return None
 
 
-def _units(loc: Loc, values: Vec6) -> Iterator[Flaw]:
+def _units(loc: Loc, values: Vec6) -> Iterator[SettingError]:
     for i, value in enumerate(values):
         if i < 3 and abs(value) > _FAR_M:
             hint = f"{value:g} looks like millimetres: write {value / 1000:g}"
-            yield Flaw((*loc, i), f"{value:g} m is out of any arm's reach", hint)
+            yield SettingError((*loc, i), f"{value:g} m is out of any arm's reach", hint)
         elif i >= 3 and abs(value) > _TURN_RAD:
             hint = f"{value:g} looks like degrees: write {math.radians(value):.4g}"
-            yield Flaw((*loc, i), f"{value:g} rad is more than a full turn", hint)
+            yield SettingError((*loc, i), f"{value:g} rad is more than a full turn", hint)
 
 
-def _order(loc: Loc, bounds: Bounds) -> Iterator[Flaw]:
+def _order(loc: Loc, bounds: Bounds) -> Iterator[SettingError]:
     for i, (low, high) in enumerate(zip(bounds.low, bounds.high, strict=True)):
         if low >= high:
             message = f"bounds of {_AXES[i]}: low {low:g} is not below high {high:g}"
-            yield Flaw((*loc, "low", i), message, "low must be less than high on every axis")
+            yield SettingError((*loc, "low", i), message, "low must be less than high on every axis")
 
 
-def _start_inside(bounds: Bounds, reset: ResetSpec) -> Iterator[Flaw]:
+def _start_inside(bounds: Bounds, reset: ResetSpec) -> Iterator[SettingError]:
     for i, (low, high) in enumerate(zip(bounds.low, bounds.high, strict=True)):
         start = reset.pose[i] if i < 3 else 0.0
         unit = "m" if i < 3 else "rad"
@@ -153,13 +153,13 @@ def _start_inside(bounds: Bounds, reset: ResetSpec) -> Iterator[Flaw]:
             message = f"the reset pose ({place}) is outside the bounds [{low:g}, {high:g}]"
             loc: Loc = ("reset", "pose", i) if i < 3 else ("control", "bounds", "low", i)
             hint = None if i < 3 else "the rotation part of the bounds must contain 0"
-            yield Flaw(loc, message, hint or "move the pose or widen control.bounds")
+            yield SettingError(loc, message, hint or "move the pose or widen control.bounds")
     if all(low < high for low, high in zip(bounds.low, bounds.high, strict=True)):
         yield from _spread_inside(bounds, reset)
         yield from _yaw_inside(bounds, reset)
 
 
-def _spread_inside(bounds: Bounds, reset: ResetSpec) -> Iterator[Flaw]:
+def _spread_inside(bounds: Bounds, reset: ResetSpec) -> Iterator[SettingError]:
     for i, key in enumerate(("random_xy_m", "random_xy_m", "random_z_m")):
         low, high, start, spread = bounds.low[i], bounds.high[i], reset.pose[i], getattr(reset, key)
         if low <= start <= high and not low <= start - spread <= start + spread <= high:
@@ -167,12 +167,12 @@ def _spread_inside(bounds: Bounds, reset: ResetSpec) -> Iterator[Flaw]:
                 f"random starts leave the bounds of {_AXES[i]}: "
                 f"{start:g} ± {spread:g} m against [{low:g}, {high:g}]"
             )
-            yield Flaw(
+            yield SettingError(
                 ("reset", key), message, f"at most {min(start - low, high - start):.4g} fits"
             )
 
 
-def _yaw_inside(bounds: Bounds, reset: ResetSpec) -> Iterator[Flaw]:
+def _yaw_inside(bounds: Bounds, reset: ResetSpec) -> Iterator[SettingError]:
     room = [max(0.0, min(-least, most)) for least, most in yaw_room(bounds, reset)]
     tightest = int(np.argmin(room))
     if room[tightest] > 0 and reset.random_yaw_rad > room[tightest] + 1e-9:
@@ -182,4 +182,4 @@ def _yaw_inside(bounds: Bounds, reset: ResetSpec) -> Iterator[Flaw]:
             f"against [{bounds.low[3 + tightest]:g}, {bounds.high[3 + tightest]:g}]"
         )
         hint = f"at most {room[tightest]:.4g} fits: the turn is about the vertical"
-        yield Flaw(("reset", "random_yaw_rad"), message, hint)
+        yield SettingError(("reset", "random_yaw_rad"), message, hint)

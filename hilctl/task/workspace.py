@@ -29,7 +29,7 @@ RUN_ID_FORMAT = "%Y%m%d-%H%M%S"
 
 
 @dataclass(frozen=True)
-class Owner:
+class FolderOwner:
     """The process that writes to a task folder."""
 
     pid: int
@@ -186,11 +186,11 @@ class Workspace:
             finally:
                 os.ftruncate(descriptor, 0)
 
-    def owner(self) -> Owner | None:
+    def owner(self) -> FolderOwner | None:
         """Return the living process that writes to the folder, or None."""
         try:
             known = parse_json(read_regular(self.lock_file, LOCK_BYTES))
-            owner = Owner(int(known["pid"]), str(known["command"]))
+            owner = FolderOwner(int(known["pid"]), str(known["command"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return owner if owner.alive else None

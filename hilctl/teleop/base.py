@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hilctl.devices import Device
 
 
-class Event(enum.StrEnum):
+class TeleopEvent(enum.StrEnum):
     """What an operator can say with a button."""
 
     SUCCESS = "success"  # the task is done (claims a success that was missed)
@@ -46,7 +46,7 @@ class TeleopInput:
     twist: NDArray[np.float64] = field(default_factory=lambda: np.zeros(6))
     gripper: int = 0
     engaged: bool = False
-    events: tuple[Event, ...] = ()
+    events: tuple[TeleopEvent, ...] = ()
 
 
 class Teleop(Device):
@@ -74,9 +74,9 @@ class Teleop(Device):
         Returns:
             The operator's verdict; `claimed` when the operator says nothing.
         """
-        return claimed and Event.VETO not in self.poll().events
+        return claimed and TeleopEvent.VETO not in self.poll().events
 
 
-def claims_success(events: Collection[Event]) -> bool:
+def claims_success(events: Collection[TeleopEvent]) -> bool:
     """Return whether an operator who said this called a frame a success."""
-    return Event.SUCCESS in events and Event.VETO not in events
+    return TeleopEvent.SUCCESS in events and TeleopEvent.VETO not in events

@@ -14,7 +14,7 @@ STUCK_PROGRESS_M = 0.001
 BACK_OFF_POLLS = 3
 
 
-class Hand:
+class ScriptedHand:
     """Steer the tcp towards a pose as a person with a SpaceMouse would.
 
     Args:

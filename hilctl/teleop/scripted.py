@@ -16,10 +16,10 @@ from pydantic import Field
 
 from hilctl.devices import Options
 from hilctl.errors import DeviceError
-from hilctl.sim.experts import Expert, Spot, expert_for
+from hilctl.sim.experts import Expert, LabelSpot, expert_for
 from hilctl.teleop.attention import Attention
-from hilctl.teleop.base import Event, Role, Teleop, TeleopInput
-from hilctl.teleop.hand import Hand
+from hilctl.teleop.base import TeleopEvent, Role, Teleop, TeleopInput
+from hilctl.teleop.hand import ScriptedHand
 
 Array = NDArray[np.float64]
 
@@ -71,11 +71,11 @@ class ScriptedTeleop(Teleop):
     def begin_episode(self, role: Role) -> None:
         """Start an episode with a fresh mood: pace, pauses, and whether to pay attention."""
         self._role = role
-        self._hand = Hand(
+        self._hand = ScriptedHand(
             self._rng, self.settings.skill, self.action_scale, pauses=role is not Role.SUPERVISE
         )
         self._solved_polls = 0
-        self._spot: Spot | None = None
+        self._spot: LabelSpot | None = None
         self._leaving = False
         attentive = self.settings.interventions and self._rng.random() < self.help_probability()
         self._attention = Attention(self._rng, self.action_scale[0]) if attentive else None
@@ -98,16 +98,16 @@ class ScriptedTeleop(Teleop):
         solved = self._world.solved()
         self._solved_polls = self._solved_polls + 1 if solved else 0
         if self._role is Role.LABEL:
-            events = (Event.SUCCESS,) if solved else ()
+            events = (TeleopEvent.SUCCESS,) if solved else ()
             return TeleopInput(twist=self._show(), engaged=True, events=events)
         if self._role is Role.WATCH:
-            return TeleopInput(events=(Event.SUCCESS,) if solved else ())
+            return TeleopInput(events=(TeleopEvent.SUCCESS,) if solved else ())
         if self._role is Role.DEMONSTRATE:
-            events = (Event.SUCCESS,) if self._solved_polls >= 2 else ()
+            events = (TeleopEvent.SUCCESS,) if self._solved_polls >= 2 else ()
             return TeleopInput(twist=self._drive(), engaged=True, events=events)
         # a reward that has not fired a second after the task was done has missed it
         missed = self.settings.veto and self._solved_polls >= 10
-        events = (Event.SUCCESS,) if missed else ()
+        events = (TeleopEvent.SUCCESS,) if missed else ()
         if solved or not self._takes_over():  # once it is done there is nothing to correct
             return TeleopInput(events=events)
         return TeleopInput(twist=self._drive(), engaged=True, events=events)

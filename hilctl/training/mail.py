@@ -14,7 +14,7 @@ from typing import TypeVar
 from hilctl.agents.base import Agent
 from hilctl.rewards.model import SuccessModel
 from hilctl.training import wire
-from hilctl.training.apprentice import Apprentice
+from hilctl.training.episode_learner import EpisodeLearner
 from hilctl.training.link import Health, PolicyUpdate, RewardUpdate
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class Announcer:
         post: passes a packed message on.
     """
 
-    def __init__(self, apprentice: Apprentice, post: Post) -> None:
+    def __init__(self, apprentice: EpisodeLearner, post: Post) -> None:
         self._apprentice, self._post = apprentice, post
         self._updates = self._version = -1
 
@@ -54,7 +54,7 @@ class Postbox:
     """
 
     def __init__(self, tell: Tell) -> None:
-        self.complaints = Complaints(tell)
+        self.complaints = TroubleLog(tell)
         self._lock = threading.Lock()
         self._messages: dict[str, wire.Message] = {}
         self._health = Health()
@@ -102,7 +102,7 @@ class Postbox:
             return self._messages.pop(kind, None)
 
 
-class Complaints:
+class TroubleLog:
     """Tell of each kind of trouble once, however often it comes.
 
     Args:

@@ -20,7 +20,7 @@ from pathlib import Path
 from hilctl.training import wire
 from hilctl.training.channel import Broken, Channel, Gone, Listener
 from hilctl.training.link import FinishedEpisode, Greeting, Health
-from hilctl.training.mail import Complaints, Postbox, Tell
+from hilctl.training.mail import TroubleLog, Postbox, Tell
 
 KEPT_EPISODES = 64  # not yet taken in; older ones are on disk
 RETRY_S = 0.2
@@ -28,7 +28,7 @@ POLL_S = 0.1  # every look takes the interpreter from the control loop for a mom
 WAITING_EPISODES = 16  # received and not yet taken in; more wait at the sender
 
 
-class RemoteLink(Postbox):
+class ActorClient(Postbox):
     """The acting side's end.
 
     Args:
@@ -112,7 +112,7 @@ class RemoteLink(Postbox):
         return taken
 
 
-class Inlet:
+class LearnerServer:
     """The learning side's end.
 
     Args:
@@ -124,7 +124,7 @@ class Inlet:
     def __init__(self, address: Path, greeting: Callable[[], bytes], tell: Tell) -> None:
         self._listener = Listener(address)
         self._greeting = greeting
-        self._complaints = Complaints(tell)
+        self._complaints = TroubleLog(tell)
         self._episodes: queue.Queue[FinishedEpisode] = queue.Queue(WAITING_EPISODES)
         self._lock = threading.Lock()
         self._newest: dict[wire.Kind, bytes] = {}
@@ -186,7 +186,7 @@ class Inlet:
                 return
 
 
-def _next_message(channel: Channel, complaints: Complaints) -> wire.Message | None:
+def _next_message(channel: Channel, complaints: TroubleLog) -> wire.Message | None:
     """Return the next message, or None when none comes for a moment or it cannot be read."""
     data = channel.receive(POLL_S)
     if data is None:
@@ -195,7 +195,7 @@ def _next_message(channel: Channel, complaints: Complaints) -> wire.Message | No
 
 
 @contextlib.contextmanager
-def _talking(channel: Channel, peer: str, complaints: Complaints) -> Iterator[None]:
+def _talking(channel: Channel, peer: str, complaints: TroubleLog) -> Iterator[None]:
     """Hang up at the end of the block; a line that breaks ends it, and is made again."""
     try:
         yield

@@ -11,7 +11,7 @@ from photographer import Image, Photographer, looking_at, varied_views
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from hilctl.calibration.boards import Detection, parse_board
-from hilctl.calibration.capture import STILL_S, Capture, Seen, Shot, Verdict
+from hilctl.calibration.capture import STILL_S, Capture, SeenPicture, BoardObservation, CaptureAdvice
 from hilctl.calibration.capture_turns import TurnsWanted
 from hilctl.calibration.capture_views import ViewsWanted
 from hilctl.calibration.fit_hand_eye import MIN_POSES, require_variety
@@ -35,16 +35,16 @@ class Sitting:
         self.capture = Capture(BOARD, ViewsWanted(BOARD, seed=0), wanted)
         self.time_s = 0.0
 
-    def show(self, image: Image) -> Verdict:
+    def show(self, image: Image) -> CaptureAdvice:
         """Show one frame."""
         self.time_s += PERIOD_S
         return self.capture.consider(image, round(self.time_s * 1e9))
 
-    def rest(self, image: Image, seconds: float = STILL_S + 0.1) -> Verdict:
+    def rest(self, image: Image, seconds: float = STILL_S + 0.1) -> CaptureAdvice:
         """Show one picture for a while, and keep it when that is wanted."""
         for _ in range(round(seconds / PERIOD_S)):
             verdict = self.show(image)
-            if verdict.seen is Seen.WANTED:
+            if verdict.seen is SeenPicture.WANTED:
                 return self.capture.keep(image)
         return verdict
 
@@ -56,11 +56,11 @@ def picture(T_cam_board: RigidTransform = FRONT) -> Image:
 def test_a_board_at_rest_is_taken_once_and_not_before_it_rests() -> None:
     sitting, image = Sitting(), picture()
     for _ in range(4):
-        assert sitting.show(image) == Verdict(Seen.MOVING, "hold still")
-    assert sitting.show(image).seen is Seen.WANTED
+        assert sitting.show(image) == CaptureAdvice(SeenPicture.MOVING, "hold still")
+    assert sitting.show(image).seen is SeenPicture.WANTED
     assert sitting.capture.taken == 0
-    assert sitting.capture.keep(image).seen is Seen.TAKEN
-    assert sitting.rest(image).seen is Seen.KNOWN
+    assert sitting.capture.keep(image).seen is SeenPicture.TAKEN
+    assert sitting.rest(image).seen is SeenPicture.KNOWN
     assert sitting.capture.taken == 1
 
 
@@ -70,7 +70,7 @@ def test_a_moving_board_is_not_taken(speed_m_s: float, taken: bool) -> None:
     for step in range(8):
         place = FRONT.translation + np.array([speed_m_s * step * PERIOD_S, 0, 0])
         verdict = sitting.show(picture(RigidTransform.from_components(place, FRONT.rotation)))
-    assert verdict.seen is (Seen.WANTED if taken else Seen.MOVING)
+    assert verdict.seen is (SeenPicture.WANTED if taken else SeenPicture.MOVING)
     assert taken or verdict.guidance == "hold still"
 
 
@@ -78,14 +78,14 @@ def test_a_board_that_moved_before_the_still_picture_is_not_kept() -> None:
     sitting = Sitting()
     for _ in range(6):
         verdict = sitting.show(picture())
-    assert verdict.seen is Seen.WANTED
+    assert verdict.seen is SeenPicture.WANTED
     moved = picture(looking_at(BOARD, 0.45, aside=(0.01, 0.0)))
-    assert sitting.capture.keep(moved) == Verdict(Seen.MOVING, "hold still")
+    assert sitting.capture.keep(moved) == CaptureAdvice(SeenPicture.MOVING, "hold still")
 
 
 def test_a_board_out_of_view_is_asked_for() -> None:
     verdict = Sitting().rest(WALL)
-    assert verdict.seen is Seen.ABSENT
+    assert verdict.seen is SeenPicture.ABSENT
     assert verdict.guidance == (
         "the board is not in view; show the board in the middle of the picture"
     )
@@ -104,12 +104,12 @@ def test_a_spoilt_picture_is_not_taken_and_the_reason_is_told_when_it_stays(
     spoilt: Image, words: str
 ) -> None:
     sitting = Sitting()
-    assert sitting.show(spoilt) == Verdict(Seen.SPOILT, "hold still, with all of the board in view")
+    assert sitting.show(spoilt) == CaptureAdvice(SeenPicture.SPOILT, "hold still, with all of the board in view")
     verdict = sitting.rest(spoilt, 1.5)
-    assert verdict.seen is Seen.SPOILT
+    assert verdict.seen is SeenPicture.SPOILT
     assert words.replace(";", "").split()[:3] == verdict.guidance.replace(";", "").split()[:3]
-    assert sitting.capture.keep(spoilt).seen is Seen.SPOILT
-    assert sitting.rest(picture()).seen is Seen.TAKEN
+    assert sitting.capture.keep(spoilt).seen is SeenPicture.SPOILT
+    assert sitting.rest(picture()).seen is SeenPicture.TAKEN
 
 
 SIMILAR = {
@@ -129,9 +129,9 @@ OTHERS = {
 @pytest.mark.parametrize("how", SIMILAR)
 def test_a_view_is_taken_when_it_differs_enough_in_one_way(how: str) -> None:
     sitting = Sitting()
-    assert sitting.rest(picture()).seen is Seen.TAKEN
-    assert sitting.rest(picture(SIMILAR[how])).seen is Seen.KNOWN
-    assert sitting.rest(picture(OTHERS[how])).seen is Seen.TAKEN
+    assert sitting.rest(picture()).seen is SeenPicture.TAKEN
+    assert sitting.rest(picture(SIMILAR[how])).seen is SeenPicture.KNOWN
+    assert sitting.rest(picture(OTHERS[how])).seen is SeenPicture.TAKEN
 
 
 def wanted_after(poses: list[RigidTransform]) -> set[str]:
@@ -200,8 +200,8 @@ def goal_of(poses: list[RigidTransform], seed: int = 0) -> tuple[ViewsWanted, li
     views = []
     for T in poses:
         view = CAMERA.corners(BOARD, T, 0.1, rng)
-        if goal.is_new(Shot(view)):
-            goal.add(Shot(view))
+        if goal.is_new(BoardObservation(view)):
+            goal.add(BoardObservation(view))
             views.append(view)
     return goal, views
 
@@ -224,10 +224,10 @@ def test_views_without_tilt_are_not_enough() -> None:
 class Insatiable:
     """A goal that nothing fulfils."""
 
-    def is_new(self, shot: Shot) -> bool:
+    def is_new(self, shot: BoardObservation) -> bool:
         return True
 
-    def add(self, shot: Shot) -> None:
+    def add(self, shot: BoardObservation) -> None:
         pass
 
     def wish(self) -> str:
@@ -268,7 +268,7 @@ def led(*turns_deg: tuple[float, float, float]) -> TurnsWanted:
     for turn in turns_deg:
         rotation = Rotation.from_rotvec(np.deg2rad(turn)) * down
         pose = RigidTransform.from_components([0.5, 0.0, 0.3], rotation)
-        shot = Shot(CAMERA.corners(BOARD, FRONT, 0.0, np.random.default_rng(0)), pose)
+        shot = BoardObservation(CAMERA.corners(BOARD, FRONT, 0.0, np.random.default_rng(0)), pose)
         if goal.is_new(shot):
             goal.add(shot)
     return goal

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from hilctl.calibration.fit_hand_eye import Fitted, Off, Verdict, fit_hand_eye
+from hilctl.calibration.fit_hand_eye import HandEyeFit, PoseError, HandEyeVerdict, fit_hand_eye
 from hilctl.calibration.hand_eye import Mount, Sightings, errors, solve
 from hilctl.calibration.mistakes import explain_misfit
 from hilctl.errors import DataError
@@ -71,11 +71,11 @@ def session(
     )
 
 
-def fit(taken: Session) -> Fitted:
+def fit(taken: Session) -> HandEyeFit:
     return fit_hand_eye(taken.seen, np.random.default_rng(1))
 
 
-def truly_off(found: Fitted, mount: Mount) -> tuple[float, float]:
+def truly_off(found: HandEyeFit, mount: Mount) -> tuple[float, float]:
     """Return m and rad between a solution and the truth."""
     off = T_PARENT_CAM[mount].inv() * found.hand_eye.T_parent_cam
     return float(np.linalg.norm(off.translation)), float(off.rotation.magnitude())
@@ -105,7 +105,7 @@ def test_a_sloppy_robot_still_gives_it_to_two_millimetres(mount: Mount) -> None:
     noise = {"robot_m": 0.001, "robot_rad": np.deg2rad(0.1)}
     found = [fit(session(mount, seed=seed, **noise)) for seed in range(6)]
     assert np.median([truly_off(one, mount)[0] for one in found]) < 0.002
-    assert {one.held_out.verdict for one in found} <= {Verdict.ACCEPTED, Verdict.DOUBTFUL}
+    assert {one.held_out.verdict for one in found} <= {HandEyeVerdict.ACCEPTED, HandEyeVerdict.DOUBTFUL}
 
 
 @pytest.mark.slow
@@ -134,23 +134,23 @@ def test_a_pose_that_moved_while_the_picture_was_taken_is_left_out_and_named() -
 def test_what_the_poses_it_was_made_from_hide_is_seen_on_others() -> None:
     taken = session(Mount.TOOL, poses=16, robot_m=0.012, robot_rad=0.02)
     found = fit(taken)
-    assert found.held_out.verdict is Verdict.REFUSED
+    assert found.held_out.verdict is HandEyeVerdict.REFUSED
 
 
 @pytest.mark.parametrize(
     ("millimetres", "degrees", "verdict"),
     [
-        (1.9, 0.4, Verdict.ACCEPTED),
-        (2.1, 0.4, Verdict.DOUBTFUL),
-        (1.9, 0.6, Verdict.DOUBTFUL),
-        (5.1, 0.4, Verdict.REFUSED),
-        (1.9, 1.3, Verdict.REFUSED),
+        (1.9, 0.4, HandEyeVerdict.ACCEPTED),
+        (2.1, 0.4, HandEyeVerdict.DOUBTFUL),
+        (1.9, 0.6, HandEyeVerdict.DOUBTFUL),
+        (5.1, 0.4, HandEyeVerdict.REFUSED),
+        (1.9, 1.3, HandEyeVerdict.REFUSED),
     ],
 )
 def test_the_verdict_is_in_units_a_person_feels(
-    millimetres: float, degrees: float, verdict: Verdict
+    millimetres: float, degrees: float, verdict: HandEyeVerdict
 ) -> None:
-    assert Off(millimetres * 1e-3, np.deg2rad(degrees)).verdict is verdict
+    assert PoseError(millimetres * 1e-3, np.deg2rad(degrees)).verdict is verdict
 
 
 def test_too_few_poses_are_refused_with_how_many_more() -> None:
@@ -199,7 +199,7 @@ def test_one_good_pose_that_was_copied_often_does_not_outvote_the_others() -> No
     taken = session(Mount.TOOL, poses=16, robot_m=0.006, robot_rad=0.01)
     which = np.concatenate([np.arange(16), np.zeros(40, int)])
     often = Session(taken.T_base_tcp[which], taken.T_cam_board[which], taken.mount)
-    assert fit(often).held_out.verdict is fit(taken).held_out.verdict is Verdict.REFUSED
+    assert fit(often).held_out.verdict is fit(taken).held_out.verdict is HandEyeVerdict.REFUSED
 
 
 def test_turning_about_one_axis_only_is_refused() -> None:

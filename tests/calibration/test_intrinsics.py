@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from photographer import Image, Photographer, looking_at, varied_views
 
 from hilctl.calibration.boards import Detection, parse_board
-from hilctl.calibration.fit_intrinsics import Fitted, fit_intrinsics
+from hilctl.calibration.fit_intrinsics import IntrinsicsFit, fit_intrinsics
 from hilctl.calibration.intrinsics import Intrinsics
 from hilctl.calibration.judge_intrinsics import judge
 from hilctl.errors import DataError
@@ -34,7 +34,7 @@ def views_of(camera: Photographer, seed: int, count: int = 20) -> list[Detection
     return [camera.corners(BOARD, T, NOISE_PX, rng) for T in poses]
 
 
-def fit(views: list[Detection]) -> Fitted:
+def fit(views: list[Detection]) -> IntrinsicsFit:
     return fit_intrinsics(views, np.random.default_rng(0))
 
 

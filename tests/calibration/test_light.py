@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hilctl.calibration.exposure import Light, measure_light, not_taken
+from hilctl.calibration.exposure import Brightness, measure_light, not_taken
 
 
 def grey(level: int) -> np.ndarray:
@@ -37,13 +37,13 @@ def test_light_that_is_bad_to_see_by_is_named(level: int, word: str | None) -> N
 
 @given(st.floats(0.1, 0.9), st.floats(0.7, 1.4))
 def test_light_that_varies_as_it_does_by_day_is_not_remarked(level: float, by: float) -> None:
-    assert Light(level, 0.0).remarks(Light(level * by, 0.0)) == []
+    assert Brightness(level, 0.0).remarks(Brightness(level * by, 0.0)) == []
 
 
 def test_much_less_and_much_more_light_and_clipping_are_remarked() -> None:
-    before = Light(0.4, 0.01)
-    assert before.remarks(Light(0.2, 0.01)) == ["it is darker than it was"]
-    assert before.remarks(Light(0.8, 0.2)) == [
+    before = Brightness(0.4, 0.01)
+    assert before.remarks(Brightness(0.2, 0.01)) == ["it is darker than it was"]
+    assert before.remarks(Brightness(0.8, 0.2)) == [
         "it is brighter than it was",
         "20% of it is over-exposed",
     ]

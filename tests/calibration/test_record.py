@@ -12,15 +12,15 @@ from hilctl.calibration.record import (
     CameraRecord,
     HandEyeRecord,
     IntrinsicsRecord,
-    Made,
-    OffRecord,
+    Provenance,
+    PoseErrorRecord,
     Reference,
     read_record,
     write_record,
 )
 from hilctl.errors import DataError
 
-MADE = Made(board="charuco:7x5:30mm:22mm:5x5_100", used=["a.png"], left_out={"b.png": "blurred"})
+MADE = Provenance(board="charuco:7x5:30mm:22mm:5x5_100", used=["a.png"], left_out={"b.png": "blurred"})
 FULL = CameraRecord(
     camera="wrist",
     size_px=(640, 480),
@@ -39,8 +39,8 @@ FULL = CameraRecord(
         mount=Mount.TOOL,
         T_parent_cam=[0.1, 0, 0, 0, 0, 0, 1],
         T_other_board=[0.5, 0, 0, 1, 0, 0, 0],
-        held_out=OffRecord(distance_m=0.001, angle_rad=0.002),
-        uncertainty=OffRecord(distance_m=0.0005, angle_rad=0.001),
+        held_out=PoseErrorRecord(distance_m=0.001, angle_rad=0.002),
+        uncertainty=PoseErrorRecord(distance_m=0.0005, angle_rad=0.001),
         verdict="accepted",
         outliers=[],
         made=MADE,

@@ -16,10 +16,10 @@ from hilctl.calibration.boards import Board, parse_board
 from hilctl.calibration.hand_eye import Mount
 from hilctl.calibration.pose_file import write_poses
 from hilctl.errors import HilctlError
-from hilctl.pipeline.calibration.camera_files import CameraFiles
-from hilctl.pipeline.calibration.find_hand_eye import find_hand_eye
-from hilctl.pipeline.calibration.find_intrinsics import find_intrinsics
-from hilctl.pipeline.progress import silent
+from hilctl.pipeline.calibrate.camera_files import CameraFiles
+from hilctl.pipeline.calibrate.find_hand_eye import find_hand_eye
+from hilctl.pipeline.calibrate.find_intrinsics import find_intrinsics
+from hilctl.pipeline.events import silent
 from hilctl.task import scaffold
 from hilctl.task.workspace import Workspace
 

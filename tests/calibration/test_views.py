@@ -12,7 +12,7 @@ import pytest
 from photographer import Image, Photographer, looking_at, varied_views
 
 from hilctl.calibration.boards import parse_board
-from hilctl.calibration.views import LeftOut, View, examine, examine_all, read_pictures
+from hilctl.calibration.views import ExcludedPicture, BoardPicture, examine, examine_all, read_pictures
 from hilctl.errors import DataError
 
 BOTH = ["charuco:7x5:30mm:22mm", "chessboard:9x6:25mm"]
@@ -40,9 +40,9 @@ def test_a_harmed_picture_is_left_out_for_its_own_reason(text: str, harm: str) -
     board = parse_board(text)
     spoil, reason = HARM[harm]
     picture = CAMERA.take(board, looking_at(board, 0.35, tilt_rad=(0.3, -0.2), roll_rad=0.2))
-    assert isinstance(examine("good", picture, board), View)
+    assert isinstance(examine("good", picture, board), BoardPicture)
     found = examine("bad", spoil(picture), board)
-    assert isinstance(found, LeftOut)
+    assert isinstance(found, ExcludedPicture)
     assert re.search(reason, found.reason)
 
 
@@ -52,7 +52,7 @@ def test_no_good_picture_is_left_out(text: str) -> None:
     for T in varied_views(board, CAMERA, 25, rng):
         soft = cv2.GaussianBlur(CAMERA.take(board, T), (0, 0), rng.uniform(0.3, 1.2))
         picture = bytes_of(soft * rng.uniform(0.4, 1.15) + rng.normal(0, 6, soft.shape))
-        assert isinstance(examine("good", picture, board), View)
+        assert isinstance(examine("good", picture, board), BoardPicture)
 
 
 def with_glare(image: Image) -> Image:
@@ -95,7 +95,7 @@ def test_a_poor_picture_is_not_called_another_board(text: str, poor: str) -> Non
     board, rng = parse_board(text), np.random.default_rng(4)
     for T in varied_views(board, CAMERA, 3, rng):
         found = examine("", POOR[poor](CAMERA.take(board, T)), board)
-        assert isinstance(found, View) or not re.search(
+        assert isinstance(found, BoardPicture) or not re.search(
             "it has|markers are of|do not lie|mirrored", found.reason
         )
 
@@ -113,7 +113,7 @@ def test_a_board_that_is_seen_in_part_is_asked_for_as_a_whole(
     board = parse_board(text)
     picture = CAMERA.take(board, looking_at(board, 0.4))
     found = examine("", behind_something(share, 150)(picture), board)
-    assert isinstance(found, LeftOut)
+    assert isinstance(found, ExcludedPicture)
     assert re.search(words, found.reason)
 
 
@@ -126,7 +126,7 @@ def test_pictures_of_every_kind_are_read(suffix: str, tmp_path: Path) -> None:
     content = cv2.imencode(f".{suffix.lower()}", picture if suffix == "ppm" else picture[..., 0])[1]
     (tmp_path / f"img.{suffix}").write_bytes(bytes(content))
     ((name, image),) = read_pictures(tmp_path)
-    assert isinstance(examine(name, image, board), View)
+    assert isinstance(examine(name, image, board), BoardPicture)
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
@@ -141,7 +141,7 @@ def test_a_picture_of_16_bits_is_scaled_by_those_it_uses(
     ((name, image),) = read_pictures(tmp_path)
     assert image is not None
     assert np.abs(image[..., 0].astype(int) - picture).max() <= 1
-    assert isinstance(examine(name, image, board), View)
+    assert isinstance(examine(name, image, board), BoardPicture)
 
 
 def test_clipped_pictures_of_12_bits_are_over_exposed(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_clipped_pictures_of_12_bits_are_over_exposed(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), levels)
     ((name, image),) = read_pictures(tmp_path)
     found = examine(name, image, board)
-    assert isinstance(found, LeftOut)
+    assert isinstance(found, ExcludedPicture)
     assert "over-exposed" in found.reason
 
 
@@ -161,7 +161,7 @@ def test_a_picture_of_another_size_is_left_out_and_named() -> None:
     small = cv2.resize(picture, (480, 360), interpolation=cv2.INTER_AREA)
     views = examine_all([("a", picture), ("b", small), ("c", picture)], board)
     assert [view.name for view in views.used] == ["a", "c"]
-    assert views.left_out == (LeftOut("b", "of another size: 480×360, not 640×480"),)
+    assert views.left_out == (ExcludedPicture("b", "of another size: 480×360, not 640×480"),)
 
 
 def test_pictures_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pexpect
 import pytest
 
-from hilctl.cli.lines import Lines
+from hilctl.cli.lines import LineProgress
 from hilctl.cli.render import Output
-from hilctl.pipeline.progress import Event
+from hilctl.pipeline.events import Event
 
 if TYPE_CHECKING:
     from conftest import Hilctl
@@ -29,7 +29,7 @@ from hilctl.cli.dashboard import Dashboard
 from hilctl.cli.interrupt import interruptible, watch_for_interrupts
 from hilctl.cli.live import LiveProgress
 from hilctl.cli.render import Output
-from hilctl.pipeline.progress import Event
+from hilctl.pipeline.events import Event
 watch_for_interrupts()
 output = Output()
 view = {view}
@@ -58,7 +58,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 def test_lines_come_at_a_steady_pace(capsys: pytest.CaptureFixture[str]) -> None:
     begun = time.monotonic()
-    with Lines(Output(), pace_s=0.2) as lines:
+    with LineProgress(Output(), pace_s=0.2) as lines:
         for number in range(1, 601):
             lines.report(counted(number))
             time.sleep(0.001)
@@ -68,7 +68,7 @@ def test_lines_come_at_a_steady_pace(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_the_last_of_a_series_is_never_left_out(capsys: pytest.CaptureFixture[str]) -> None:
-    with Lines(Output(), pace_s=60) as lines:
+    with LineProgress(Output(), pace_s=60) as lines:
         for number in (1, 2, 3):
             lines.report(counted(number, total=3))
         assert told(capsys) == ["episode 3"]
@@ -80,7 +80,7 @@ def test_the_last_of_a_series_is_never_left_out(capsys: pytest.CaptureFixture[st
 def test_what_had_to_wait_is_told_although_nothing_follows(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with Lines(Output(), pace_s=0.3) as lines:
+    with LineProgress(Output(), pace_s=0.3) as lines:
         lines.report(Event("fit", "learning"))
         lines.report(counted(1))
         assert told(capsys) == ["learning"]
@@ -89,7 +89,7 @@ def test_what_had_to_wait_is_told_although_nothing_follows(
 
 
 def test_silence_is_broken_with_what_it_is_at(capsys: pytest.CaptureFixture[str]) -> None:
-    with Lines(Output(), quiet_s=0.3) as lines:
+    with LineProgress(Output(), quiet_s=0.3) as lines:
         lines.report(Event("fit", "learning from 300 frames"))
         time.sleep(1)
     first, *others = told(capsys)

@@ -36,7 +36,7 @@ from hilctl.cli.calibration.roi_boxes import (
     resized,
     shaped,
 )
-from hilctl.cli.calibration.roi_choice import Choice, Subject, pick
+from hilctl.cli.calibration.roi_choice import CropChoice, CropSubject, pick
 from hilctl.cli.halfblocks import drawn, fitted, half_blocks
 from hilctl.cli.render import Output
 from hilctl.cli.terminal_keys import ESCAPE_S, Keys
@@ -105,8 +105,8 @@ def test_a_wider_crop_stays_where_it_begins() -> None:
     assert resized((290, 0, 20, 20), 16, 0, FRAME) == (290, 0, 30, 20)
 
 
-def after(keys: str, subject: Subject | None = None) -> Choice:
-    choice = Choice(subject or Subject("side", IMAGE, START))
+def after(keys: str, subject: CropSubject | None = None) -> CropChoice:
+    choice = CropChoice(subject or CropSubject("side", IMAGE, START))
     for key in keys.split():
         choice.press(key)
     return choice
@@ -138,7 +138,7 @@ def test_enter_keeps_and_the_others_leave_without() -> None:
 def test_the_status_says_what_is_cut_and_left_black() -> None:
     motion = np.zeros((FRAME[1], FRAME[0]))
     motion[60:70, 90:190] = 0.5  # a tenth lies left of the crop
-    subject = Subject("side", IMAGE, START, motion=motion)
+    subject = CropSubject("side", IMAGE, START, motion=motion)
     crop = ("crop 100,40,120,120", "ok")
     assert after("", subject).status() == [crop, ("cuts 10 % of what moves", "warning")]
     assert after("left left left", subject).status()[1] == ("cuts 0 % of what moves", "ok")
@@ -150,7 +150,7 @@ def test_the_status_says_what_is_cut_and_left_black() -> None:
 
 def test_what_moves_is_shown_only_where_it_is_known() -> None:
     motion = np.full((FRAME[1], FRAME[0]), 0.5)
-    known, unknown = Subject("side", IMAGE, START, motion=motion), Subject("side", IMAGE, START)
+    known, unknown = CropSubject("side", IMAGE, START, motion=motion), CropSubject("side", IMAGE, START)
     assert np.any(after("m", known).picture(FRAME) != after("", known).picture(FRAME))
     np.testing.assert_array_equal(
         after("m m", known).picture(FRAME), after("", known).picture(FRAME)
@@ -163,7 +163,7 @@ def test_what_moves_is_shown_only_where_it_is_known() -> None:
 
 def test_what_is_shown_is_what_the_policy_will_see() -> None:
     spec = CameraSpec.model_construct(size=(64, 48), crop=START)
-    shown = Choice(Subject("side", IMAGE, START, (64, 48))).policy_view()
+    shown = CropChoice(CropSubject("side", IMAGE, START, (64, 48))).policy_view()
     np.testing.assert_array_equal(shown, crop_and_resize("side", IMAGE, spec))
 
 
@@ -181,7 +181,7 @@ def test_live_pictures_come_now_and_then_and_their_lack_is_told(
         assert isinstance(answer, np.ndarray)
         return answer
 
-    choice = Choice(Subject("side", IMAGE, START, look=look))
+    choice = CropChoice(CropSubject("side", IMAGE, START, look=look))
     assert choice.refresh()
     assert (choice.policy_view() == 200).all()
     for trouble in ("it hangs", "another size"):
@@ -460,7 +460,7 @@ def test_whatever_the_terminal_no_line_is_too_long(
     columns: int, rows: int, frame: tuple[int, int]
 ) -> None:
     image = np.zeros((frame[1], frame[0], 3), np.uint8)
-    choice = Choice(Subject("a camera with a name", image, (0, 0, *frame)))
+    choice = CropChoice(CropSubject("a camera with a name", image, (0, 0, *frame)))
     lines = roi_terminal.as_text(console(None), choice, columns, rows)
     assert len(lines) <= rows
     assert max(map(len, lines)) <= columns
@@ -469,7 +469,7 @@ def test_whatever_the_terminal_no_line_is_too_long(
 def test_a_terminal_that_cannot_draw_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     with pytest.raises(UsageError, match="cannot show pictures"):
-        roi_terminal.pick_in_terminal(Subject("side", IMAGE, START), lambda: False)
+        roi_terminal.pick_in_terminal(CropSubject("side", IMAGE, START), lambda: False)
 
 
 class Watched(Output):
@@ -483,7 +483,7 @@ def test_a_window_where_there_can_be_one(monkeypatch: pytest.MonkeyPatch, there:
     monkeypatch.setattr(roi_window, "window_available", lambda: there)
     monkeypatch.setattr(roi_window, "pick_in_window", lambda *_: (0, 0, 20, 20))
     monkeypatch.setattr(roi_terminal, "pick_in_terminal", lambda *_: (0, 0, 30, 30))
-    chosen = pick(Watched(), Subject("side", IMAGE, START), lambda: False)
+    chosen = pick(Watched(), CropSubject("side", IMAGE, START), lambda: False)
     assert chosen == ((0, 0, 20, 20) if there else (0, 0, 30, 30))
 
 
@@ -526,7 +526,7 @@ def display(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("display")
 def test_a_crop_is_drawn_with_the_mouse() -> None:
     assert roi_window.window_available()
-    window = roi_window.Window(Subject("side", IMAGE, START), lambda: False)
+    window = roi_window.CropWindow(CropSubject("side", IMAGE, START), lambda: False)
     seen = []
 
     def drag() -> None:
@@ -548,7 +548,7 @@ def test_a_crop_is_drawn_with_the_mouse() -> None:
 @pytest.mark.usefixtures("display")
 @pytest.mark.parametrize("way", ["key", "closed", "stop"])
 def test_a_window_is_left_without(way: str) -> None:
-    window = roi_window.Window(Subject("side", IMAGE, START), lambda: way == "stop")
+    window = roi_window.CropWindow(CropSubject("side", IMAGE, START), lambda: way == "stop")
 
     def leave() -> None:
         if way == "key":
@@ -569,4 +569,4 @@ def test_a_window_hides_no_errors() -> None:
         return next(calls)
 
     with pytest.raises(StopIteration):
-        roi_window.pick_in_window(Subject("side", IMAGE, START), stop)
+        roi_window.pick_in_window(CropSubject("side", IMAGE, START), stop)

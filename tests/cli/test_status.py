@@ -9,7 +9,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from hilctl.devices import Finding
-from hilctl.pipeline import diagnosis
+from hilctl.pipeline.doctor import computer as diagnosis
 
 if TYPE_CHECKING:
     from conftest import Hilctl

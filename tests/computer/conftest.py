@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from hilctl.pipeline.record_demos import record_demos
+from hilctl.pipeline.record.demos import record_demos
 from hilctl.task import scaffold
 from hilctl.task.workspace import Workspace
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 CHILD = """
 import json, os, signal
 from pathlib import Path
-from hilctl.pipeline.processes.child import Assignment, run_child
-from hilctl.pipeline.processes.signals import SPAWN, Signals
+from hilctl.pipeline.train.train.processes.child import Assignment, run_child
+from hilctl.pipeline.train.train.processes.signals import SPAWN, Signals
 from hilctl.task.workspace import Workspace
 ours, theirs = SPAWN.Pipe(duplex=False)
 here = Path.cwd()
@@ -35,7 +35,7 @@ print(message["kind"], message["type"], message["error"]["code"])
 PRESENT = """
 import subprocess, sys
 from pathlib import Path
-from hilctl.pipeline.processes.presence import present, wait_until_all_have_left
+from hilctl.pipeline.train.train.processes.presence import present, wait_until_all_have_left
 from hilctl.errors import FolderBusyError
 here = Path.cwd()
 if len(sys.argv) > 1:

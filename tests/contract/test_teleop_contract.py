@@ -10,7 +10,7 @@ from rigs import opened_teleop, variants
 
 from hilctl import geometry
 from hilctl.robots.base import Command, Robot
-from hilctl.teleop.base import Event, Role, Teleop, TeleopInput
+from hilctl.teleop.base import TeleopEvent, Role, Teleop, TeleopInput
 
 Opened = tuple[Teleop, Robot]
 
@@ -45,7 +45,7 @@ def test_a_poll_is_within_its_range_whatever_is_asked(opened: Opened, role: Role
         assert np.abs(hand.twist).max() <= 1
         assert hand.gripper in (-1, 0, 1)
         assert isinstance(hand.engaged, bool)
-        assert all(isinstance(event, Event) for event in hand.events)
+        assert all(isinstance(event, TeleopEvent) for event in hand.events)
 
 
 def test_it_can_be_polled_before_any_episode(opened: Opened) -> None:

@@ -23,7 +23,7 @@ from hilctl.data import disk
 from hilctl.data.dataset import Dataset
 from hilctl.data.episode import Episode
 from hilctl.data.index import ensure_index
-from hilctl.data.recovery import Recovered, recover_partials
+from hilctl.data.recovery import RecoveredFile, recover_partials
 from hilctl.data.step import Outcome
 from hilctl.data.writer import EpisodeWriter
 from hilctl.errors import DataError
@@ -98,7 +98,7 @@ def unfinished(folder: Path, count: int) -> Path:
 def test_an_unfinished_episode_is_kept_apart_as_aborted(tmp_path: Path) -> None:
     partial = unfinished(tmp_path, 25)
     (item,) = recover_partials(tmp_path)
-    assert item == Recovered(partial, tmp_path / "recovered" / "episode_000001.hdf5", 19)
+    assert item == RecoveredFile(partial, tmp_path / "recovered" / "episode_000001.hdf5", 19)
     assert item.path is not None
     episode, steps = Episode.read(item.path), make_steps(25)
     assert episode.header.outcome is Outcome.ABORTED
@@ -113,7 +113,7 @@ def test_an_unfinished_episode_is_kept_apart_as_aborted(tmp_path: Path) -> None:
 
 def test_an_empty_unfinished_episode_is_removed_and_named(tmp_path: Path) -> None:
     partial = unfinished(tmp_path, 9)  # fewer than are flushed
-    assert recover_partials(tmp_path) == [Recovered(partial, None, 0)]
+    assert recover_partials(tmp_path) == [RecoveredFile(partial, None, 0)]
     assert not list(tmp_path.iterdir())
 
 
@@ -122,7 +122,7 @@ def test_an_unreadable_unfinished_episode_is_put_aside_and_named(tmp_path: Path,
     partial = unfinished(tmp_path, 25)
     os.truncate(partial, size)
     broken = tmp_path / "episode_000001.hdf5.broken"
-    assert recover_partials(tmp_path) == [Recovered(partial, broken, 0)]
+    assert recover_partials(tmp_path) == [RecoveredFile(partial, broken, 0)]
     assert recover_partials(tmp_path) == []
     assert write_episode(tmp_path, make_steps(3)).name == "episode_000002.hdf5"
 

@@ -11,15 +11,15 @@ import pytest
 from processes import Start, episodes, is_episode, until
 
 from hilctl.data.header import EpisodeHeader
-from hilctl.pipeline.manifest import RunManifest, read_manifest
-from hilctl.pipeline.resume import progress_so_far
+from hilctl.pipeline.run_folder.manifest import RunManifest, read_manifest
+from hilctl.pipeline.run_folder.resume import progress_so_far
 from hilctl.task.workspace import Workspace
 
 
 @pytest.fixture(scope="session")
 def finished_once(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A task whose only run has met its limit."""
-    from hilctl.pipeline.train import train
+    from hilctl.pipeline.train.train import train
 
     folder = shutil.copytree(recorded, tmp_path_factory.mktemp("finished") / "task")
     train(Workspace(folder))

@@ -16,11 +16,11 @@ import pytest
 from processes import Start, episodes, eventually, is_episode, processes, until
 
 from hilctl.data.header import EpisodeHeader
-from hilctl.pipeline.learning import LearningSide, open_learning_side
-from hilctl.pipeline.progress import silent
-from hilctl.pipeline.recording import never
-from hilctl.pipeline.run import Run
-from hilctl.pipeline.vision import open_encoder
+from hilctl.pipeline.train.train.learner.learning import LearningSide, open_learning_side
+from hilctl.pipeline.events import silent
+from hilctl.pipeline.record.recording import never
+from hilctl.pipeline.run_folder.run import Run
+from hilctl.pipeline.features import open_encoder
 from hilctl.task.workspace import Workspace
 from hilctl.training.link import CORRECTING_FRAMES
 

@@ -12,11 +12,11 @@ from bench_stand import Diary, Hand, Pushes, Stand
 from hilctl.data.step import Outcome
 from hilctl.env.loop import EpisodeLoop, HandsOff
 from hilctl.errors import StaleFrameError
-from hilctl.teleop.base import Event, Role, Teleop, TeleopInput
+from hilctl.teleop.base import TeleopEvent, Role, Teleop, TeleopInput
 
 Run = Callable[..., tuple[Diary, Hand]]
-SAYS_SUCCESS = TeleopInput(events=(Event.SUCCESS,))
-SAYS_VETO = TeleopInput(events=(Event.VETO,))
+SAYS_SUCCESS = TeleopInput(events=(TeleopEvent.SUCCESS,))
+SAYS_VETO = TeleopInput(events=(TeleopEvent.VETO,))
 
 
 @pytest.fixture
@@ -72,14 +72,14 @@ def test_the_robot_stands_still_while_the_operator_makes_up_their_mind(
 
 
 def test_a_discarded_episode_is_no_success(run: Run) -> None:
-    both = TeleopInput(events=(Event.SUCCESS, Event.DISCARD))
+    both = TeleopInput(events=(TeleopEvent.SUCCESS, TeleopEvent.DISCARD))
     diary, _ = run(hand=Hand([TeleopInput(), both]))
     assert diary.summaries[0].outcome is Outcome.ABORTED
     assert diary.summaries[0].discarded
 
 
 def test_a_wish_to_quit_is_remembered_to_the_end_of_the_episode(run: Run) -> None:
-    diary, _ = run(hand=Hand([TeleopInput(events=(Event.QUIT,))]))
+    diary, _ = run(hand=Hand([TeleopInput(events=(TeleopEvent.QUIT,))]))
     assert len(diary.steps) == 20
     assert diary.summaries[0].quit_requested
 
@@ -161,7 +161,7 @@ def test_a_veto_with_a_button_holds_against_the_reward_whoever_says_it(
 
 @pytest.mark.parametrize("after", [0, 2])
 def test_a_veto_holds_against_a_claim_of_the_operator_too(run: Run, after: int) -> None:
-    both = TeleopInput(events=(Event.SUCCESS, Event.VETO))
+    both = TeleopInput(events=(TeleopEvent.SUCCESS, TeleopEvent.VETO))
     script = [SAYS_VETO, TeleopInput(), SAYS_SUCCESS] if after else [both]
     diary, _ = run(hand=Hand(script, verdict=True))
     assert ends(diary)[-1] == CUT
@@ -190,7 +190,7 @@ def test_a_device_without_a_review_of_its_own_is_asked_for_a_veto(run: Run) -> N
 
 
 def test_an_episode_thrown_away_is_aborted_not_failed(run: Run) -> None:
-    diary, hand = run(hand=Hand([TeleopInput(events=(Event.DISCARD, Event.QUIT))]))
+    diary, hand = run(hand=Hand([TeleopInput(events=(TeleopEvent.DISCARD, TeleopEvent.QUIT))]))
     assert ends(diary) == [CUT]
     summary = diary.summaries[0]
     assert summary.outcome is Outcome.ABORTED

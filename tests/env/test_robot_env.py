@@ -20,7 +20,7 @@ from hilctl.errors import DeviceError, SafetyStopError
 from hilctl.robots.base import Command, Robot
 from hilctl.robots.sim import SimRobot
 from hilctl.task.spec import CameraSpec, PluginSpec, TaskSpec
-from hilctl.teleop.base import Event, TeleopInput
+from hilctl.teleop.base import TeleopEvent, TeleopInput
 
 
 class Timeless(RobotEnv):
@@ -199,11 +199,11 @@ def test_a_twist_without_a_hand_in_charge_changes_nothing(stand: Stand) -> None:
 
 
 def test_throwing_an_episode_away_truncates_it(stand: Stand) -> None:
-    env = stand.wrapped(Hand([TeleopInput(events=(Event.DISCARD,))]))
+    env = stand.wrapped(Hand([TeleopInput(events=(TeleopEvent.DISCARD,))]))
     env.reset()
     _, _, terminated, truncated, info = env.step(np.zeros(6))
     assert (terminated, truncated) == (False, True)
-    assert info["events"] == (Event.DISCARD,)
+    assert info["events"] == (TeleopEvent.DISCARD,)
 
 
 def test_each_frame_is_encoded_exactly_once(stand: Stand) -> None:

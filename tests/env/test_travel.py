@@ -18,7 +18,7 @@ from hilctl.env.robot_env import RobotEnv
 from hilctl.env.safety import reset_pose
 from hilctl.env.travel import Travel
 from hilctl.errors import DeviceError
-from hilctl.pipeline.calibration.devices import go_home
+from hilctl.pipeline.calibrate.devices import go_home
 from hilctl.robots.sim import SimRobot
 from hilctl.sim.experts import expert_for
 from hilctl.sim.world import SimWorld

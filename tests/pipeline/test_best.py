@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from hilctl.errors import MissingStageError
-from hilctl.pipeline.best import best_policy, roll_back, run_with_best
-from hilctl.pipeline.run import Run
+from hilctl.pipeline.run_folder.best import best_policy, roll_back, run_with_best
+from hilctl.pipeline.run_folder.run import Run
 from hilctl.task import scaffold
 from hilctl.task.workspace import Workspace
 

@@ -16,12 +16,12 @@ from hilctl.data.dataset import Dataset
 from hilctl.env.make import open_station
 from hilctl.env.robot_env import crop_and_resize
 from hilctl.errors import DataError, DeviceError, UsageError
-from hilctl.pipeline.calibration import crops
-from hilctl.pipeline.calibration.camera_files import CameraFiles
-from hilctl.pipeline.calibration.devices import open_devices
-from hilctl.pipeline.progress import Event
-from hilctl.pipeline.record_demos import record_demos
-from hilctl.pipeline.record_labels import record_labels
+from hilctl.pipeline.calibrate import crops
+from hilctl.pipeline.calibrate.camera_files import CameraFiles
+from hilctl.pipeline.calibrate.devices import open_devices
+from hilctl.pipeline.events import Event
+from hilctl.pipeline.record.demos import record_demos
+from hilctl.pipeline.record.labels import record_labels
 from hilctl.pipeline.stages import State, survey
 from hilctl.task.fingerprint import data_fingerprint
 from hilctl.task.measured import cameras_to_crop_anew

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hilctl.data.step import EpisodeSummary, Outcome
-from hilctl.pipeline.evaluate import EvaluationResult, told
+from hilctl.pipeline.evaluate.evaluate import EvaluationResult, told
 
 DISPUTES = ({"intervention_steps": 3}, {"discarded": True}, {"vetoed": True})
 

@@ -13,12 +13,12 @@ from small_task import make_task
 from hilctl.cameras.base import Camera, Frame
 from hilctl.devices import Options, Rig
 from hilctl.errors import DeviceError
-from hilctl.pipeline.calibration.camera_files import CameraFiles
-from hilctl.pipeline.calibration.check import check_cameras
-from hilctl.pipeline.calibration.devices import open_devices
-from hilctl.pipeline.calibration.exposure import lock_exposure
-from hilctl.pipeline.progress import Event
-from hilctl.pipeline.record_demos import record_demos
+from hilctl.pipeline.calibrate.camera_files import CameraFiles
+from hilctl.pipeline.calibrate.check import check_cameras
+from hilctl.pipeline.calibrate.devices import open_devices
+from hilctl.pipeline.calibrate.exposure import lock_exposure
+from hilctl.pipeline.events import Event
+from hilctl.pipeline.record.demos import record_demos
 from hilctl.robots.base import Robot
 from hilctl.task.workspace import Workspace
 

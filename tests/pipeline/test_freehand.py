@@ -12,19 +12,19 @@ import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from hilctl.calibration.boards import parse_board
-from hilctl.calibration.fit_hand_eye import MIN_POSES, Verdict
+from hilctl.calibration.fit_hand_eye import MIN_POSES, HandEyeVerdict
 from hilctl.calibration.hand_eye import Mount
 from hilctl.calibration.pose_file import read_poses
 from hilctl.calibration.record import IntrinsicsRecord
 from hilctl.errors import DataError, DeviceError
-from hilctl.pipeline.calibration import freehand
-from hilctl.pipeline.calibration.camera_files import CameraFiles
-from hilctl.pipeline.calibration.find_hand_eye import find_hand_eye
-from hilctl.pipeline.calibration.find_intrinsics import find_intrinsics
-from hilctl.pipeline.calibration.freehand import take_freehand
-from hilctl.pipeline.calibration.pictures import POSES_FILE
-from hilctl.pipeline.progress import Event, silent
-from hilctl.pipeline.recording import never
+from hilctl.pipeline.calibrate import freehand
+from hilctl.pipeline.calibrate.camera_files import CameraFiles
+from hilctl.pipeline.calibrate.find_hand_eye import find_hand_eye
+from hilctl.pipeline.calibrate.find_intrinsics import find_intrinsics
+from hilctl.pipeline.calibrate.freehand import take_freehand
+from hilctl.pipeline.calibrate.pictures import POSES_FILE
+from hilctl.pipeline.events import Event, silent
+from hilctl.pipeline.record.recording import never
 from hilctl.robots.base import RobotState
 from hilctl.robots.sim import SimRobot
 from hilctl.sim.scenes import InsertScene
@@ -137,7 +137,7 @@ def test_the_wrist_camera_by_hand_alone(task: Workspace) -> None:
     found = find_hand_eye(
         files, folder, folder / POSES_FILE, ON_THE_TABLE, Mount.TOOL, seed=0, report=silent
     )
-    assert found.verdict == Verdict.ACCEPTED
+    assert found.verdict == HandEyeVerdict.ACCEPTED
     numbers = np.array(found.T_parent_cam)
     T = RigidTransform.from_components(numbers[:3], Rotation.from_quat(numbers[3:]))
     off = truth("wrist")[1].inv() * T

@@ -10,14 +10,14 @@ from small_task import edit, make_task
 
 from hilctl.data.dataset import Dataset
 from hilctl.errors import DeviceError
-from hilctl.pipeline.calibration.camera_files import CameraFiles
-from hilctl.pipeline.calibration.check import check_cameras
-from hilctl.pipeline.calibration.devices import open_devices
-from hilctl.pipeline.calibration.exposure import greet, lock_exposure
-from hilctl.pipeline.calibration.identity import from_before, meet, refuse_other_size
-from hilctl.pipeline.calibration.references import take_references
-from hilctl.pipeline.progress import Event
-from hilctl.pipeline.record_demos import record_demos
+from hilctl.pipeline.calibrate.camera_files import CameraFiles
+from hilctl.pipeline.calibrate.check import check_cameras
+from hilctl.pipeline.calibrate.devices import open_devices
+from hilctl.pipeline.calibrate.exposure import greet, lock_exposure
+from hilctl.pipeline.calibrate.identity import from_before, meet, refuse_other_size
+from hilctl.pipeline.calibrate.references import take_references
+from hilctl.pipeline.events import Event
+from hilctl.pipeline.record.demos import record_demos
 from hilctl.pipeline.stages import survey
 from hilctl.task.workspace import Workspace
 

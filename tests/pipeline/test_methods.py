@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from hilctl.pipeline.methods import METHODS, Method, Outcome, summarise
-from hilctl.pipeline.statistics import wilson_interval
+from hilctl.pipeline.bench.speeds.methods import METHODS, Method, MethodResult, summarise
+from hilctl.pipeline.evaluate.evaluate.statistics import wilson_interval
 
-GOOD = Outcome(
+GOOD = MethodResult(
     method="full method",
     seed=0,
     robot_steps=3000,

@@ -15,12 +15,12 @@ from scipy.spatial.transform import RigidTransform, Rotation
 from hilctl.calibration.boards import parse_board
 from hilctl.calibration.hand_eye import Mount
 from hilctl.calibration.pose_file import read_poses, write_poses
-from hilctl.pipeline.calibration.camera_files import CameraFiles
-from hilctl.pipeline.calibration.find_hand_eye import find_hand_eye
-from hilctl.pipeline.calibration.find_intrinsics import find_intrinsics
-from hilctl.pipeline.calibration.pictures import POSES_FILE, take_pictures
-from hilctl.pipeline.progress import silent
-from hilctl.pipeline.recording import never
+from hilctl.pipeline.calibrate.camera_files import CameraFiles
+from hilctl.pipeline.calibrate.find_hand_eye import find_hand_eye
+from hilctl.pipeline.calibrate.find_intrinsics import find_intrinsics
+from hilctl.pipeline.calibrate.pictures import POSES_FILE, take_pictures
+from hilctl.pipeline.events import silent
+from hilctl.pipeline.record.recording import never
 from hilctl.sim.scenes import InsertScene
 from hilctl.task import scaffold
 from hilctl.task.workspace import Workspace

@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hilctl.data.recovery import recover_partials
-from hilctl.pipeline.processes.outlet import Outlet, event_of
-from hilctl.pipeline.progress import Event
-from hilctl.pipeline.recording import put_away_partials
+from hilctl.pipeline.train.train.processes.event_sender import EventSender, event_of
+from hilctl.pipeline.events import Event
+from hilctl.pipeline.record.recording import put_away_partials
 
 PATIENCE_S = 10.0
 
@@ -28,9 +28,9 @@ class Colour(enum.StrEnum):
 
 
 @pytest.fixture
-def told() -> Iterator[tuple[Outlet, Connection]]:
+def told() -> Iterator[tuple[EventSender, Connection]]:
     here, there = multiprocessing.get_context("spawn").Pipe(duplex=False)
-    outlet = Outlet(there)
+    outlet = EventSender(there)
     yield outlet, here
     outlet.close()
     here.close()
@@ -50,7 +50,7 @@ def endless() -> list[Any]:
 
 @pytest.mark.parametrize("odd", [Path("/somewhere"), object(), {(1, 2): 3}, endless(), {1j}])
 def test_what_cannot_be_packed_is_said_and_what_comes_after_it_arrives(
-    told: tuple[Outlet, Connection], odd: Any
+    told: tuple[EventSender, Connection], odd: Any
 ) -> None:
     outlet, pipe = told
     outlet.tell("oddity", figure=odd)
@@ -64,7 +64,7 @@ def test_what_cannot_be_packed_is_said_and_what_comes_after_it_arrives(
 
 
 def test_what_becomes_of_an_unfinished_episode_is_told(
-    told: tuple[Outlet, Connection], tmp_path: Path
+    told: tuple[EventSender, Connection], tmp_path: Path
 ) -> None:
     outlet, pipe = told
     (tmp_path / "episode_000001.hdf5.partial").write_bytes(b"cut")

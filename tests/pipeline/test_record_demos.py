@@ -15,9 +15,9 @@ from hilctl.data.episode import Episode
 from hilctl.data.index import INDEX, episode_paths
 from hilctl.data.step import Outcome
 from hilctl.errors import DataError, HilctlError
-from hilctl.pipeline.progress import Event
-from hilctl.pipeline.record_demos import record_demos
-from hilctl.pipeline.recording import station_seed
+from hilctl.pipeline.events import Event
+from hilctl.pipeline.record.demos import record_demos
+from hilctl.pipeline.record.recording import station_seed
 from hilctl.robots.sim import SimRobot
 from hilctl.task.fingerprint import data_fingerprint, data_identity
 from hilctl.task.workspace import Workspace
@@ -34,7 +34,7 @@ def read(space: Workspace) -> list[Episode]:
     return list(Dataset.open(space.demos, expect_fingerprint=None).episodes())
 
 
-def press(monkeypatch: pytest.MonkeyPatch, event: base.Event, *at_polls: int) -> None:
+def press(monkeypatch: pytest.MonkeyPatch, event: base.TeleopEvent, *at_polls: int) -> None:
     """Let the operator press a button at some of its polls."""
     polls, poll = [0], ScriptedTeleop.poll
 
@@ -152,7 +152,7 @@ def test_unsuccessful_attempts_are_not_kept(space: Workspace) -> None:
 
 
 def test_an_attempt_can_be_thrown_away(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    press(monkeypatch, base.Event.DISCARD, 4)
+    press(monkeypatch, base.TeleopEvent.DISCARD, 4)
     result = record_demos(space, count=1)
     assert (result.attempts, result.discarded, result.demos) == (2, 1, 1)
     assert len(episode_paths(space.demos)) == 1
@@ -161,14 +161,14 @@ def test_an_attempt_can_be_thrown_away(space: Workspace, monkeypatch: pytest.Mon
 def test_a_vetoed_attempt_is_no_demonstration(
     space: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    press(monkeypatch, base.Event.VETO, 4)
+    press(monkeypatch, base.TeleopEvent.VETO, 4)
     result = record_demos(space, count=1)
     assert (result.attempts, result.discarded, result.demos) == (2, 0, 1)
     assert len(episode_paths(space.demos)) == 1
 
 
 def test_the_operator_can_leave(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    press(monkeypatch, base.Event.QUIT, *range(1, 500))
+    press(monkeypatch, base.TeleopEvent.QUIT, *range(1, 500))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ScriptedTeleop, "review", lambda self, claimed: True)
         edit(space, {"max_episode_s: 5": "max_episode_s: 1"})

@@ -9,22 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hilctl.data.step import EpisodeSummary, Observation, Outcome, Step
-from hilctl.pipeline.labelling import FAILURE, NEITHER, SUCCESS, Labeller, Window
-from hilctl.teleop.base import Event
+from hilctl.pipeline.record.labelling import FAILURE, NEITHER, SUCCESS, Labeller, LabelWindow
+from hilctl.teleop.base import TeleopEvent
 
 CLAIMS = st.lists(st.booleans(), max_size=40)
-WINDOWS = st.builds(Window, st.integers(0, 5), st.none() | st.integers(0, 6))
+WINDOWS = st.builds(LabelWindow, st.integers(0, 5), st.none() | st.integers(0, 6))
 SEEN = Observation({}, {}, 0, {})
 ENDING = EpisodeSummary(Outcome.FAILURE, 1, 0.1, 0, False, None)
 
 
 def step(number: int, claimed: bool) -> Step:
     """A step that can be told from the others by its reward."""
-    events = (Event.SUCCESS,) if claimed else ()
+    events = (TeleopEvent.SUCCESS,) if claimed else ()
     return Step(SEEN, np.zeros(6), None, None, False, SEEN, number, False, False, events=events)
 
 
-def labels_of(claims: list[bool], window: Window) -> list[int]:
+def labels_of(claims: list[bool], window: LabelWindow) -> list[int]:
     """Run an episode through a labeller and return the labels in order."""
     written: list[tuple[float, int]] = []
     labeller = Labeller(window, lambda step, label: written.append((step.reward, label)))
@@ -50,24 +50,24 @@ def said(text: str) -> list[bool]:
 
 def test_a_step_is_labelled_by_what_is_said_of_the_frame_after_it() -> None:
     # what is said during step 3 is about the frame that step 2 ended in
-    assert draw(labels_of(said("...+..."), Window(0))) == "..+...?"
+    assert draw(labels_of(said("...+..."), LabelWindow(0))) == "..+...?"
 
 
 def test_nothing_near_a_change_is_labelled() -> None:
-    assert draw(labels_of(said("......++++++......"), Window(2))) == "...????++????....?"
+    assert draw(labels_of(said("......++++++......"), LabelWindow(2))) == "...????++????....?"
 
 
 def test_success_up_to_the_end_is_labelled() -> None:
-    assert draw(labels_of(said("......++++++"), Window(2))) == "...????++++?"
+    assert draw(labels_of(said("......++++++"), LabelWindow(2))) == "...????++++?"
 
 
 def test_failures_far_from_success_can_be_left_out() -> None:
-    assert draw(labels_of(said("......++++++......"), Window(1, lead=2))) == "??..??++++??..????"
-    assert draw(labels_of(said("........"), Window(1, lead=2))) == "????????"
+    assert draw(labels_of(said("......++++++......"), LabelWindow(1, lead=2))) == "??..??++++??..????"
+    assert draw(labels_of(said("........"), LabelWindow(1, lead=2))) == "????????"
 
 
 @given(claims=CLAIMS, window=WINDOWS)
-def test_labels_agree_with_all_that_is_said_around(claims: list[bool], window: Window) -> None:
+def test_labels_agree_with_all_that_is_said_around(claims: list[bool], window: LabelWindow) -> None:
     labels = labels_of(claims, window)
     for number, label in enumerate(labels):
         around = claims[max(0, number + 1 - window.guard) : number + 2 + window.guard]
@@ -81,13 +81,13 @@ def test_labels_agree_with_all_that_is_said_around(claims: list[bool], window: W
 
 @given(claims=CLAIMS, guard=st.integers(0, 5))
 def test_a_longer_guard_never_labels_more(claims: list[bool], guard: int) -> None:
-    short, long = (labels_of(claims, Window(g)) for g in (guard, guard + 1))
+    short, long = (labels_of(claims, LabelWindow(g)) for g in (guard, guard + 1))
     assert all(b in (a, NEITHER) for a, b in zip(short, long, strict=True))
 
 
 @given(claims=CLAIMS, window=WINDOWS)
 def test_steps_are_written_as_soon_as_their_label_is_certain(
-    claims: list[bool], window: Window
+    claims: list[bool], window: LabelWindow
 ) -> None:
     written: list[int] = []
     labeller = Labeller(window, lambda step, label: written.append(label))
@@ -98,8 +98,8 @@ def test_steps_are_written_as_soon_as_their_label_is_certain(
 
 def test_a_vetoed_frame_is_no_success() -> None:
     written: list[int] = []
-    labeller = Labeller(Window(0), lambda step, label: written.append(label))
-    for number, events in enumerate([(), (Event.SUCCESS,), (Event.SUCCESS, Event.VETO), ()]):
+    labeller = Labeller(LabelWindow(0), lambda step, label: written.append(label))
+    for number, events in enumerate([(), (TeleopEvent.SUCCESS,), (TeleopEvent.SUCCESS, TeleopEvent.VETO), ()]):
         labeller.on_step(replace(step(number, False), events=events))
     labeller.on_episode_end(ENDING)
     assert draw(written) == "+..?"

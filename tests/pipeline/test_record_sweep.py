@@ -13,7 +13,7 @@ from small_task import make_task
 from hilctl import geometry
 from hilctl.data.step import Observation
 from hilctl.env.safety import ActionLimiter, reset_pose
-from hilctl.pipeline.sweep import CELLS, Coverage, SweepPolicy
+from hilctl.pipeline.record.sweep import CELLS, Coverage, SweepPolicy
 from hilctl.task.spec import TaskSpec
 
 LOW, HIGH = np.array([0.4, -0.1, 0.1]), np.array([0.6, 0.1, 0.3])

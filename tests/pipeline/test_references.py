@@ -12,15 +12,15 @@ from small_task import make_task
 
 from hilctl import geometry
 from hilctl.calibration.hand_eye import Mount
-from hilctl.calibration.record import HandEyeRecord, Made, OffRecord
+from hilctl.calibration.record import HandEyeRecord, Provenance, PoseErrorRecord
 from hilctl.cameras.base import Camera
 from hilctl.errors import DataError, DeviceError
-from hilctl.pipeline.calibration.camera_files import CameraFiles
-from hilctl.pipeline.calibration.check import check_cameras
-from hilctl.pipeline.calibration.devices import open_devices
-from hilctl.pipeline.calibration.references import take_references
-from hilctl.pipeline.progress import Event
-from hilctl.pipeline.record_demos import record_demos
+from hilctl.pipeline.calibrate.camera_files import CameraFiles
+from hilctl.pipeline.calibrate.check import check_cameras
+from hilctl.pipeline.calibrate.devices import open_devices
+from hilctl.pipeline.calibrate.references import take_references
+from hilctl.pipeline.events import Event
+from hilctl.pipeline.record.demos import record_demos
 from hilctl.robots.base import Robot
 from hilctl.robots.sim import SimRobot
 from hilctl.task import scaffold
@@ -136,11 +136,11 @@ def test_a_moved_camera_that_is_accepted_has_no_known_place_any_more(task: Works
         mount=Mount.WORLD,
         T_parent_cam=[0, 0, 1, 0, 0, 0, 1],
         T_other_board=[0, 0, 0, 0, 0, 0, 1],
-        held_out=OffRecord(distance_m=0.001, angle_rad=0.001),
-        uncertainty=OffRecord(distance_m=0.001, angle_rad=0.001),
+        held_out=PoseErrorRecord(distance_m=0.001, angle_rad=0.001),
+        uncertainty=PoseErrorRecord(distance_m=0.001, angle_rad=0.001),
         verdict="accepted",
         outliers=[],
-        made=Made(board="charuco:7x5:12mm:9mm", used=[]),
+        made=Provenance(board="charuco:7x5:12mm:9mm", used=[]),
     )
     files.update((128, 128), hand_eye=place)
     for moved_px, told_of in ((0.0, 0), (6.0, 1)):

@@ -12,9 +12,9 @@ from small_task import make_task
 
 from hilctl.data.recorder import EpisodeRecorder
 from hilctl.data.step import EpisodeSummary, Observation, Outcome, Step
-from hilctl.pipeline.manifest import RunManifest, read_manifest
-from hilctl.pipeline.resume import EPISODES, progress_so_far
-from hilctl.pipeline.run import Run
+from hilctl.pipeline.run_folder.manifest import RunManifest, read_manifest
+from hilctl.pipeline.run_folder.resume import EPISODES, progress_so_far
+from hilctl.pipeline.run_folder.run import Run
 from hilctl.task.fingerprint import data_fingerprint, data_identity
 from hilctl.task.workspace import Workspace
 from hilctl.training.trial import ERROR, Trials, TrialState

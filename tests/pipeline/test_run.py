@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hilctl.pipeline.run import Run
+from hilctl.pipeline.run_folder.run import Run
 from hilctl.task import scaffold
 from hilctl.task.workspace import Workspace
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tensorboardX.proto import event_pb2
 
-from hilctl.pipeline.scalars import Scalars
+from hilctl.pipeline.run_folder.scalars import Scalars
 
 
 def points(folder: Path) -> Iterator[tuple[str, int, float]]:

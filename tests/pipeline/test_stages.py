@@ -12,7 +12,7 @@ import pytest
 from hilctl.data.step import Observation, Outcome, Step
 from hilctl.data.writer import EpisodeWriter
 from hilctl.errors import DataError, MissingStageError
-from hilctl.pipeline.manifest import (
+from hilctl.pipeline.run_folder.manifest import (
     ClassifierManifest,
     Evaluation,
     RunManifest,

@@ -10,7 +10,7 @@ import pytest
 
 from hilctl.data.step import EpisodeSummary, Observation, Outcome, Step
 from hilctl.errors import DataError, HilctlError
-from hilctl.pipeline.video import SCALE, VideoRecorder, side_by_side
+from hilctl.pipeline.evaluate.video import SCALE, VideoRecorder, side_by_side
 
 RED, BLUE = (220, 20, 20), (20, 20, 220)
 

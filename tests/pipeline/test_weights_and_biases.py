@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hilctl.errors import HilctlError
-from hilctl.pipeline.weights_and_biases import WeightsAndBiases
+from hilctl.pipeline.run_folder.weights_and_biases import WeightsAndBiases
 
 CONFIG = {"name": "peg", "training": {"demos": 20}}
 
@@ -45,7 +45,7 @@ def test_whoever_is_not_logged_in_is_told_what_to_do(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path\n"
         "from hilctl.errors import HilctlError\n"
-        "from hilctl.pipeline.weights_and_biases import WeightsAndBiases\n"
+        "from hilctl.pipeline.run_folder.weights_and_biases import WeightsAndBiases\n"
         "try:\n"
         "    WeightsAndBiases(Path('.'), 'robots', {'name': 'peg'})\n"
         "except HilctlError as error:\n"

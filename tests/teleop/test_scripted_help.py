@@ -13,7 +13,7 @@ from hilctl.robots.base import Command
 from hilctl.robots.sim import SimRobot, SimRobotOptions
 from hilctl.sim.experts import expert_for
 from hilctl.teleop.base import Role, TeleopInput
-from hilctl.teleop.hand import Hand
+from hilctl.teleop.hand import ScriptedHand
 from hilctl.teleop.scripted import MOST_HELP, ScriptedOptions, ScriptedTeleop
 from hilctl.training.coach import stretches
 
@@ -36,7 +36,7 @@ class Stand:
         """Supervise a policy that does well for some steps and then stands still."""
         world = self.robot.world
         expert = expert_for(world)
-        good = Hand(np.random.default_rng(3), 1.0, self.scale)
+        good = ScriptedHand(np.random.default_rng(3), 1.0, self.scale)
         self.robot.reset_scene()
         start = world.scene.home_tcp.copy()
         start[:3] += self._starts.uniform(-1, 1, 3) * [0.02, 0.02, 0.01]

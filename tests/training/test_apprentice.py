@@ -8,7 +8,7 @@ from typing import Any
 from made_up_episodes import perception, steps_of, summary
 
 from hilctl.data.step import EpisodeSummary, Outcome
-from hilctl.training.apprentice import WARM_UP_STEPS, Apprentice
+from hilctl.training.episode_learner import WARM_UP_STEPS, EpisodeLearner
 from hilctl.training.link import (
     CORRECTING_FRAMES,
     FinishedEpisode,
@@ -60,8 +60,8 @@ def episode(number: int, ended: EpisodeSummary, *, trial: int = 0) -> FinishedEp
     return finished_episode(number, steps, ended, SEEN, trial=trial, policy_updates=5)
 
 
-def apprentice(pupil: Any, *, corrects: bool = True) -> Apprentice:
-    return Apprentice(pupil, pupil if corrects else None, "run")
+def apprentice(pupil: Any, *, corrects: bool = True) -> EpisodeLearner:
+    return EpisodeLearner(pupil, pupil if corrects else None, "run")
 
 
 def test_every_episode_is_learnt_from_after_a_warm_up() -> None:

@@ -16,13 +16,13 @@ from hilctl.agents.options import BCOptions
 from hilctl.data.replay import ReplayBuffer
 from hilctl.data.step import Outcome
 from hilctl.networks.perception import STATE
-from hilctl.pipeline.best import best_policy
-from hilctl.pipeline.learning import LearningSide
-from hilctl.pipeline.run import Run
+from hilctl.pipeline.run_folder.best import best_policy
+from hilctl.pipeline.train.train.learner.learning import LearningSide
+from hilctl.pipeline.run_folder.run import Run
 from hilctl.task import scaffold
 from hilctl.task.spec import PluginSpec
 from hilctl.task.workspace import Workspace
-from hilctl.training.apprentice import Apprentice
+from hilctl.training.episode_learner import EpisodeLearner
 from hilctl.training.learner import Learner
 from hilctl.training.link import finished_episode
 from hilctl.training.metrics import Progress
@@ -46,7 +46,7 @@ class School:
         self.learner = Learner(agent, *buffers, rng, updates_per_step=1, batch=8)
         self.run = Run(Workspace(folder, spec=spec), folder / "runs" / "one", seed=0)
         encoder: Any = SimpleNamespace(fingerprint="abc", feature_shape=(*GRID, FEATURES))
-        apprentice = Apprentice(self.learner, None, Progress())
+        apprentice = EpisodeLearner(self.learner, None, Progress())
         self.side = LearningSide(self.run, encoder, SEEN, self.learner, apprentice)
         self._steps = steps_of(intervened=[False] * 4)
 

@@ -13,7 +13,7 @@ from hilctl.agents.options import RLPDOptions
 from hilctl.agents.rlpd import RLPD
 from hilctl.data.step import Outcome
 from hilctl.rewards.model import Heads, SuccessModel
-from hilctl.training.in_turns import InTurns
+from hilctl.training.lockstep_link import LockstepLink
 from hilctl.training.link import Health, PolicyUpdate, RewardUpdate, finished_episode
 
 SEEN = perception()
@@ -62,7 +62,7 @@ class Pupil:
 def test_all_is_learnt_and_announced_before_the_next_episode() -> None:
     pupil: Any = Pupil()
     told: list[str] = []
-    link = InTurns(pupil, told.append)
+    link = LockstepLink(pupil, told.append)
     first, reward = link.latest_policy(), link.latest_reward()
     assert first is not None
     assert reward is not None

@@ -34,7 +34,7 @@ from hilctl.training.link import (
     finished_episode,
 )
 from hilctl.training.mail import Announcer
-from hilctl.training.remote import KEPT_EPISODES, RETRY_S, Inlet, RemoteLink
+from hilctl.training.remote import KEPT_EPISODES, RETRY_S, LearnerServer, ActorClient
 
 SEEN = perception()
 PATIENCE_S = 10.0
@@ -206,7 +206,7 @@ class LearnerSide:
         self.taken = taken
         self.numbers: list[int] = []
         self.troubles: list[str] = []
-        self.inlet = Inlet(address, self.greeting, self.troubles.append)
+        self.inlet = LearnerServer(address, self.greeting, self.troubles.append)
 
     def greeting(self) -> bytes:
         """Return what an acting side is told first."""
@@ -239,14 +239,14 @@ TROUBLES: list[str] = []
 
 
 @pytest.fixture
-def link(address: Path) -> Iterator[RemoteLink]:
+def link(address: Path) -> Iterator[ActorClient]:
     TROUBLES.clear()
-    made = RemoteLink(address, TROUBLES.append)
+    made = ActorClient(address, TROUBLES.append)
     yield made
     made.close()
 
 
-def test_episodes_arrive_in_order_and_the_learner_is_heard(address: Path, link: RemoteLink) -> None:
+def test_episodes_arrive_in_order_and_the_learner_is_heard(address: Path, link: ActorClient) -> None:
     for number in (1, 2, 3):
         link.send(episode(number))
     side = LearnerSide(address)
@@ -256,7 +256,7 @@ def test_episodes_arrive_in_order_and_the_learner_is_heard(address: Path, link: 
     side.inlet.close()
 
 
-def test_sending_does_not_wait_for_a_learner_that_is_not_there(link: RemoteLink) -> None:
+def test_sending_does_not_wait_for_a_learner_that_is_not_there(link: ActorClient) -> None:
     started = time.monotonic()
     for number in range(1, KEPT_EPISODES + 10):
         link.send(episode(number))
@@ -266,7 +266,7 @@ def test_sending_does_not_wait_for_a_learner_that_is_not_there(link: RemoteLink)
 
 
 def test_a_learner_that_comes_back_gets_what_it_lacks_and_nothing_twice(
-    address: Path, link: RemoteLink
+    address: Path, link: ActorClient
 ) -> None:
     first = LearnerSide(address)
     link.send(episode(1))
@@ -291,7 +291,7 @@ def test_an_actor_that_comes_back_gets_the_newest_policy_and_reward(address: Pat
         update = RewardUpdate(10 + version, success_model(version))
         side.inlet.post("reward", wire.pack_reward(update))
     for _ in range(2):
-        link = RemoteLink(address, TROUBLES.append)
+        link = ActorClient(address, TROUBLES.append)
         policy, reward = newest(link)
         assert (policy.updates, reward.version) == (3, 13)
         assert link.latest_policy() is link.latest_reward() is None
@@ -300,7 +300,7 @@ def test_an_actor_that_comes_back_gets_the_newest_policy_and_reward(address: Pat
 
 
 def test_neither_policy_nor_reward_makes_the_other_disappear(
-    address: Path, link: RemoteLink
+    address: Path, link: ActorClient
 ) -> None:
     side = LearnerSide(address)
     side.inlet.post("reward", wire.pack_reward(RewardUpdate(2, success_model(2))))
@@ -331,7 +331,7 @@ class Corrected:
 
 
 def test_a_correction_reaches_the_actor_even_if_no_update_is_made(
-    address: Path, link: RemoteLink
+    address: Path, link: ActorClient
 ) -> None:
     side, apprentice = LearnerSide(address), Corrected()
     announcer = Announcer(apprentice, side.inlet.post)  # type: ignore[arg-type]
@@ -353,7 +353,7 @@ def test_a_correction_reaches_the_actor_even_if_no_update_is_made(
     side.inlet.close()
 
 
-def newest(link: RemoteLink) -> tuple[PolicyUpdate, RewardUpdate]:
+def newest(link: ActorClient) -> tuple[PolicyUpdate, RewardUpdate]:
     link.expect(agent(9), success_model(9))
     policy = reward = None
     deadline = time.monotonic() + PATIENCE_S
@@ -380,7 +380,7 @@ MALFORMED = [
 
 
 def test_malformed_messages_of_a_learner_are_left_out_told_once_and_end_nothing(
-    address: Path, link: RemoteLink
+    address: Path, link: ActorClient
 ) -> None:
     listener = Listener(address)
     channel = listener.accept(PATIENCE_S)
@@ -424,7 +424,7 @@ def test_malformed_messages_of_an_actor_are_left_out_told_once_and_end_nothing(
 
 
 def test_a_line_that_breaks_again_and_again_is_not_made_again_at_once(
-    address: Path, link: RemoteLink
+    address: Path, link: ActorClient
 ) -> None:
     listener = Listener(address)
     connections, deadline = 0, time.monotonic() + 2.0
@@ -438,7 +438,7 @@ def test_a_line_that_breaks_again_and_again_is_not_made_again_at_once(
 
 
 def test_a_message_too_long_for_any_memory_ends_the_line_with_a_word(
-    address: Path, link: RemoteLink
+    address: Path, link: ActorClient
 ) -> None:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(address))
@@ -456,7 +456,7 @@ def test_a_stranger_who_talks_nonsense_does_no_harm(address: Path) -> None:
     stranger = Channel.connect(address)
     stranger.send(b"\xc1 nonsense")
     stranger.close()
-    link = RemoteLink(address, TROUBLES.append)
+    link = ActorClient(address, TROUBLES.append)
     link.send(episode(1))
     side.take(1)
     assert side.numbers == [1]

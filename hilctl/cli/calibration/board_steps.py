@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from hilctl.calibration.boards import Board
     from hilctl.calibration.record import IntrinsicsRecord
-    from hilctl.cli.calibration.job import Job
+    from hilctl.cli.calibration.job import CameraJob
 
 
 def sheet(output: Output, board: Board, out: Path, task: Path | None = None) -> Board:
@@ -76,12 +76,12 @@ def parse_mm(text: str) -> float:
         ) from error
 
 
-def take(job: Job, board: Board, count: int) -> Path:
+def take(job: CameraJob, board: Board, count: int) -> Path:
     """Take pictures of the board, by the robot or by a person; return their folder."""
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.live import LiveProgress
-    from hilctl.pipeline.calibration.freehand import take_freehand
-    from hilctl.pipeline.calibration.pictures import take_pictures
+    from hilctl.pipeline.calibrate.freehand import take_freehand
+    from hilctl.pipeline.calibrate.pictures import take_pictures
 
     _explain(job, board)
     if not job.freehand:
@@ -110,7 +110,7 @@ def take(job: Job, board: Board, count: int) -> Path:
     return folder
 
 
-def _explain(job: Job, board: Board) -> None:
+def _explain(job: CameraJob, board: Board) -> None:
     """Tell what is about to happen, and where the board has to be."""
     import numpy as np
 
@@ -136,11 +136,11 @@ def _explain(job: Job, board: Board) -> None:
     job.output.say(f"around the reset pose the tool slowly {turns}")
 
 
-def intrinsics(job: Job, images: Path, board: Board) -> None:
+def intrinsics(job: CameraJob, images: Path, board: Board) -> None:
     """Find the intrinsics of a camera from a folder of pictures."""
     from hilctl.cli.live import LiveProgress
-    from hilctl.pipeline.calibration.find_intrinsics import find_intrinsics
-    from hilctl.pipeline.calibration.pictures import POSES_FILE
+    from hilctl.pipeline.calibrate.find_intrinsics import find_intrinsics
+    from hilctl.pipeline.calibrate.pictures import POSES_FILE
 
     output, files = job.output, job.files
     with job.workspace.lock("calibrate"), LiveProgress(output) as live:
@@ -165,7 +165,7 @@ def intrinsics(job: Job, images: Path, board: Board) -> None:
     _done(job, "intrinsics", {"intrinsics": record.model_dump(mode="json")}, following)
 
 
-def _compare_with_factory(job: Job, record: IntrinsicsRecord) -> None:
+def _compare_with_factory(job: CameraJob, record: IntrinsicsRecord) -> None:
     """Tell how far intrinsics are from what the camera's maker says, where that is known."""
     known = job.files.record()
     if known is None or known.factory is None:
@@ -178,11 +178,11 @@ def _compare_with_factory(job: Job, record: IntrinsicsRecord) -> None:
     job.output.say(f"its maker says f {theirs_px:.1f} px: what was measured is {more:.1%} off")
 
 
-def hand_eye(job: Job, images: Path, poses: Path | None, board: Board) -> None:
+def hand_eye(job: CameraJob, images: Path, poses: Path | None, board: Board) -> None:
     """Find where a camera sits from pictures and poses."""
     from hilctl.cli.live import LiveProgress
-    from hilctl.pipeline.calibration.find_hand_eye import find_hand_eye
-    from hilctl.pipeline.calibration.pictures import POSES_FILE
+    from hilctl.pipeline.calibrate.find_hand_eye import find_hand_eye
+    from hilctl.pipeline.calibrate.pictures import POSES_FILE
 
     output, mount, table = job.output, job.required_mount(), poses or images / POSES_FILE
     with job.workspace.lock("calibrate"), LiveProgress(output) as live:
@@ -201,10 +201,10 @@ def hand_eye(job: Job, images: Path, poses: Path | None, board: Board) -> None:
     _done(job, "hand-eye", result, job.files.command("verify"))
 
 
-def verify(job: Job, out: Path | None) -> None:
+def verify(job: CameraJob, out: Path | None) -> None:
     """Draw what is known into what a camera sees."""
-    from hilctl.pipeline.calibration.devices import open_devices
-    from hilctl.pipeline.calibration.verify import draw_what_is_known
+    from hilctl.pipeline.calibrate.devices import open_devices
+    from hilctl.pipeline.calibrate.verify import draw_what_is_known
 
     output, files, spec = job.output, job.files, job.workspace.spec
     out = out or files.page("verify").with_suffix(".png")
@@ -226,7 +226,7 @@ def verify(job: Job, out: Path | None) -> None:
     output.result({"camera": files.camera, "file": str(out), "next": following})
 
 
-def _done(job: Job, step: str, result: Mapping[str, object], following: str) -> None:
+def _done(job: CameraJob, step: str, result: Mapping[str, object], following: str) -> None:
     files, page = job.files, job.files.page(step)
     job.output.say(f"kept in {files.record_file}; report: {page}")
     job.output.next(following)

@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from hilctl.calibration.boards.base import Image
-    from hilctl.cli.calibration.job import Job, Station
-    from hilctl.pipeline.calibration.crops import Chosen, Motion
+    from hilctl.cli.calibration.job import CameraJob, CalibrationSetup
+    from hilctl.pipeline.calibrate.crops import KeptCrop, Motion
     from hilctl.task.spec import Box
     from hilctl.task.workspace import Workspace
 
 LOOK_MAX_AGE_S = 1.0
 
 
-def exposure(station: Station, names: Sequence[str]) -> None:
+def exposure(station: CalibrationSetup, names: Sequence[str]) -> None:
     """Let cameras settle, then hold their exposure."""
     from hilctl.cli.live import LiveProgress
-    from hilctl.pipeline.calibration.devices import open_devices
-    from hilctl.pipeline.calibration.exposure import lock_exposure
+    from hilctl.pipeline.calibrate.devices import open_devices
+    from hilctl.pipeline.calibrate.exposure import lock_exposure
 
     output, workspace = station.output, station.workspace
     output.say("the robot goes to its reset pose; make the light as it will be, and step aside")
@@ -41,14 +41,14 @@ def exposure(station: Station, names: Sequence[str]) -> None:
     output.result({"exposure": found, "next": following})
 
 
-def crop(job: Job, text: str | None) -> None:
+def crop(job: CameraJob, text: str | None) -> None:
     """Choose what the policy sees of a camera.
 
     Args:
         job: in the task folder as `uncropped` returns it.
         text: what was said; None = it is picked before a picture.
     """
-    from hilctl.pipeline.calibration import crops
+    from hilctl.pipeline.calibrate import crops
 
     output, files, workspace = job.output, job.files, job.workspace
     crops.require_choice(workspace, files.camera)
@@ -70,14 +70,14 @@ def crop(job: Job, text: str | None) -> None:
     output.result({"camera": files.camera, **result, **shown, "next": following})
 
 
-def _choose(job: Job, text: str | None) -> Chosen | None:
+def _choose(job: CameraJob, text: str | None) -> KeptCrop | None:
     """Return what was said or picked, and kept; None = the person left without."""
     from hilctl.calibration.roi import parse_box
     from hilctl.cli.live import LiveProgress
-    from hilctl.pipeline.calibration.crops import keep_crop, motion_in_demos
-    from hilctl.pipeline.calibration.devices import open_camera
-    from hilctl.pipeline.calibration.exposure import greet
-    from hilctl.pipeline.calibration.identity import refuse_others
+    from hilctl.pipeline.calibrate.crops import keep_crop, motion_in_demos
+    from hilctl.pipeline.calibrate.devices import open_camera
+    from hilctl.pipeline.calibrate.exposure import greet
+    from hilctl.pipeline.calibrate.identity import refuse_others
 
     files, spec, report = job.files, job.workspace.spec, LiveProgress(job.output).report
     with open_camera(spec, files.camera, job.station.seed, report, needs_robot=False) as devices:
@@ -97,17 +97,17 @@ def _choose(job: Job, text: str | None) -> Chosen | None:
         return chosen
 
 
-def _pick(job: Job, look: Callable[[], Image], motion: Motion | None) -> Box | None:
+def _pick(job: CameraJob, look: Callable[[], Image], motion: Motion | None) -> Box | None:
     """Let the person pick a crop before live pictures; None = they left without."""
     from hilctl.calibration.roi import parse_box
-    from hilctl.cli.calibration.roi_choice import Subject, pick
+    from hilctl.cli.calibration.roi_choice import CropSubject, pick
     from hilctl.cli.interrupt import interruptible
 
     image, known = look(), job.files.record()
     start = parse_box("full", (image.shape[1], image.shape[0]))
     if known is not None and known.crop is not None:
         start = known.crop
-    subject = Subject(job.files.camera, image, start, job.files.spec.size, motion, look)
+    subject = CropSubject(job.files.camera, image, start, job.files.spec.size, motion, look)
     with interruptible() as stop:
         box = pick(job.output, subject, stop)
     stop.leave_if_interrupted()
@@ -123,13 +123,13 @@ def _after_a_crop(workspace: Workspace) -> str:
     return next_step(workspace.fresh())
 
 
-def drift(station: Station, names: Sequence[str], *, accept: bool) -> None:
+def drift(station: CalibrationSetup, names: Sequence[str], *, accept: bool) -> None:
     """Compare cameras with their references, or take new ones."""
     from hilctl.cli.live import LiveProgress
-    from hilctl.pipeline.calibration.camera_files import CameraFiles
-    from hilctl.pipeline.calibration.check import check_cameras
-    from hilctl.pipeline.calibration.devices import open_devices
-    from hilctl.pipeline.calibration.references import take_references
+    from hilctl.pipeline.calibrate.camera_files import CameraFiles
+    from hilctl.pipeline.calibrate.check import check_cameras
+    from hilctl.pipeline.calibrate.devices import open_devices
+    from hilctl.pipeline.calibrate.references import take_references
 
     output, workspace = station.output, station.workspace
     every = [CameraFiles(workspace, name) for name in names]
@@ -160,10 +160,10 @@ def drift(station: Station, names: Sequence[str], *, accept: bool) -> None:
     )
 
 
-def _mark_older(station: Station) -> dict[str, int]:
+def _mark_older(station: CalibrationSetup) -> dict[str, int]:
     """Tell which episodes are from before a camera got its reference."""
     from hilctl.data.dataset import Dataset
-    from hilctl.pipeline.calibration.identity import from_before
+    from hilctl.pipeline.calibrate.identity import from_before
 
     workspace = station.workspace
     folders = (workspace.demos, workspace.labels)
@@ -177,7 +177,7 @@ def _mark_older(station: Station) -> dict[str, int]:
     return older
 
 
-def export(job: Job) -> None:
+def export(job: CameraJob) -> None:
     """Write a camera's lens for other programs."""
     from hilctl.calibration import exports
     from hilctl.task.files import write_text_atomic

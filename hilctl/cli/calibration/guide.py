@@ -10,20 +10,20 @@ from typing import Any
 
 from hilctl.calibration.boards import Board, parse_board
 from hilctl.cli.calibration import board_steps, camera_steps
-from hilctl.cli.calibration.job import Job, Station
+from hilctl.cli.calibration.job import CameraJob, CalibrationSetup
 from hilctl.cli.calibration.overview import next_step, table
 from hilctl.cli.prompts import ask, one_of
 from hilctl.cli.render import Output
 from hilctl.errors import HilctlError
-from hilctl.pipeline.calibration.camera_files import CameraFiles
-from hilctl.pipeline.calibration.crops import uncropped
+from hilctl.pipeline.calibrate.camera_files import CameraFiles
+from hilctl.pipeline.calibrate.crops import uncropped
 from hilctl.task.workspace import Workspace
 
 PICTURES = 25
 
 
 @dataclass(frozen=True)
-class Chapter:
+class GuideStep:
     """One thing to do.
 
     Attributes:
@@ -39,7 +39,7 @@ class Chapter:
     run: Callable[[], None]
 
 
-class WithoutEnd(Output):
+class StepOutput(Output):
     """An output whose steps do not say what comes next: here that is the next question."""
 
     def next(self, command: str) -> None:
@@ -49,13 +49,13 @@ class WithoutEnd(Output):
         """Write nothing: people are watching."""
 
 
-def guide(station: Station) -> None:
+def guide(station: CalibrationSetup) -> None:
     """Go through the chapters, each of which may be left out."""
     output = station.output
     table(output, station.workspace)
     output.say()
     output.say("Enter takes what stands in brackets; q leaves, what is done stays.")
-    inner = replace(station, output=WithoutEnd())
+    inner = replace(station, output=StepOutput())
     for chapter in _chapters(inner):
         output.say()
         output.say(f"{chapter.title}: {chapter.why}")
@@ -70,7 +70,7 @@ def guide(station: Station) -> None:
     output.next(next_step(station.workspace.fresh()))
 
 
-def _attempt(output: Output, chapter: Chapter) -> None:
+def _attempt(output: Output, chapter: GuideStep) -> None:
     """Run a chapter, once more as long as it fails and the person wants to."""
     while True:
         try:
@@ -82,12 +82,12 @@ def _attempt(output: Output, chapter: Chapter) -> None:
             return
 
 
-def _chapters(station: Station) -> Iterator[Chapter]:
+def _chapters(station: CalibrationSetup) -> Iterator[GuideStep]:
     """Yield what there is to do, each judged by what is known when its turn comes."""
     plain = uncropped(station.workspace)
     names = list(plain.spec.cameras)
     adapting = [name for name in names if not _knows(station, name, "exposure")]
-    yield Chapter(
+    yield GuideStep(
         "exposure",
         "as long as a camera adapts to the light, the policy sees every day something else",
         bool(adapting),
@@ -95,21 +95,21 @@ def _chapters(station: Station) -> Iterator[Chapter]:
     )
     for name in names:
         if plain.spec.cameras[name].crop is None:  # else the task file has decided
-            yield Chapter(
+            yield GuideStep(
                 f"crop of camera {name}",
                 "the policy sees few pixels; give it those that matter",
                 False,
                 partial(camera_steps.crop, _job(station, plain, name), None),
             )
     for name in names:
-        yield Chapter(
+        yield GuideStep(
             f"lens and place of camera {name}",
             "in mm instead of px, for overlays and other programs; learning does not need it",
             False,
             partial(_lens_and_place, _job(station, station.workspace, name)),
         )
     complete = all(_knows(station, name, "reference") for name in names)
-    yield Chapter(
+    yield GuideStep(
         "new reference pictures" if complete else "reference pictures",
         "with them it is noticed before every recording that a camera was touched; "
         "take the board away first",
@@ -118,16 +118,16 @@ def _chapters(station: Station) -> Iterator[Chapter]:
     )
 
 
-def _knows(station: Station, name: str, part: str) -> bool:
+def _knows(station: CalibrationSetup, name: str, part: str) -> bool:
     record = CameraFiles(station.workspace, name).record()
     return record is not None and getattr(record, part) is not None
 
 
-def _job(station: Station, workspace: Workspace, name: str) -> Job:
-    return Job(replace(station, workspace=workspace), CameraFiles(workspace, name))
+def _job(station: CalibrationSetup, workspace: Workspace, name: str) -> CameraJob:
+    return CameraJob(replace(station, workspace=workspace), CameraFiles(workspace, name))
 
 
-def _lens_and_place(job: Job) -> None:
+def _lens_and_place(job: CameraJob) -> None:
     """Ask what has to be known, then find intrinsics and hand-eye from the same pictures."""
     job = job.with_mount_asked()
     question = "who moves, the robot by itself or you by hand? robot, hand"
@@ -140,7 +140,7 @@ def _lens_and_place(job: Job) -> None:
     board_steps.verify(job, None)
 
 
-def _board(job: Job) -> Board:
+def _board(job: CameraJob) -> Board:
     """Return the board that the person has, in its true size."""
     output, usual = job.output, job.board(None)
     output.say("a board has to be seen from many sides")

@@ -12,7 +12,7 @@ from hilctl.errors import UsageError
 if TYPE_CHECKING:
     from hilctl.calibration.boards import Board
     from hilctl.calibration.hand_eye import Mount
-    from hilctl.pipeline.calibration.camera_files import CameraFiles
+    from hilctl.pipeline.calibrate.camera_files import CameraFiles
     from hilctl.task.workspace import Workspace
 
 ON_TOOL = ("wrist", "hand", "tool", "tcp", "eye", "gripper")  # in names of cameras on the arm
@@ -22,7 +22,7 @@ SIM_BOARDS = {"tool": "charuco:7x5:20mm:15mm", "world": "charuco:7x5:12mm:9mm"}
 
 
 @dataclass(frozen=True)
-class Station:
+class CalibrationSetup:
     """A task's devices, to calibrate some of its cameras.
 
     Attributes:
@@ -49,7 +49,7 @@ class Station:
 
 
 @dataclass(frozen=True)
-class Job:
+class CameraJob:
     """One camera to calibrate.
 
     Attributes:
@@ -59,7 +59,7 @@ class Job:
         freehand: a person carries the board or leads the arm.
     """
 
-    station: Station
+    station: CalibrationSetup
     files: CameraFiles
     mount: str | None = None
     freehand: bool = False
@@ -89,7 +89,7 @@ class Job:
             )
         return Mount(self.mount)
 
-    def with_mount_asked(self) -> Job:
+    def with_mount_asked(self) -> CameraJob:
         """Return this job with what carries the camera: as it was said, known, or answered now."""
         if self.mount is not None:
             return self

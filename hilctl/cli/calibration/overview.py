@@ -15,7 +15,7 @@ PARTS = ("exposure", "reference", "intrinsics", "hand_eye")
 
 def overview(output: Output, workspace: Workspace) -> None:
     """Show what is known of each camera, and what comes next."""
-    from hilctl.pipeline.calibration.identity import all_records
+    from hilctl.pipeline.calibrate.identity import all_records
 
     table(output, workspace)
     records, step = all_records(workspace), next_step(workspace)
@@ -32,7 +32,7 @@ def overview(output: Output, workspace: Workspace) -> None:
 
 def table(output: Output, workspace: Workspace) -> None:
     """Show what is known of each camera."""
-    from hilctl.pipeline.calibration.identity import all_records
+    from hilctl.pipeline.calibrate.identity import all_records
 
     records = all_records(workspace)
     rows = []
@@ -61,7 +61,7 @@ def next_step(workspace: Workspace) -> str:
 
     Intrinsics and hand-eye are for those who want them: no stage needs them.
     """
-    from hilctl.pipeline.calibration.identity import all_records
+    from hilctl.pipeline.calibrate.identity import all_records
     from hilctl.pipeline.stages import next_command, survey
 
     records = all_records(workspace)

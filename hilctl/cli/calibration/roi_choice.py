@@ -36,7 +36,7 @@ GROWS = {"+": 1, "=": 1, "-": -1, "_": -1}  # with and without Shift
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class CropSubject:
     """What there is to choose from.
 
     Attributes:
@@ -61,7 +61,7 @@ class Subject:
         return self.image.shape[1], self.image.shape[0]
 
 
-class Choice:
+class CropChoice:
     """What has been chosen so far; the same in a terminal and in a window.
 
     Args:
@@ -78,7 +78,7 @@ class Choice:
         kept: the crop, once it is kept.
     """
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: CropSubject) -> None:
         self.subject = subject
         self.box = clamped(subject.start, subject.frame_px)
         self.image = subject.image
@@ -180,7 +180,7 @@ class Choice:
         return letterboxed(self.image[y : y + height, x : x + width], self.subject.size)
 
 
-def pick(output: Output, subject: Subject, stop: Callable[[], bool]) -> Box | None:
+def pick(output: Output, subject: CropSubject, stop: Callable[[], bool]) -> Box | None:
     """Let a person choose a crop: in a window where there is a display, else in the terminal.
 
     Args:

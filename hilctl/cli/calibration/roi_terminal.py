@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.segment import Segment, Segments
 from rich.text import Text
 
-from hilctl.cli.calibration.roi_choice import Choice, Level, Subject
+from hilctl.cli.calibration.roi_choice import CropChoice, Level, CropSubject
 from hilctl.cli.halfblocks import drawn, fitted, half_blocks
 from hilctl.cli.terminal_keys import Keys, taken_over, write
 from hilctl.errors import UsageError
@@ -26,7 +26,7 @@ GAP = 2
 STYLES: dict[Level, str] = {"ok": "", "warning": "yellow", "bad": "bold red"}
 
 
-def pick_in_terminal(subject: Subject, stop: Callable[[], bool]) -> Box | None:
+def pick_in_terminal(subject: CropSubject, stop: Callable[[], bool]) -> Box | None:
     """Let a person choose a crop in the terminal that stdin and stdout are.
 
     Args:
@@ -44,7 +44,7 @@ def pick_in_terminal(subject: Subject, stop: Callable[[], bool]) -> Box | None:
     console = Console(file=io.StringIO(), force_terminal=True, highlight=False)
     if console.is_dumb_terminal or not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("this terminal cannot show pictures", hint="say the crop: --roi x,y,w,h")
-    choice, keys, screen = Choice(subject), Keys(), Screen(sys.stdout)
+    choice, keys, screen = CropChoice(subject), Keys(), CropScreen(sys.stdout)
     with taken_over(sys.stdin.fileno(), sys.stdout):
         screen.show(console, choice)
         while not stop():
@@ -61,7 +61,7 @@ def pick_in_terminal(subject: Subject, stop: Callable[[], bool]) -> Box | None:
     return choice.kept
 
 
-class Screen:
+class CropScreen:
     """Draws a choice over the whole terminal, and of it only the lines that are new.
 
     Args:
@@ -78,7 +78,7 @@ class Screen:
         """Whether the terminal has another size than what is shown."""
         return self._size != self._terminal_size()
 
-    def show(self, console: Console, choice: Choice) -> None:
+    def show(self, console: Console, choice: CropChoice) -> None:
         """Draw a choice as it is now."""
         if self.has_changed:
             self._size, self._shown = self._terminal_size(), []
@@ -100,7 +100,7 @@ class Screen:
         return (columns, rows) if columns and rows else (80, 24)
 
 
-def as_text(console: Console, choice: Choice, columns: int, rows: int) -> list[str]:
+def as_text(console: Console, choice: CropChoice, columns: int, rows: int) -> list[str]:
     """Return the lines of a choice, none longer than the terminal is wide."""
     if columns < LEAST_COLUMNS or rows < LEAST_ROWS:
         need = f"{LEAST_COLUMNS}×{LEAST_ROWS} characters or more are needed, here are"
@@ -110,7 +110,7 @@ def as_text(console: Console, choice: Choice, columns: int, rows: int) -> list[s
     return _printed(console, _pictures(console, choice, columns, rows - len(words) - 1) + words)
 
 
-def _pictures(console: Console, choice: Choice, columns: int, rows: int) -> list[list[Segment]]:
+def _pictures(console: Console, choice: CropChoice, columns: int, rows: int) -> list[list[Segment]]:
     """Return the lines with the frame on the left and what the policy sees on the right."""
     subject = choice.subject
     right = int(POLICY_SHARE * (columns - GAP))
@@ -128,7 +128,7 @@ def _pictures(console: Console, choice: Choice, columns: int, rows: int) -> list
     return [*lines, []]
 
 
-def _words(console: Console, choice: Choice, columns: int) -> list[list[Segment]]:
+def _words(console: Console, choice: CropChoice, columns: int) -> list[list[Segment]]:
     status = [Text(words, STYLES[level]) for words, level in choice.status()]
     keys = [Text.assemble((key, "bold cyan"), f" {what}") for key, what in choice.help()]
     lines = [*_filled(status, " · ", columns), *_filled(keys, "   ", columns)]

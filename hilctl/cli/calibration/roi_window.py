@@ -14,7 +14,7 @@ import numpy as np
 
 from hilctl.calibration.boards.base import Image
 from hilctl.cli.calibration.roi_boxes import Size, between
-from hilctl.cli.calibration.roi_choice import ARROWS, Choice, Level, Subject
+from hilctl.cli.calibration.roi_choice import ARROWS, CropChoice, Level, CropSubject
 from hilctl.task.spec import Box
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def window_available() -> bool:
     return True
 
 
-def pick_in_window(subject: Subject, stop: Callable[[], bool]) -> Box | None:
+def pick_in_window(subject: CropSubject, stop: Callable[[], bool]) -> Box | None:
     """Let a person choose a crop in a window.
 
     Args:
@@ -66,13 +66,13 @@ def pick_in_window(subject: Subject, stop: Callable[[], bool]) -> Box | None:
         The crop in px on the raw frame; None when the person left without.
     """
     try:
-        return Window(subject, stop).run()
+        return CropWindow(subject, stop).run()
     finally:
         # Tcl aborts the process when its interpreter is collected by another thread
         gc.collect()
 
 
-class Window:
+class CropWindow:
     """A window with the frame, what the policy sees, and the crop in words.
 
     Args:
@@ -85,10 +85,10 @@ class Window:
         choice: what has been chosen so far.
     """
 
-    def __init__(self, subject: Subject, stop: Callable[[], bool]) -> None:
+    def __init__(self, subject: CropSubject, stop: Callable[[], bool]) -> None:
         import tkinter
 
-        self.choice = Choice(subject)
+        self.choice = CropChoice(subject)
         self.root = tkinter.Tk()
         self._stop = stop
         self._error: BaseException | None = None

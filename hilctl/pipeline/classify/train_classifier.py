@@ -1,0 +1,139 @@
+"""`hilctl train-classifier`: from labels to a reward, judged on episodes it has not seen."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from hilctl.errors import BelowBarError, DataError, MissingStageError
+from hilctl.networks.encoders import ENCODERS
+from hilctl.pipeline import stages
+from hilctl.pipeline.classify.label_frames import encode_labels
+from hilctl.pipeline.events import Event, Report, silent
+from hilctl.pipeline.record.recording import open_dataset
+from hilctl.pipeline.features import Demonstrations, open_encoder
+from hilctl.rewards.classifier import ClassifierOptions
+from hilctl.rewards.fit import FittedClassifier, ClassifierSource, fit_classifier
+from hilctl.rewards.report import draw_curve, draw_mistakes
+from hilctl.rewards.store import save_classifier
+from hilctl.task.fingerprint import data_identity
+from hilctl.task.workspace import Workspace
+from hilctl.training.compilation import enable_compilation_cache
+
+CURVE = "precision_recall.png"
+MISTAKES = "mistakes.png"
+MIN_RECALL = 0.5  # below, a policy would mostly not be told that it succeeded
+
+
+@dataclass(frozen=True)
+class ClassifierResult:
+    """A classifier that was trained, and where it lies.
+
+    Attributes:
+        fitted: the classifier with its held-out figures.
+        folder: of it.
+        curve, mistakes: pictures of precision over recall and of its worst mistakes.
+    """
+
+    fitted: FittedClassifier
+    folder: Path
+    curve: Path
+    mistakes: Path
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON."""
+        figures = self.fitted.metrics.as_dict()
+        del figures["curve"], figures["folds"]
+        return {
+            **figures,
+            "threshold": self.fitted.model.threshold,
+            "consecutive": self.fitted.consecutive,
+            "max_false_positive_rate": self.fitted.max_false_positive_rate,
+            "episodes": len(self.fitted.source.label_episodes),
+            "cameras": list(self.fitted.model.cameras),
+            "encoder": self.fitted.source.encoder,
+            "folder": str(self.folder),
+            "curve": str(self.curve),
+            "mistakes": str(self.mistakes),
+        }
+
+    def check(self) -> None:
+        """Check that the classifier is worth learning from.
+
+        The threshold keeps to `max_false_positive_rate` whatever the labels are; what poor labels
+        cost is recall: of frames, and of successes with the frames in a row that each one takes.
+
+        Raises:
+            BelowBarError: it would miss most successes.
+        """
+        metrics = self.fitted.metrics
+        recall, of_what = metrics.recall, "success frames"
+        if metrics.successes["shown"] and metrics.recognised < recall:
+            in_a_row = f"by {self.fitted.consecutive} frames in a row"
+            recall, of_what = metrics.recognised, f"successes {in_a_row}"
+        if recall < MIN_RECALL:
+            raise BelowBarError(
+                f"the classifier recognises only {recall:.0%} of the {of_what} when it may "
+                f"take {self.fitted.max_false_positive_rate:.1%} of the failures for success",
+                where=str(self.mistakes),
+                hint="look at that picture; more labels, or a camera that sees more, may help",
+            )
+
+
+def train_classifier(
+    workspace: Workspace,
+    *,
+    seed: int = 0,
+    report: Report = silent,
+) -> ClassifierResult:
+    """Train the reward classifier of a task on its labels, and save it with pictures.
+
+    The demonstrations are encoded too, for `train`.
+
+    Args:
+        workspace: the task folder, locked by the caller.
+        seed: of folds, first weights and batches.
+        report: told what is going on.
+
+    Raises:
+        MissingStageError: there are too few labels.
+        DataError: labels are unreadable or of another task, or the weights are.
+    """
+    spec = workspace.spec
+    stages.require(workspace, "labels")
+    enable_compilation_cache()
+    options = cast(ClassifierOptions, spec.reward.options)
+    weights = workspace.root / options.weights if options.weights else None
+    encoder = ENCODERS.get(options.encoder)(weights)
+    dataset = open_dataset(workspace.labels, spec)
+    data = encode_labels(dataset, options.cameras, encoder, report)
+    report(Event("fit", f"learning from {len(data)} frames", figures={"frames": len(data)}))
+    source = ClassifierSource(
+        data_identity=data_identity(spec),
+        encoder=options.encoder,
+        encoder_fingerprint=encoder.fingerprint,
+        label_episodes=tuple(path.name for path in dataset.paths),
+    )
+    fitted, held_out = fit_classifier(
+        data,
+        source,
+        cameras=options.cameras,
+        max_false_positive_rate=options.max_false_positive_rate,
+        consecutive=options.consecutive,
+        seed=seed,
+    )
+    folder = workspace.classifier
+    save_classifier(folder, fitted)
+    result = ClassifierResult(fitted, folder, folder / CURVE, folder / MISTAKES)
+    draw_curve(result.curve, fitted.metrics, fitted.model.threshold)
+    draw_mistakes(result.mistakes, data, held_out, fitted.model.threshold)
+    _encode_demonstrations(workspace, report)
+    return result
+
+
+def _encode_demonstrations(workspace: Workspace, report: Report) -> None:
+    """Encode them where nobody stands beside a robot and waits; `train` finds them encoded."""
+    with suppress(MissingStageError, DataError):  # `train` says what is wrong with them
+        Demonstrations.load(workspace, open_encoder(workspace), report)

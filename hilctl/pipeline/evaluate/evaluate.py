@@ -1,0 +1,207 @@
+"""`hilctl eval`: how good a policy is, greedy and with no hand on the robot."""
+
+from __future__ import annotations
+
+import statistics
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from hilctl.data.step import EpisodeSummary, Outcome
+from hilctl.env.loop import EpisodeLoop
+from hilctl.env.make import open_station
+from hilctl.errors import MissingStageError
+from hilctl.pipeline.run_folder.best import BEST, best_policy, run_with_best
+from hilctl.pipeline.calibrate.check import check_cameras
+from hilctl.pipeline.run_folder.manifest import Evaluation, write_manifest
+from hilctl.pipeline.events import Event, Report, silent
+from hilctl.pipeline.record.recording import Question, never
+from hilctl.pipeline.run_folder.run import CHECKPOINTS
+from hilctl.pipeline.evaluate.evaluate.statistics import wilson_interval
+from hilctl.pipeline.evaluate.video import VideoRecorder
+from hilctl.pipeline.features import open_classifier, open_encoder
+from hilctl.rewards.classifier import ClassifierReward
+from hilctl.task.fingerprint import data_fingerprint
+from hilctl.task.workspace import Workspace
+from hilctl.teleop.base import Role
+from hilctl.training.checkpoints import load_checkpoint
+from hilctl.training.compilation import enable_compilation_cache
+from hilctl.training.policy import AgentPolicy
+
+EVALUATION_SEED_OFFSET = 1_000_000  # starts and grasps that training has not seen
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """Every episode of an evaluation, and what was evaluated.
+
+    Attributes:
+        stopped: a person ended it before all episodes were run.
+    """
+
+    summaries: list[EpisodeSummary]
+    checkpoint: Path
+    task_fingerprint: str
+    operator: str
+    stopped: bool = False
+    videos: tuple[Path, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the final JSON object of `eval --json`."""
+        episodes = [s for s in self.summaries if counts(s)]
+        times_s = [s.duration_s for s in episodes if succeeded(s)]
+        successes = len(times_s)
+        known = episodes and all(s.true_success is not None for s in episodes)
+        true_successes = sum(bool(s.true_success) and undisputed(s) for s in episodes)
+        return {
+            "episodes": len(episodes),
+            "successes": successes,
+            "success_rate": successes / len(episodes) if episodes else 0.0,
+            "ci95": list(wilson_interval(successes, len(episodes))),
+            "true_successes": true_successes if known else None,
+            "true_success_rate": true_successes / len(episodes) if known else None,
+            "false_positives": (
+                sum(s.judged_success and not s.true_success for s in episodes) if known else None
+            ),
+            "discarded": sum(s.discarded for s in episodes),
+            "vetoed": sum(s.vetoed for s in episodes),
+            "stopped": self.stopped,
+            "median_time_s": statistics.median(times_s) if times_s else None,
+            "mean_time_s": statistics.fmean(times_s) if times_s else None,
+            "interventions": sum(s.intervention_steps for s in episodes),
+            "checkpoint": str(self.checkpoint),
+            "task_fingerprint": self.task_fingerprint,
+            "operator": self.operator,
+            "videos": [str(file) for file in self.videos],
+        }
+
+
+def counts(summary: EpisodeSummary) -> bool:
+    """Return whether an episode belongs in the score: all but one that was cut by a stop.
+
+    One that the operator threw away does: else a failure could be taken out of the score.
+    """
+    return summary.discarded or summary.outcome is not Outcome.ABORTED
+
+
+def undisputed(summary: EpisodeSummary) -> bool:
+    """Return whether nobody drove in an episode, threw it away or vetoed it."""
+    return not (summary.intervention_steps or summary.discarded or summary.vetoed)
+
+
+def succeeded(summary: EpisodeSummary) -> bool:
+    """Return whether the policy alone succeeded, by the classifier's verdict."""
+    return summary.judged_success and undisputed(summary)
+
+
+def told(summaries: list[EpisodeSummary], episodes: int) -> Event:
+    """Return what a person wants to hear after an episode."""
+    last, done = summaries[-1], len(summaries)
+    how = f"success in {last.duration_s:.1f} s" if succeeded(last) else "no success"
+    if not undisputed(last):
+        how += f": {_dispute(last)}"
+    elif last.true_success is not None and last.true_success != last.judged_success:
+        how += " by the classifier, not in truth" if last.judged_success else ", but truly done"
+    successes = sum(map(succeeded, summaries))
+    text = f"episode {done}/{episodes}: {how} ({successes}/{done} so far)"
+    figures = {
+        "episode": done,
+        "judged_success": last.judged_success,
+        "true_success": last.true_success,
+        "discarded": last.discarded,
+        "vetoed": last.vetoed,
+        "steps": last.steps,
+        "time_s": last.duration_s,
+    }
+    return Event("episode", text, done, episodes, figures)
+
+
+def _dispute(summary: EpisodeSummary) -> str:
+    if summary.discarded:
+        return "thrown away"
+    return "vetoed" if summary.vetoed else "touched"
+
+
+def evaluate(
+    workspace: Workspace,
+    *,
+    episodes: int,
+    seed: int = 0,
+    report: Report = silent,
+    stop: Question = never,
+    run: Path | None = None,
+    video: bool = False,
+    best: bool = False,
+) -> EvaluationResult:
+    """Run a policy's greedy episodes and judge them.
+
+    The classifier decides, as it would on a robot; where the robot knows the truth, that is
+    reported beside it. The operator watches: cannot drive or claim a success, but veto one, or
+    throw an episode away, which then counts as a failure.
+
+    Args:
+        workspace: the task folder.
+        episodes: how many.
+        seed: of starts and grasps; independent of those of training.
+        report: told of each episode.
+        stop: asked every step; True ends the evaluation early. What was seen is returned; with
+            fewer episodes than asked for, nothing is kept on disk.
+        run: whose policy; None = the latest run that has one.
+        video: write one video an episode, into `videos/` of the run (`videos_best/` with `best`);
+            those of an earlier evaluation go when all are complete.
+        best: measure the run's best policy, not its last; the result is not kept with the run.
+
+    Raises:
+        MissingStageError: nothing was trained.
+        DataError: policy or classifier belong to another set-up.
+    """
+    spec = workspace.spec
+    run = run_with_best(workspace, run) if best else run or workspace.latest_run()
+    if run is None:
+        raise MissingStageError("no policy has been trained", hint=workspace.command("train"))
+    enable_compilation_cache()
+    encoder = open_encoder(workspace)
+    folder = run / CHECKPOINTS / BEST if best else run / CHECKPOINTS
+    checkpoint = load_checkpoint(folder, spec, encoder_fingerprint=encoder.fingerprint)
+    if best and (kept := best_policy(run)):
+        report(Event("phase", f"the best policy of run {run.name}: {kept.record} there"))
+    fitted = open_classifier(workspace, encoder)
+    reward = ClassifierReward(fitted.model, fitted.consecutive)
+    policy = AgentPolicy(checkpoint.agent, checkpoint.perception, jax.random.key(seed), greedy=True)
+    films = VideoRecorder(run / ("videos_best" if best else "videos"), spec.control.rate_hz)
+    watchers = [films] if video else []
+    with ExitStack() as opened:
+        for watcher in watchers:
+            opened.enter_context(watcher)
+        station = opened.enter_context(
+            open_station(spec, seed=EVALUATION_SEED_OFFSET + seed, encode=encoder, reward=reward)
+        )
+        check_cameras(workspace, station.robot, station.cameras, report)
+        loop = EpisodeLoop(
+            station.env, policy, station.teleop, Role.WATCH, watchers, stop=stop,
+            claims_end_episode=False,
+        )  # fmt: skip
+        policy.warm_up(encoder.feature_shape[:2])
+        summaries = _run_episodes(loop, episodes, report)
+        operator = station.teleop.operator
+        stopped = sum(map(counts, summaries)) < episodes
+        videos = films.finish() if video and not stopped else []
+    file, fingerprint = Path(checkpoint.about["file"]), data_fingerprint(spec)
+    result = EvaluationResult(summaries, file, fingerprint, operator, stopped, tuple(videos))
+    if not stopped and not best:
+        write_manifest(run / "eval.json", Evaluation.model_validate(result.as_dict()))
+    return result
+
+
+def _run_episodes(loop: EpisodeLoop, episodes: int, report: Report) -> list[EpisodeSummary]:
+    summaries: list[EpisodeSummary] = []
+    while len(summaries) < episodes and not loop.stop():
+        summaries.append(loop.run_episode())
+        if counts(summaries[-1]):
+            report(told(summaries, episodes))
+        if summaries[-1].quit_requested:
+            break
+    return summaries

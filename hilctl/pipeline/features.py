@@ -1,0 +1,167 @@
+"""What train and eval share: a task's encoder, its classifier, its encoded demonstrations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilctl.agents.options import AgentOptions
+from hilctl.data.cache import ArrayCache, written
+from hilctl.data.dataset import Dataset
+from hilctl.data.episode import Episode
+from hilctl.data.step import Outcome
+from hilctl.networks.encoders import ENCODERS
+from hilctl.networks.encoders.base import Encoder
+from hilctl.networks.perception import POSE, Perception
+from hilctl.pipeline.events import Event, Report, silent
+from hilctl.pipeline.record.recording import Question, never
+from hilctl.rewards.fit import FittedClassifier
+from hilctl.rewards.store import load_classifier
+from hilctl.task.fingerprint import data_fingerprint, data_identity
+from hilctl.task.spec import TaskSpec
+from hilctl.task.workspace import Workspace
+from hilctl.training.trajectory import Trajectory
+
+FEATURES = "features"  # beside the demonstrations
+
+
+def open_encoder(workspace: Workspace) -> Encoder:
+    """Return the frozen encoder that the task's agent names.
+
+    Raises:
+        DataError: its weights are missing or damaged.
+    """
+    options = cast(AgentOptions, workspace.spec.agent.options)
+    weights = workspace.root / options.weights if options.weights else None
+    return ENCODERS.get(options.encoder)(weights)
+
+
+def open_classifier(workspace: Workspace, encoder: Encoder) -> FittedClassifier:
+    """Return the task's reward classifier.
+
+    Raises:
+        MissingStageError: none was trained.
+        DataError: it belongs to other cameras, another encoder or another set-up.
+    """
+    spec = workspace.spec
+    return load_classifier(
+        workspace.classifier,
+        data_identity=data_identity(spec),
+        cameras=spec.reward.options.model_dump()["cameras"],
+        encoder=cast(AgentOptions, spec.agent.options).encoder,
+        encoder_fingerprint=encoder.fingerprint,
+    )
+
+
+@dataclass(frozen=True)
+class Demonstrations:
+    """Successful demonstrations, encoded once.
+
+    Attributes:
+        episodes: as stored.
+        features: for each episode, camera → (T + 1, rows, columns, channels).
+    """
+
+    episodes: list[Episode]
+    features: list[Mapping[str, NDArray[np.float16]]]
+
+    @classmethod
+    def load(
+        cls,
+        workspace: Workspace,
+        encoder: Encoder,
+        report: Report = silent,
+        stop: Question = never,
+    ) -> Demonstrations:
+        """Read and encode the demonstrations of a task folder.
+
+        Args:
+            workspace: the task folder.
+            encoder: of the task.
+            report: told of every episode.
+            stop: asked before every episode; True leaves the rest out.
+
+        Raises:
+            DataError: a file is unreadable or of another task.
+        """
+        spec = workspace.spec
+        dataset = Dataset.open(
+            workspace.demos,
+            expect_fingerprint=data_fingerprint(spec),
+            expect_identity=data_identity(spec),
+        )
+        cache = ArrayCache(workspace.demos / FEATURES)
+        episodes, features = [], []
+        for episode in dataset.episodes(lambda header: header.outcome is Outcome.SUCCESS):
+            if stop():
+                break
+            episodes.append(episode)
+            features.append(_encoded_once(episode, spec.observation.images, encoder, cache))
+            done, total = len(episodes), len(dataset)
+            report(Event("encode", f"encoding demonstrations {done}/{total}", done, total))
+        return cls(episodes, features)
+
+    def perception(self, spec: TaskSpec) -> Perception:
+        """Fit what the policy sees on these demonstrations."""
+        cameras = spec.observation.images
+        joined = {name: np.concatenate([f[name] for f in self.features]) for name in cameras}
+        return Perception.fit(
+            joined,
+            [states_of(episode, spec.observation.state) for episode in self.episodes],
+            keys=spec.observation.state,
+            relative=spec.observation.relative,
+            channels=cast(AgentOptions, spec.agent.options).channels,
+        )
+
+    def trajectories(self, perception: Perception) -> list[Trajectory]:
+        """Return the episodes as the learner takes them."""
+        return [
+            replace(
+                trajectory_from(episode, perception(features, states_of(episode, perception.keys))),
+                intervened=np.ones(len(episode), bool),
+            )
+            for episode, features in zip(self.episodes, self.features, strict=True)
+        ]
+
+
+def trajectory_from(episode: Episode, observations: Mapping[str, NDArray[Any]]) -> Trajectory:
+    """Return a stored episode, whose (T + 1) perceived observations are given."""
+    return Trajectory(
+        observations,
+        episode.actions,
+        episode.rewards,
+        episode.terminated,
+        episode.intervened,
+    )
+
+
+def encode_episode(
+    episode: Episode, cameras: list[str], encoder: Encoder
+) -> Mapping[str, NDArray[np.float16]]:
+    """Return camera → (T + 1, rows, columns, channels) features of a stored episode."""
+    return {camera: encoder.encode_many(episode.images(camera)) for camera in cameras}
+
+
+def _encoded_once(
+    episode: Episode, cameras: list[str], encoder: Encoder, cache: ArrayCache
+) -> Mapping[str, NDArray[np.float16]]:
+    file = episode.header.path
+    origin = f"{encoder.fingerprint} of {written(file)}"
+    features = cache.get(file.stem, origin, rows=len(episode) + 1)
+    if features is None or not set(cameras) <= set(features):
+        features = dict(encode_episode(episode, cameras, encoder))
+        cache.keep(file.stem, origin, features)
+    return {camera: features[camera] for camera in cameras}
+
+
+def states_of(episode: Episode, keys: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """Return state name → (T + 1, ·) of a stored episode: the pose and what else is wanted.
+
+    Raises:
+        DataError: the episode lacks one of them.
+    """
+    return {key: episode.state(key) for key in (POSE, *keys)}

@@ -1,0 +1,96 @@
+"""The ways to labelled frames: what the operator shows, and what no operator would ever show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.wrappers import TimeLimit
+from numpy.typing import NDArray
+
+from hilctl.devices import Rig
+from hilctl.env.loop import HandsOff, Policy
+from hilctl.env.robot_env import Obs
+from hilctl.pipeline.record.labelling import LabelWindow
+from hilctl.pipeline.record.sweep import Coverage, SweepPolicy
+from hilctl.task.spec import TaskSpec
+from hilctl.teleop.base import Role, claims_success
+from hilctl.training.policy import RandomPolicy
+
+Array = NDArray[np.float64]
+Env = gymnasium.Env[Obs, Array]
+
+GUARD_S = 0.3  # either side of a change of the label
+
+
+@dataclass(frozen=True)
+class LabelSource:
+    """A way to labelled frames.
+
+    Attributes:
+        name: stored with its episodes.
+        role: what the operator is asked to do.
+        episode_s: at most.
+        failure_share: of the failure frames that are wanted.
+        lead_s: how long before and after success failures count; None = always.
+        hold_frames: an episode ends with that many sure successes; None = it goes on.
+    """
+
+    name: str
+    role: Role
+    episode_s: float
+    failure_share: float
+    lead_s: float | None = None
+    hold_frames: int | None = None
+
+    def window(self, rate_hz: float) -> LabelWindow:
+        """Return how far around a frame the operator's word counts."""
+        lead = None if self.lead_s is None else round(self.lead_s * rate_hz)
+        return LabelWindow(round(GUARD_S * rate_hz), lead)
+
+    def cut(self, env: Env, rate_hz: float) -> Env:
+        """Return the environment with episodes that end when this source wants."""
+        env = TimeLimit(env, max(1, round(self.episode_s * rate_hz)))
+        if self.hold_frames is None:
+            return env
+        return HeldSuccess(env, self.hold_frames + self.window(rate_hz).guard)
+
+    def policy(self, spec: TaskSpec, coverage: Coverage, rig: Rig) -> Policy:
+        """Return what moves the arm when the operator does not."""
+        if self is SWEEP:
+            return SweepPolicy(spec, coverage, rig.generator("sweep"))
+        return RandomPolicy(rig.generator("random")) if self is RANDOM else HandsOff()
+
+
+class HeldSuccess(gymnasium.Wrapper[Obs, Array, Obs, Array]):
+    """Cut an episode when the operator has called it a success for `frames` steps in a row."""
+
+    def __init__(self, env: Env, frames: int) -> None:
+        super().__init__(env)
+        self._frames, self._held = frames, 0
+
+    def reset(self, **kwargs: Any) -> tuple[Obs, dict[str, Any]]:
+        """Reset, and start counting anew."""
+        self._held = 0
+        return self.env.reset(**kwargs)
+
+    def step(self, action: Array) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
+        """Step and count."""
+        obs, reward, terminated, truncated, info = self.env.step(action)
+        self._held = self._held + 1 if claims_success(info["events"]) else 0
+        truncated = truncated or self._held >= self._frames
+        return obs, float(reward), terminated, truncated, info
+
+
+# What people show: things that could be mistaken for success, then success itself. Many short
+# successes rather than a few long ones, because each episode holds its object a little differently.
+# Of the way there only the end counts: sweeps see the rest, and every frame has to be encoded.
+# Demonstrations do not join in: they end as soon as they succeed, within the guard of that change.
+ALIKE = LabelSource("look-alike", Role.LABEL, 8.0, 0.2)
+SHOWN = LabelSource("success", Role.DEMONSTRATE, 12.0, 0.0, lead_s=0.5, hold_frames=5)
+# Where no operator goes, and a policy will.
+RANDOM = LabelSource("random", Role.WATCH, 5.0, 0.2)
+SWEEP = LabelSource("sweep", Role.WATCH, 8.0, 0.4)
+SOURCES = (ALIKE, SHOWN, RANDOM, SWEEP)

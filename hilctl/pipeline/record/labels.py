@@ -1,0 +1,215 @@
+"""`hilctl record-labels`: success and failure, from where people go and where they do not.
+
+A policy hunts for whatever fools its reward, mostly where no operator ever was. So the operator
+shows success and what could be mistaken for it, and then the arm sweeps the bounds and flies about
+at random; all of that is failure unless the operator calls success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hilctl.data.dataset import Dataset
+from hilctl.data.step import EpisodeSummary, Step
+from hilctl.env.loop import EpisodeLoop
+from hilctl.env.make import Station, open_station
+from hilctl.errors import HilctlError
+from hilctl.pipeline.calibrate.check import check_cameras
+from hilctl.pipeline.record.label_counts import SOURCE, LabelsResult, count_labels, frames_wanted
+from hilctl.pipeline.classify.label_frames import coverage_of, measure_variety
+from hilctl.pipeline.record.label_sources import GUARD_S, SOURCES, LabelSource
+from hilctl.pipeline.record.labelling import Labeller, LabelWindow
+from hilctl.pipeline.events import Event, Figures, Report, silent
+from hilctl.pipeline.record.recording import (
+    Question,
+    UndecidedEpisode,
+    episode_attributes,
+    indexed,
+    never,
+    open_dataset,
+    put_away_partials,
+    station_seed,
+    tell_hidden_motion,
+    was_interrupted,
+)
+from hilctl.pipeline.record.sweep import Coverage
+from hilctl.task.fingerprint import data_fingerprint
+from hilctl.task.spec import TaskSpec
+from hilctl.task.workspace import Workspace
+
+DRY_EPISODES = 20  # in a row without a frame that is wanted: then something is wrong
+
+
+def record_labels(
+    workspace: Workspace,
+    *,
+    seed: int = 0,
+    report: Report = silent,
+    stop: Question = never,
+    keep: Question = never,
+) -> LabelsResult:
+    """Record labelled frames until there are as many as the task file wants.
+
+    Args:
+        workspace: the task folder, locked by the caller.
+        seed: of devices, resets and policies; a continued recording draws other numbers.
+        report: told of every episode.
+        stop: asked every step; True stops the robot and ends the recording.
+        keep: asked then, with the robot at rest: shall the interrupted episode be kept?
+
+    Raises:
+        UsageError: the task's reward needs no labels.
+        DataError: the folder holds episodes of another task.
+        DeviceError: a device cannot be opened.
+        HilctlError: episode after episode brings nothing, or the disk is full.
+    """
+    spec = workspace.spec
+    wanted = frames_wanted(workspace)
+    tell_hidden_motion(workspace, report)
+    there = open_dataset(workspace.labels, spec)
+    found = put_away_partials(workspace.labels, report)
+    result = LabelsResult(wanted, count_labels(there.headers), len(there), recovered=len(found))
+    with indexed(workspace.labels):
+        if any(result.lacking(source) for source in SOURCES) and not stop():
+            coverage = _coverage(workspace, there)
+            with _open_roomy(spec, station_seed(seed, "labels", len(there))) as station:
+                check_cameras(workspace, station.robot, station.cameras, report)
+                _Session(workspace, station, seed, result, report, stop, keep).record(coverage)
+    now = open_dataset(workspace.labels, spec)
+    result.coverage = _coverage(workspace, now).share
+    result.variety = measure_variety(now)
+    result.episodes = len(now)
+    return result
+
+
+def are_complete(workspace: Workspace) -> bool:
+    """Return whether every source has brought its frames.
+
+    Raises:
+        UsageError: the task's reward needs no labels.
+        DataError: the folder holds episodes of another task.
+    """
+    there = open_dataset(workspace.labels, workspace.spec)
+    result = LabelsResult(frames_wanted(workspace), count_labels(there.headers), len(there))
+    return not any(result.lacking(source) for source in SOURCES)
+
+
+def _coverage(workspace: Workspace, labels: Dataset) -> Coverage:
+    """Return where the tool has been, in demonstrations of this task too."""
+    demos = Dataset.open(workspace.demos, expect_fingerprint=None).headers
+    ours = data_fingerprint(workspace.spec)
+    known = Dataset([header for header in demos if header.task_fingerprint == ours])
+    return coverage_of(workspace.spec, [labels, known])
+
+
+def _open_roomy(spec: TaskSpec, seed: int) -> AbstractContextManager[Station]:
+    """Open the station with time for the longest episodes of any source."""
+    longest_s = max(source.episode_s for source in SOURCES)
+    control = spec.control.model_copy(update={"max_episode_s": longest_s})
+    return open_station(spec.model_copy(update={"control": control}), seed=seed)
+
+
+class _LabelledEpisode(UndecidedEpisode):
+    """Write an episode with a label for each frame, and leave it to the verb whether to keep it."""
+
+    def __init__(self, directory: Path, attributes: Mapping[str, Any], window: LabelWindow) -> None:
+        super().__init__(directory, "label", attributes)
+        self.labeller = Labeller(window, self.write)
+
+    def on_episode_start(self) -> None:
+        super().on_episode_start()
+        self.labeller.on_episode_start()
+
+    def on_step(self, step: Step) -> None:
+        self.labeller.on_step(step)
+
+    def on_episode_end(self, summary: EpisodeSummary) -> None:
+        self.labeller.on_episode_end(summary)
+
+
+@dataclass
+class _Session:
+    """One recording at an open station."""
+
+    workspace: Workspace
+    station: Station
+    seed: int
+    result: LabelsResult
+    report: Report
+    stop: Question
+    keep: Question
+    start_ns: int = 0
+
+    def record(self, coverage: Coverage) -> None:
+        """Let every source bring what it lacks; sweeps begin where nobody has been."""
+        self.start_ns = self.station.rig.clock.now_ns()
+        for source in SOURCES:
+            attributes = episode_attributes(self.workspace, self.station, self.seed)
+            attributes |= {SOURCE: source.name, "guard_s": GUARD_S}
+            window = source.window(self.workspace.spec.control.rate_hz)
+            with _LabelledEpisode(self.workspace.labels, attributes, window) as episode:
+                if self._record(source, episode, coverage):
+                    break
+        self._look_at_the_clock()
+
+    def _record(self, source: LabelSource, episode: _LabelledEpisode, coverage: Coverage) -> bool:
+        """Record one source; return whether the operator wants to leave."""
+        spec, station = self.workspace.spec, self.station
+        loop = EpisodeLoop(
+            source.cut(station.env, spec.control.rate_hz),
+            source.policy(spec, coverage, station.rig),
+            station.teleop,
+            source.role,
+            [episode],
+            stop=self.stop,
+            claims_end_episode=False,
+        )
+        dry = 0
+        while (lacking := self.result.lacking(source)) and not self.stop():
+            if dry == DRY_EPISODES:
+                raise _in_vain(self.workspace, source, self.result)
+            summary = loop.run_episode()
+            self._settle(summary, episode, source)
+            if summary.quit_requested:
+                return True
+            dry = dry + 1 if self.result.lacking(source) == lacking else 0
+        return False
+
+    def _look_at_the_clock(self) -> None:
+        self.result.robot_s = (self.station.rig.clock.now_ns() - self.start_ns) * 1e-9
+
+    def _settle(self, summary: EpisodeSummary, episode: _LabelledEpisode, source: LabelSource) -> None:
+        keep = not summary.discarded and (not was_interrupted(summary) or self.keep())
+        if episode.settle(summary, keep=keep):
+            self.result.count(source, episode.labeller.counts)
+            self._look_at_the_clock()
+            self.report(_told(self.result, source))
+
+
+def _told(result: LabelsResult, source: LabelSource) -> Event:
+    lacking = sum(result.lacking(one) for one in SOURCES)
+    total = sum(result.wanted.values())
+    text = ", ".join(
+        f"{result.found[kind]} {kind}, want {result.wanted[kind]}" for kind in result.wanted
+    )
+    figures: Figures = {
+        **result.found,
+        "source": source.name,
+        "lacking": lacking,
+        "robot_s": result.robot_s,
+    }
+    return Event("episode", f"{text} · {source.name}", total - lacking, total, figures)
+
+
+def _in_vain(workspace: Workspace, source: LabelSource, result: LabelsResult) -> HilctlError:
+    return HilctlError(
+        f"{DRY_EPISODES} {source.name} episodes in a row brought no frame that is wanted: "
+        f"{result.missing}",
+        where=str(workspace.labels),
+        hint="see that the task can be done within control.bounds in "
+        f"{workspace.task_file}, then go on: {workspace.command('record-labels')}",
+    )

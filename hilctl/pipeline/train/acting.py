@@ -1,0 +1,126 @@
+"""Everything that acts in a run: the loop on an open station, and who is told of its episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+import jax
+
+from hilctl.agents.base import Agent
+from hilctl.data.recorder import EpisodeRecorder
+from hilctl.data.step import EpisodeSummary
+from hilctl.env.loop import EpisodeLoop
+from hilctl.env.make import Station
+from hilctl.networks.perception import Perception
+from hilctl.pipeline.events import Event, Report
+from hilctl.pipeline.record.recording import Question, episode_attributes
+from hilctl.pipeline.run_folder.resume import EPISODES
+from hilctl.pipeline.run_folder.run import Run
+from hilctl.rewards.classifier import ClassifierReward
+from hilctl.teleop.base import Role
+from hilctl.training.actor import Actor, EpisodeBuffer
+from hilctl.training.cadence import Cadence
+from hilctl.training.coach import Coach
+from hilctl.training.link import Link
+from hilctl.training.policy import AgentPolicy
+from hilctl.training.trial import Trials
+
+MOVING = Event("moving", "the robot moves")
+
+
+def nothing_more() -> None:
+    """Do nothing after an episode."""
+
+
+def prepared_policy(
+    run: Run, agent: Agent, perception: Perception, grid: tuple[int, int]
+) -> AgentPolicy:
+    """Return a policy with noise of its own for every part of a run; nothing is left to compile.
+
+    Args:
+        run: that it acts in.
+        agent, perception: how it acts and sees.
+        grid: rows and columns of the encoder's features.
+    """
+    key = jax.random.key(run.seed + 1)
+    if run.progress.episodes:
+        key = jax.random.fold_in(key, run.progress.episodes)
+    policy = AgentPolicy(agent, perception, key, greedy=False)
+    policy.warm_up(grid)
+    return policy
+
+
+@contextmanager
+def acting(
+    run: Run,
+    station: Station,
+    policy: AgentPolicy,
+    reward: ClassifierReward,
+    link: Link,
+    report: Report,
+    stop: Question,
+    *,
+    after_episode: Callable[[], None] = nothing_more,
+    max_steps: int | None = None,
+    falls_back: bool = False,
+    first_updates: int = 0,
+) -> Iterator[Actor]:
+    """Return what acts, ready to move; its files are closed on leaving.
+
+    Args:
+        run: whose folder takes episodes and log.
+        station: open devices.
+        policy: the first one, from `prepared_policy`.
+        reward: the station's.
+        link: to the learning side.
+        report: told the counts after every episode.
+        stop: asked every step.
+        after_episode: called when an episode has been logged.
+        max_steps: robot steps after which it gives up.
+        falls_back: an older policy takes over from one whose actions are no numbers.
+        first_updates: critic updates behind the first policy.
+    """
+    spec, progress, clock = run.workspace.spec, run.progress, station.rig.clock
+    buffer = EpisodeBuffer()
+    coach = Coach(spec.control.rate_hz, round(spec.control.max_episode_s * spec.control.rate_hz))
+    attributes = episode_attributes(run.workspace, station, run.seed)
+    recorder = EpisodeRecorder(
+        run.folder / EPISODES, kind="rollout", attributes=attributes, notes=lambda: actor.notes
+    )
+    loop = EpisodeLoop(
+        station.env,
+        policy,
+        station.teleop,
+        Role.SUPERVISE,
+        [buffer, recorder, coach, Cadence(progress, lambda: report(MOVING))],
+        stop=stop,
+    )
+    start_s = clock.now_ns() * 1e-9 - progress.robot_s
+
+    def on_episode(summary: EpisodeSummary) -> None:
+        troubles = coach.diagnoses(progress.learner.get("q"), progress.lag_steps)
+        run.left_early |= summary.quit_requested
+        run.on_episode(summary, troubles, report)
+        after_episode()
+
+    actor = Actor(
+        loop=loop,
+        buffer=buffer,
+        policy=policy,
+        reward=reward,
+        perception=policy.perception,
+        link=link,
+        progress=progress,
+        number=progress.episodes,
+        trials=Trials.resumed(spec.training.target_success, progress.tried),
+        max_robot_s=run.limit_s,
+        clock_s=lambda: clock.now_ns() * 1e-9 - start_s,
+        on_episode=on_episode,
+        max_steps=max_steps,
+        falls_back=falls_back,
+        first_updates=first_updates,
+    )
+    with closing(recorder), closing(run):
+        run.open_logs()
+        yield actor

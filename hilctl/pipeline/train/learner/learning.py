@@ -1,0 +1,281 @@
+"""Everything that learns in a run: made anew, or as an unfinished run left it."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import jax
+import numpy as np
+
+from hilctl.agents import AGENTS
+from hilctl.agents.base import Agent
+from hilctl.agents.options import AgentOptions
+from hilctl.data.index import episode_paths
+from hilctl.data.replay import ObservationSpec, ReplayBuffer, bytes_needed
+from hilctl.errors import DamagedDataError, MissingStageError, SafetyStopError
+from hilctl.networks.encoders.base import Encoder
+from hilctl.networks.perception import Perception
+from hilctl.pipeline.run_folder.best import BEST, best_policy
+from hilctl.pipeline.events import Event, Report
+from hilctl.pipeline.record.recording import Question
+from hilctl.pipeline.run_folder.resume import EPISODES
+from hilctl.pipeline.run_folder.run import ACTION_DIM, CHECKPOINTS, Run
+from hilctl.pipeline.train.train.learner.stored import last_checkpoint, stored_episodes
+from hilctl.pipeline.features import Demonstrations, open_classifier
+from hilctl.rewards.online import OnlineClassifier
+from hilctl.rewards.store import save_classifier
+from hilctl.task.spec import CHUNK_STEPS, TaskSpec
+from hilctl.training.episode_learner import EpisodeLearner, is_warm
+from hilctl.training.checkpoints import save_checkpoint
+from hilctl.training.learner import Learner
+from hilctl.training.link import FinishedEpisode
+from hilctl.training.trial import evidence
+
+FAULTS = "faults"
+REHEARSAL_S = 0.5
+MEMORY_SHARE = 0.5
+NOTHING: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class LearningSide:
+    """What learns in a run, ready to take episodes."""
+
+    run: Run
+    encoder: Encoder
+    perception: Perception
+    learner: Learner
+    apprentice: EpisodeLearner
+
+    def stored_episodes(self, *, before: int | None = None) -> Iterator[FinishedEpisode]:
+        """Yield those of the run's episodes on disk that the learner does not have yet.
+
+        Args:
+            before: number of the first later one that is not wanted; None = all are.
+
+        Raises:
+            DataError: an episode is unreadable or of another task.
+        """
+        reward = self.apprentice.reward()
+        return stored_episodes(
+            self.run.folder,
+            self.run.workspace.spec,
+            self.encoder,
+            self.perception,
+            judged=reward.model.cameras if reward else (),
+            after=self.apprentice.taken,
+            before=before,
+        )
+
+    def read_again(self, learnt_steps: int, report: Report, stop: Question) -> None:
+        """Take in what the run has on disk; what comes after `learnt_steps` is owed.
+
+        The folder is read once: whatever an actor adds meanwhile is either among it, or comes as
+        an episode with a later number. How old a human's step is follows from the updates that
+        earlier steps entitled to.
+
+        Raises:
+            DataError: an episode is unreadable or of another task.
+        """
+        total = len(episode_paths(self.run.folder / EPISODES))
+        training = self.run.workspace.spec.training
+        born = training.updates_before if self.learner.has_demonstrations else 0
+        for episode in self.stored_episodes():
+            if stop():
+                return
+            self.apprentice.recall(episode, learnt_steps=learnt_steps, born=born)
+            if is_warm(self.apprentice.progress.robot_steps):
+                born += episode.summary.steps * training.updates_per_step
+            text = f"reading the run so far: {episode.number}/{total} episodes"
+            report(Event("encode", text, episode.number, total))
+        self.apprentice.settle()
+
+    def save(self) -> Path | None:
+        """Write a checkpoint, once something has been learnt.
+
+        Raises:
+            HilctlError: the disk is full or the folder cannot be written.
+        """
+        return self._save_to(CHECKPOINTS)
+
+    def keep_if_best(self) -> None:
+        """Keep this policy beside the last one if no other has done better in its own episodes.
+
+        Those are episodes on trial: otherwise every one is of another policy. The learner rests
+        meanwhile, so it still has the policy that acts; else its newer one is tried next.
+
+        Raises:
+            HilctlError: the disk is full or the folder cannot be written.
+        """
+        apprentice, target = self.apprentice, self.run.workspace.spec.training.target_success
+        if not apprentice.progress.trial or apprentice.acted != self.learner.updates:
+            return
+        successes, failures = apprentice.progress.trial_record
+        try:
+            best = best_policy(self.run.folder)
+        except DamagedDataError:
+            best = None  # this one takes its place
+        worth, most = evidence(successes, failures, target), best.trial_evidence if best else 1.0
+        if worth <= most and (best is None or best.updates != self.learner.updates):
+            return
+        record = {
+            "trial_successes": successes,
+            "trial_failures": failures,
+            "trial_evidence": max(worth, most),
+        }
+        self._save_to(f"{CHECKPOINTS}/{BEST}", record)
+
+    def _save_to(self, folder: str, more: Mapping[str, Any] = NOTHING) -> Path | None:
+        self.run.check_home()
+        if not self.learner.updates:
+            return None
+        about = {
+            "autonomous_success_last20": self.apprentice.progress.autonomous_success_last20,
+            "robot_steps": self.apprentice.progress.robot_steps,
+            "updates": self.learner.updates,
+            "encoder_fingerprint": self.encoder.fingerprint,
+            "feature_grid": list(self.encoder.feature_shape[:2]),
+            "action_dim": ACTION_DIM,
+            "seed": self.run.seed,
+            "learner": self.learner.state(),
+            **more,
+        }
+        spec, agent = self.run.workspace.spec, self.learner.agent
+        return save_checkpoint(self.run.folder / folder, agent, self.perception, spec, about)
+
+    def learn_before(self, stop: Question) -> None:
+        """Make the updates on demonstrations that come before the robot moves."""
+        updates = self.run.workspace.spec.training.updates_before
+        while self.learner.updates < updates and self.learner.has_demonstrations and not stop():
+            self.learner.learn_chunk()
+
+    def rehearse(self) -> float:
+        """Return how many seconds the updates of one robot step take; nothing is learnt.
+
+        What is compiled for it need not be compiled while the robot moves.
+        """
+        self.learner.rehearse()  # compiles
+        times_s: list[float] = []
+        while sum(times_s) < REHEARSAL_S:
+            started = time.monotonic()
+            self.learner.rehearse()
+            times_s.append(time.monotonic() - started)
+        return statistics.median(times_s) / CHUNK_STEPS
+
+
+def open_learning_side(
+    run: Run, encoder: Encoder, report: Report, stop: Question, *, with_demos: bool = True
+) -> LearningSide | None:
+    """Return a run's learner as it was left, or a new one; None when stopped meanwhile.
+
+    Args:
+        run: to go on with, or new.
+        encoder: of the task.
+        report: told of every episode read.
+        stop: asked before every episode.
+        with_demos: whether the learner gets the demonstrations.
+
+    Raises:
+        MissingStageError: demonstrations or classifier are missing.
+        DataError: they, or what the run left, are unreadable or belong to another set-up.
+    """
+    workspace, spec = run.workspace, run.workspace.spec
+    needs_robot = cast(AgentOptions, spec.agent.options).needs_robot
+    fitted = open_classifier(workspace, encoder) if needs_robot else None
+    demos = Demonstrations.load(workspace, encoder, report, stop)
+    if stop():
+        return None
+    if not demos.episodes:
+        raise MissingStageError("no demonstrations", hint=workspace.command("record-demos"))
+    saved = last_checkpoint(run.folder, spec, encoder, report)
+    perception = saved.perception if saved else demos.perception(spec)
+    learner = make_learner(
+        spec, demos, perception, run.seed, with_demos=with_demos, faults=run.folder / FAULTS
+    )
+    report(told_memory(learner))
+    if saved is not None:
+        learner.restore(saved.agent, saved.about["learner"])
+    classifier = None
+    if fitted is not None:
+        publish = partial(save_classifier, workspace.classifier)
+        classifier = OnlineClassifier(fitted, seed=run.seed, publish=publish)
+    apprentice = EpisodeLearner(learner, classifier, run.folder.name)
+    side = LearningSide(run, encoder, perception, learner, apprentice)
+    side.read_again(saved.about["robot_steps"] if saved else 0, report, stop)
+    return None if stop() else side
+
+
+def told_memory(learner: Learner) -> Event:
+    """Return what the replay buffers take when they are full."""
+    gigabytes = (learner.online.nbytes + learner.demos.nbytes) / 1e9
+    text = f"replay buffers: {gigabytes:.2f} GB of memory when full"
+    return Event("memory", text, figures={"replay_gb": gigabytes})
+
+
+@contextmanager
+def saved_at_the_end(side: LearningSide) -> Iterator[None]:
+    """Save what was learnt in the block, however it ends."""
+    try:
+        yield
+    except (KeyboardInterrupt, SafetyStopError):
+        # an update may have been cut, or the policy is broken: leave what was saved before
+        raise
+    except BaseException:
+        side.save()
+        side.run.write_manifest("stopped")
+        raise
+    side.save()
+
+
+def make_learner(
+    spec: TaskSpec,
+    demos: Demonstrations,
+    perception: Perception,
+    seed: int,
+    *,
+    with_demos: bool,
+    faults: Path,
+) -> Learner:
+    """Return a learner with an untrained agent and the demonstrations in its buffer."""
+    trajectories = demos.trajectories(perception)
+    example = {name: array[0] for name, array in trajectories[0].observations.items()}
+    shapes = {name: (array.shape, array.dtype) for name, array in example.items()}
+    options = cast(AgentOptions, spec.agent.options)
+    agent: Agent = AGENTS.get(spec.agent.type).create(
+        jax.random.key(seed), example, ACTION_DIM, options
+    )
+    online, human = slots(spec, sum(len(t) + 1 for t in trajectories), shapes)
+    learner = Learner(
+        agent,
+        ReplayBuffer(online, shapes, ACTION_DIM),
+        ReplayBuffer(human, shapes, ACTION_DIM),
+        np.random.default_rng([seed, 1]),
+        updates_per_step=spec.training.updates_per_step,
+        batch=options.batch,
+        faults=faults,
+    )
+    if with_demos:
+        for trajectory in trajectories:
+            learner.add_demonstration(trajectory)
+    return learner
+
+
+def slots(spec: TaskSpec, demo_slots: int, shapes: ObservationSpec) -> tuple[int, int]:
+    """Return how many observations the buffers of rollouts and of human steps have room for.
+
+    Enough for all that can happen, unless that took more than half of the memory that is free.
+    """
+    seconds = max(spec.training.max_robot_minutes * 60, 2 * spec.control.max_episode_s)
+    wanted = 2 * round(seconds * spec.control.rate_hz)  # twice: a start for every step
+    free_bytes = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    affordable = int(MEMORY_SHARE * free_bytes / 2) // bytes_needed(1, shapes, ACTION_DIM)
+    online = max(2, min(wanted, affordable))
+    return online, 2 * demo_slots + online

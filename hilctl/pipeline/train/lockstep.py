@@ -1,0 +1,85 @@
+"""Training in turns, in one process: deterministic for a seed."""
+
+from __future__ import annotations
+
+from hilctl.env.make import open_station
+from hilctl.pipeline.train.train.acting import acting, prepared_policy
+from hilctl.pipeline.calibrate.check import check_cameras
+from hilctl.pipeline.train.train.learner.learning import LearningSide, open_learning_side, saved_at_the_end
+from hilctl.pipeline.events import Event, Report, telling
+from hilctl.pipeline.record.recording import Question
+from hilctl.pipeline.run_folder.run import Run
+from hilctl.pipeline.features import open_classifier, open_encoder
+from hilctl.rewards.classifier import ClassifierReward
+from hilctl.training.compilation import enable_compilation_cache
+from hilctl.training.lockstep_link import LockstepLink
+
+SAVE_EVERY_EPISODES = 25
+
+
+def train_in_turns(
+    run: Run,
+    report: Report,
+    stop: Question,
+    *,
+    with_demos: bool = True,
+    max_steps: int | None = None,
+) -> bool | None:
+    """Act and learn in turns until the policy is good; None when stopped before the run began.
+
+    Returns:
+        Whether the target was reached.
+
+    Raises:
+        MissingStageError: demonstrations or classifier are missing.
+        DataError: they belong to another set-up.
+        DeviceError: a device cannot be opened.
+    """
+    enable_compilation_cache()
+    spec, encoder = run.workspace.spec, open_encoder(run.workspace)
+    side = open_learning_side(run, encoder, report, stop, with_demos=with_demos)
+    if side is None:
+        return None
+    fitted = open_classifier(run.workspace, encoder)
+    reward = ClassifierReward(fitted.model, fitted.consecutive, fitted.version)
+    # whatever is wrong with the devices is found before the run begins
+    with open_station(spec, seed=run.station_seed, encode=encoder, reward=reward) as station:
+        check_cameras(run.workspace, station.robot, station.cameras, report)
+        going_on = run.progress.episodes
+        run.begin()
+        with saved_at_the_end(side):
+            side.learn_before(stop)
+            side.learner.learn_owed()
+            run.progress.take(side.apprentice.health())
+            if going_on:
+                report(continued(run))
+            report(Event("phase", f"learning; help and verdicts by the {station.teleop.operator}"))
+            grid = encoder.feature_shape[:2]
+            link = LockstepLink(side.apprentice, telling(report, "link"))
+            with acting(
+                run,
+                station,
+                prepared_policy(run, side.learner.agent, side.perception, grid),
+                reward,
+                link,
+                report,
+                stop,
+                after_episode=lambda: _save_now_and_then(side),
+                max_steps=max_steps,
+            ) as actor:
+                reached = actor.run()
+        run.end(reached=reached, stopped=stop())
+        return reached
+
+
+def continued(run: Run) -> Event:
+    """Return what a person wants to hear of a run that goes on."""
+    text = f"going on with run {run.folder.name} after {run.progress.episodes} episodes"
+    return Event("phase", text, figures={"run": str(run.folder), **run.progress.as_dict()})
+
+
+def _save_now_and_then(side: LearningSide) -> None:
+    side.keep_if_best()
+    if side.run.progress.episodes % SAVE_EVERY_EPISODES == 0:
+        side.save()
+        side.run.write_manifest("running")

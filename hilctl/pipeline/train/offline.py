@@ -1,0 +1,46 @@
+"""Training of agents that learn from demonstrations alone."""
+
+from __future__ import annotations
+
+from hilctl.pipeline.train.train.learner.learning import open_learning_side, saved_at_the_end
+from hilctl.pipeline.events import Event, Report
+from hilctl.pipeline.record.recording import Question
+from hilctl.pipeline.run_folder.run import Run
+from hilctl.pipeline.features import open_encoder
+from hilctl.training.episode_learner import EpisodeLearner
+from hilctl.training.compilation import enable_compilation_cache
+
+REPORTS = 20  # lines of progress
+
+
+def train_offline(run: Run, report: Report, stop: Question) -> bool | None:
+    """Make the updates that the agent wants; None when stopped before the run began.
+
+    Raises:
+        MissingStageError: there are no demonstrations.
+        DataError: they belong to another set-up.
+    """
+    enable_compilation_cache()
+    side = open_learning_side(run, open_encoder(run.workspace), report, stop)
+    if side is None:
+        return None
+    run.begin()
+    with saved_at_the_end(side):
+        learnt = _learn(run, side.apprentice, report, stop)
+    run.end(reached=learnt, stopped=stop())
+    return learnt
+
+
+def _learn(run: Run, apprentice: EpisodeLearner, report: Report, stop: Question) -> bool:
+    learner = apprentice.learner
+    updates = run.workspace.spec.agent.options.model_dump()["updates"]
+    reports = 0
+    while learner.updates < updates and not stop():
+        learner.learn_chunk()
+        run.progress.take(apprentice.health())
+        if learner.updates * REPORTS >= (reports + 1) * updates:
+            reports += 1
+            text = f"update {learner.updates}/{updates}, loss {learner.metrics['bc_loss']:.2f}"
+            figures = run.progress.as_dict()
+            report(Event("update", text, learner.updates, updates, figures))
+    return learner.updates >= updates
