@@ -25,6 +25,21 @@ LAYERS: list[set[str]] = [
 ]
 LEVEL = {package: level for level, layer in enumerate(LAYERS) for package in layer}
 
+# Inside of `pipeline`, from the bottom up: what flows down does not climb.
+ROOMS: list[set[str]] = [
+    {"events", "provenance"},
+    {"calibrate"},
+    {"record", "features"},
+    {"run_folder"},
+    {"stages"},
+    {"classify", "report"},
+    {"train"},
+    {"evaluate"},
+    {"bench", "doctor"},
+    {"quickstart", "quickstart_journal", "quickstart_result"},
+]
+ROOM_LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
+
 # The simulator is hardware: drivers talk to it, all others talk to drivers.
 SIMULATOR_MAY_BE_IMPORTED_BY = {
     "robots.sim",
@@ -99,6 +114,42 @@ def test_imports_never_go_up() -> None:
         if LEVEL[package(other)] > LEVEL[package(name)]
     }
     assert up == set()
+
+
+def test_imports_never_go_up_between_the_rooms_of_the_pipeline() -> None:
+    rooms = {room_of(name_of(path)) for path in MODULES} - {None}
+    assert rooms - set(ROOM_LEVEL) == set(), "say in ROOMS where it belongs"
+    up = {
+        f"{name} → {other}"
+        for path in MODULES
+        if (name := name_of(path)) and (room := room_of(name))
+        for other in own_imports(path)
+        if (above := room_of(other)) and ROOM_LEVEL[above] > ROOM_LEVEL[room]
+    }
+    assert up == set()
+
+
+def room_of(name: str) -> str | None:
+    """Return the room of the pipeline that a module is in, or None when it is elsewhere."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == "pipeline" and len(parts) > 1 else None
+
+
+def test_no_module_takes_part_in_a_circle() -> None:
+    names = {name_of(path) for path in MODULES}
+    graph = {
+        name_of(path): {other for other in own_imports(path) if other in names} for path in MODULES
+    }
+    TopologicalSorter(graph).prepare()
+
+
+def test_no_two_public_classes_have_the_same_name() -> None:
+    places: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in tree_of(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name_of(path))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
 def test_packages_of_one_layer_do_not_import_each_other_in_circles() -> None:

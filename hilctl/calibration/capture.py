@@ -124,7 +124,9 @@ class Capture:
         self._useless_since_ns = None
         rests = self._rest.is_still(found.detection, stamp_ns)
         if not self._goal.is_new(BoardObservation(found.detection, T_base_tcp)):
-            return CaptureAdvice(SeenPicture.MOVING if not rests else SeenPicture.KNOWN, self.guidance)
+            return CaptureAdvice(
+                SeenPicture.MOVING if not rests else SeenPicture.KNOWN, self.guidance
+            )
         if not rests:
             return CaptureAdvice(SeenPicture.MOVING, "hold still")
         return CaptureAdvice(SeenPicture.WANTED, self.guidance)

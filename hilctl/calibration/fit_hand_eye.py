@@ -115,7 +115,9 @@ def fit_hand_eye(seen: Sightings, rng: np.random.Generator) -> HandEyeFit:
     held_out = PoseError(_rms(errors_m, used), _rms(errors_rad, used))
     uncertainty, scale_sigma = _uncertainty(found, used, rng)
     scale = board_scale(used)
-    return HandEyeFit(found, held_out, uncertainty, scale, scale_sigma, outliers, errors_m, errors_rad)
+    return HandEyeFit(
+        found, held_out, uncertainty, scale, scale_sigma, outliers, errors_m, errors_rad
+    )
 
 
 def require_variety(seen: Sightings) -> None:
@@ -183,7 +185,9 @@ def _split_outliers(seen: Sightings) -> tuple[Indices, tuple[int, ...]]:
     return kept, tuple(sorted(outliers))
 
 
-def _uncertainty(found: HandEye, seen: Sightings, rng: np.random.Generator) -> tuple[PoseError, float]:
+def _uncertainty(
+    found: HandEye, seen: Sightings, rng: np.random.Generator
+) -> tuple[PoseError, float]:
     """Return the 95 % interval of the camera's place, and sigma of the board's scale.
 
     Both by a bootstrap over distinct poses, each with its copies.
@@ -198,7 +202,9 @@ def _uncertainty(found: HandEye, seen: Sightings, rng: np.random.Generator) -> t
         distances.append(np.linalg.norm(off.translation))
         angles.append(off.rotation.magnitude())
     wider = widening(count)
-    off = PoseError(wider * float(np.quantile(distances, 0.95)), wider * float(np.quantile(angles, 0.95)))
+    off = PoseError(
+        wider * float(np.quantile(distances, 0.95)), wider * float(np.quantile(angles, 0.95))
+    )
     return off, wider * float(np.std(scales))
 
 

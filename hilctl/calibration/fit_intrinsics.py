@@ -74,7 +74,9 @@ def fit_intrinsics(views: Sequence[Detection], rng: np.random.Generator) -> Intr
         ) from error
 
 
-def _fit_best(views: Sequence[Detection], groups: Indices, rng: np.random.Generator) -> IntrinsicsFit:
+def _fit_best(
+    views: Sequence[Detection], groups: Indices, rng: np.random.Generator
+) -> IntrinsicsFit:
     kept = _without_strange_views(views, groups)
     known, copies = [views[i] for i in kept], members(groups[kept])
     folds = [
@@ -86,7 +88,9 @@ def _fit_best(views: Sequence[Detection], groups: Indices, rng: np.random.Genera
     name = next(name for name in MODELS if held_out[name] * NOTICEABLY <= best)
     intrinsics = MODELS[name](known)
     dropped = tuple(sorted(set(range(len(views))) - set(kept)))
-    return IntrinsicsFit(intrinsics, _jackknife_sigma(MODELS[name], known, copies), held_out, dropped)
+    return IntrinsicsFit(
+        intrinsics, _jackknife_sigma(MODELS[name], known, copies), held_out, dropped
+    )
 
 
 def require_views(views: Sequence[Detection], groups: Indices) -> None:

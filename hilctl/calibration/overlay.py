@@ -41,7 +41,8 @@ def axes(T_base_thing: RigidTransform, length_m: float) -> list[OverlayLine]:
     origin = T_base_thing.translation
     ends = T_base_thing.apply(length_m * np.eye(3))
     return [
-        OverlayLine(origin, end, colour, 2) for end, colour in zip(ends, (RED, GREEN, BLUE), strict=True)
+        OverlayLine(origin, end, colour, 2)
+        for end, colour in zip(ends, (RED, GREEN, BLUE), strict=True)
     ]
 
 

@@ -97,7 +97,9 @@ def _of_odd_size(views: Sequence[BoardPicture]) -> list[ExcludedPicture]:
     counts = Counter(view.detection.size_px for view in views)
     usual = max(counts, key=lambda size: (counts[size], size), default=(0, 0))
     return [
-        ExcludedPicture(view.name, f"of another size: {_told(view.detection.size_px)}, not {_told(usual)}")
+        ExcludedPicture(
+            view.name, f"of another size: {_told(view.detection.size_px)}, not {_told(usual)}"
+        )
         for view in views
         if view.detection.size_px != usual
     ]

@@ -27,7 +27,8 @@ class BenchSubject(enum.StrEnum):
 
 def bench(
     subject: Annotated[
-        BenchSubject, typer.Argument(help="This machine's speed, or what each part of the method does.")
+        BenchSubject,
+        typer.Argument(help="This machine's speed, or what each part of the method does."),
     ] = BenchSubject.SPEED,
     task: TaskOption = None,
     folder: Annotated[
@@ -70,7 +71,7 @@ def _speed(output: Output, task: Path | None, cadence_s: float | None) -> None:
     import tempfile
 
     from hilctl.cli.live import LiveProgress
-    from hilctl.pipeline.bench.speeds import speeds as pipeline
+    from hilctl.pipeline.bench.speeds import bench_speeds
     from hilctl.task import scaffold
     from hilctl.task.workspace import Workspace
     from hilctl.training.compilation import enable_compilation_cache
@@ -84,9 +85,9 @@ def _speed(output: Output, task: Path | None, cadence_s: float | None) -> None:
             workspace = Workspace(root)
         else:
             workspace = Workspace.find(task)
-        figures = pipeline.bench(workspace, live.report)
+        figures = bench_speeds(workspace, live.report)
         if cadence_s is not None:
-            from hilctl.pipeline.bench.speeds.cadence import bench_cadence
+            from hilctl.pipeline.bench.cadence import bench_cadence
 
             figures |= bench_cadence(cadence_s, live.report)
     for name, value in figures.items():
@@ -100,7 +101,7 @@ def _methods(
 ) -> None:
     from hilctl.cli.dashboard import Dashboard
     from hilctl.cli.interrupt import interruptible
-    from hilctl.pipeline.bench.speeds import methods
+    from hilctl.pipeline.bench import methods
     from hilctl.task.files import write_json_atomic
 
     dashboard = Dashboard(output, "hilctl bench methods")

@@ -35,7 +35,8 @@ class MountOption(enum.StrEnum):
 
 def calibrate(
     step: Annotated[
-        CalibrationStep | None, typer.Argument(help="What to calibrate.  [default: guide through all of it]")
+        CalibrationStep | None,
+        typer.Argument(help="What to calibrate.  [default: guide through all of it]"),
     ] = None,
     camera: Annotated[
         str | None,
@@ -69,7 +70,8 @@ def calibrate(
         ),
     ] = None,
     mount: Annotated[
-        MountOption | None, typer.Option("--mount", help="Whether the camera is on the tool or fixed.")
+        MountOption | None,
+        typer.Option("--mount", help="Whether the camera is on the tool or fixed."),
     ] = None,
     count: Annotated[
         int, typer.Option("-n", "--count", min=12, max=200, help="Pictures to take.")
@@ -96,7 +98,7 @@ def calibrate(
     """
     from hilctl.calibration.boards import parse_board
     from hilctl.cli.calibration import board_steps, camera_steps
-    from hilctl.cli.calibration.job import DEFAULT_BOARD, CameraJob, CalibrationSetup
+    from hilctl.cli.calibration.job import DEFAULT_BOARD, CalibrationSetup, CameraJob
     from hilctl.cli.calibration.overview import overview
     from hilctl.pipeline.calibrate.camera_files import CameraFiles, only_camera
     from hilctl.pipeline.calibrate.crops import uncropped

@@ -41,14 +41,14 @@ def evaluate(
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.live import LiveProgress
     from hilctl.cli.prompts import confirm_motion
-    from hilctl.pipeline.evaluate.evaluate import evaluate as pipeline
+    from hilctl.pipeline.evaluate.evaluate import evaluate
     from hilctl.task.workspace import Workspace
 
     output = Output(as_json=as_json)
     workspace = Workspace.find(task).with_weights(weights)
     confirm_motion(output, workspace.spec, allowed=allow_motion)
     with workspace.lock("eval"), interruptible() as stop, LiveProgress(output) as live:
-        result = pipeline.evaluate(
+        result = evaluate(
             workspace,
             episodes=episodes,
             seed=seed,

@@ -33,7 +33,7 @@ def record_demos(
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.live import LiveProgress
     from hilctl.cli.prompts import confirm_motion, keep_interrupted
-    from hilctl.pipeline.record import demos as pipeline
+    from hilctl.pipeline.record.demos import record_demos as record
     from hilctl.pipeline.stages import next_command, survey
     from hilctl.task.workspace import Workspace
 
@@ -47,9 +47,7 @@ def record_demos(
             return keep_interrupted(output)
 
         live = view.enter_context(LiveProgress(output))
-        result = pipeline.record_demos(
-            workspace, count=count, seed=seed, report=live.report, stop=stop, keep=keep
-        )
+        result = record(workspace, count=count, seed=seed, report=live.report, stop=stop, keep=keep)
     _say(output, result, workspace.spec.training.demos)
     stop.leave_if_interrupted()
     step = next_command(workspace, survey(workspace))

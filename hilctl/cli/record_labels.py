@@ -26,7 +26,7 @@ def record_labels(
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.live import LiveProgress
     from hilctl.cli.prompts import confirm_motion, keep_interrupted
-    from hilctl.pipeline.record import labels as pipeline
+    from hilctl.pipeline.record.labels import record_labels as record
     from hilctl.pipeline.stages import next_command, survey
     from hilctl.task.workspace import Workspace
 
@@ -40,9 +40,7 @@ def record_labels(
             return keep_interrupted(output)
 
         live = view.enter_context(LiveProgress(output))
-        result = pipeline.record_labels(
-            workspace, seed=seed, report=live.report, stop=stop, keep=keep
-        )
+        result = record(workspace, seed=seed, report=live.report, stop=stop, keep=keep)
     _say(output, result)
     stop.leave_if_interrupted()
     step = next_command(workspace, survey(workspace))

@@ -25,7 +25,7 @@ def report(
 
     The page needs nothing beside it: send it to anybody.
     """
-    from hilctl.pipeline.report.page.run_report import write_run_report
+    from hilctl.pipeline.report.run_report import write_run_report
     from hilctl.task.workspace import Workspace
 
     output = Output(as_json=as_json)

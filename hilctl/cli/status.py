@@ -51,7 +51,7 @@ def _stages(output: Output, workspace: Workspace) -> None:
 
 
 def _run(output: Output, workspace: Workspace, name: str) -> None:
-    from hilctl.pipeline.report.page.run_summary import read_run, training_table, troubles
+    from hilctl.pipeline.report.run_summary import read_run, training_table, troubles
 
     folder = workspace.existing_run(name)
     manifest, records = read_run(folder)

@@ -63,8 +63,8 @@ def train(
     from hilctl.cli.dashboard import Dashboard
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.prompts import confirm_motion
-    from hilctl.pipeline.train.train import train as pipeline
     from hilctl.pipeline.run_folder.resume import find_finished, settings_of
+    from hilctl.pipeline.train.train import train as train_policy
     from hilctl.task.workspace import Workspace
 
     output = Output(as_json=as_json)
@@ -79,7 +79,7 @@ def train(
     dashboard = Dashboard(output, f"hilctl train {workspace.spec.name}", plain=plain)
     again = workspace.command("train")  # whatever the options: they were for the start
     with workspace.lock("train"), interruptible(again) as stop, dashboard:
-        result = pipeline.train(
+        result = train_policy(
             workspace,
             seed=seed,
             new=new,

@@ -19,14 +19,14 @@ def train_classifier(
 ) -> None:
     """Train the reward classifier on the labels, and judge it on episodes it has not seen."""
     from hilctl.cli.live import LiveProgress
-    from hilctl.pipeline.classify import train_classifier as pipeline
+    from hilctl.pipeline.classify.train_classifier import train_classifier as fit
     from hilctl.pipeline.stages import next_command, survey
     from hilctl.task.workspace import Workspace
 
     output = Output(as_json=as_json)
     workspace = Workspace.find(task).with_weights(weights)
     with workspace.lock("train-classifier"), LiveProgress(output) as live:
-        result = pipeline.train_classifier(workspace, seed=seed, report=live.report)
+        result = fit(workspace, seed=seed, report=live.report)
     _say(output, result)
     step = next_command(workspace, survey(workspace))
     output.next(step)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hilctl.data.step import EpisodeSummary, Observation, Outcome, Step
 from hilctl.env.robot_env import Obs
-from hilctl.teleop.base import TeleopEvent, Role, Teleop
+from hilctl.teleop.base import Role, Teleop, TeleopEvent
 
 Array = NDArray[np.float64]
 

@@ -102,7 +102,9 @@ class Travel:
         way = max(0.0, self._free_m - self._height(here)) / rise * axis
         along = here[:3] + self._share_within(here[:3], way) * way
         out = self._lifted(along, self._free_m)
-        return [TravelLeg(geometry.pose(position, here[3:]), OUT_SPEED) for position in (along, out)]
+        return [
+            TravelLeg(geometry.pose(position, here[3:]), OUT_SPEED) for position in (along, out)
+        ]
 
     def _share_within(self, start: Array, way: Array) -> float:
         """Return how much of a way lies in the bounds; none of one that does not lead outward."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hilctl.env.robot_env import Obs
 from hilctl.networks.encoders.base import EncodeImages, encode_each
 from hilctl.rewards.base import Reward
-from hilctl.teleop.base import TeleopEvent, Role, Teleop
+from hilctl.teleop.base import Role, Teleop, TeleopEvent
 
 Array = NDArray[np.float64]
 

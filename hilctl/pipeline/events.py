@@ -1,4 +1,4 @@
-"""What a verb tells while it works, for people and for programs alike."""
+"""What a verb tells while it works, for people and for programs alike, and whether to go on."""
 
 from __future__ import annotations
 
@@ -39,10 +39,16 @@ class Event:
 
 
 Report = Callable[[Event], None]
+ShouldStop = Callable[[], bool]  # asked now and then: whether a person wants an end
 
 
 def silent(event: Event) -> None:
     """Tell nobody."""
+
+
+def never() -> bool:
+    """Return False: nobody wants an end."""
+    return False
 
 
 def telling(report: Report, name: str) -> Callable[[str], None]:

@@ -17,8 +17,7 @@ from hilctl.data.step import Outcome
 from hilctl.networks.encoders import ENCODERS
 from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.perception import POSE, Perception
-from hilctl.pipeline.events import Event, Report, silent
-from hilctl.pipeline.record.recording import Question, never
+from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
 from hilctl.rewards.fit import FittedClassifier
 from hilctl.rewards.store import load_classifier
 from hilctl.task.fingerprint import data_fingerprint, data_identity
@@ -75,7 +74,7 @@ class Demonstrations:
         workspace: Workspace,
         encoder: Encoder,
         report: Report = silent,
-        stop: Question = never,
+        stop: ShouldStop = never,
     ) -> Demonstrations:
         """Read and encode the demonstrations of a task folder.
 

@@ -9,16 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from hilctl.pipeline.classify.train_classifier import train_classifier
 from hilctl.pipeline.evaluate.evaluate import evaluate
-from hilctl.pipeline.events import Event, Figures, Report, silent
+from hilctl.pipeline.events import Event, Figures, Report, ShouldStop, never, silent
 from hilctl.pipeline.quickstart_journal import QuickstartJournal, QuickstartSession, begin
 from hilctl.pipeline.quickstart_result import QuickstartResult, read_result, write_page
 from hilctl.pipeline.record.demos import record_demos
 from hilctl.pipeline.record.labels import are_complete, record_labels
-from hilctl.pipeline.record.recording import Question, never
 from hilctl.pipeline.stages import survey
 from hilctl.pipeline.train.train import train
-from hilctl.pipeline.classify.train_classifier import train_classifier
 from hilctl.task.workspace import Workspace
 
 EVALUATION_EPISODES = 20
@@ -33,7 +32,7 @@ def quickstart(
     template: str | None = None,
     seed: int | None = None,
     report: Report = silent,
-    stop: Question = never,
+    stop: ShouldStop = never,
 ) -> QuickstartResult | None:
     """Run every stage that is not done yet; None when stopped before the end.
 
@@ -77,7 +76,7 @@ class _Tour:
     workspace: Workspace
     session: QuickstartSession
     report: Report
-    stop: Question
+    stop: ShouldStop
 
     def run(self) -> bool:
         """Do what is not done; return whether all is."""

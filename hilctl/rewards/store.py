@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 from hilctl.data.arrays import load_arrays
 from hilctl.errors import BROKEN, DataError, MissingStageError
 from hilctl.networks.projection import Projection
-from hilctl.rewards.fit import FittedClassifier, ClassifierSource
+from hilctl.rewards.fit import ClassifierSource, FittedClassifier
 from hilctl.rewards.frames import Memory
 from hilctl.rewards.metrics import Metrics
 from hilctl.rewards.model import Heads, SuccessModel

@@ -92,7 +92,11 @@ class BoardCarrier:
     """
 
     def __init__(
-        self, world: SimWorld, eye: CameraView, size_m: tuple[float, float], rng: np.random.Generator
+        self,
+        world: SimWorld,
+        eye: CameraView,
+        size_m: tuple[float, float],
+        rng: np.random.Generator,
     ) -> None:
         self._data = world.data
         self._T_base_cam = world.camera_pose(eye.view)

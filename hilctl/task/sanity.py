@@ -66,7 +66,9 @@ def check_crop(block: PluginBlock, cls: type[Any], options: Any) -> Iterator[Set
             f"crop ends at ({x + width}, {y + height}), "
             f"outside the raw frame of {size[0]}×{size[1]} px"
         )
-        yield SettingError((*block.loc, "crop"), message, "[x, y, width, height] in px on the raw frame")
+        yield SettingError(
+            (*block.loc, "crop"), message, "[x, y, width, height] in px on the raw frame"
+        )
 
 
 def check_one_encoder(options: Mapping[str, Any]) -> Iterator[SettingError]:
@@ -78,7 +80,9 @@ def check_one_encoder(options: Mapping[str, Any]) -> Iterator[SettingError]:
         ours, theirs = getattr(agent, key), getattr(reward, key)
         if str(ours) != str(theirs):
             message = f"the reward has {theirs}, the agent {ours}"
-            yield SettingError(("agent", key), message, "frames are encoded once: write the same in both")
+            yield SettingError(
+                ("agent", key), message, "frames are encoded once: write the same in both"
+            )
 
 
 def check_update_groups(options: Mapping[str, Any], training: Any) -> Iterator[SettingError]:
@@ -99,7 +103,9 @@ def check_reserved_names(cameras: Any) -> Iterator[SettingError]:
     """Yield every camera that is called like something else that is observed."""
     for name in cameras if isinstance(cameras, dict) else ():
         if name in _RESERVED:
-            yield SettingError(("cameras", name), f"{name!r} is a measurement's name", _RENAME, at_key=True)
+            yield SettingError(
+                ("cameras", name), f"{name!r} is a measurement's name", _RENAME, at_key=True
+            )
 
 
 def check_camera_names(loc: Loc, named: Any, cameras: Any) -> Iterator[SettingError]:
@@ -111,7 +117,9 @@ def check_camera_names(loc: Loc, named: Any, cameras: Any) -> Iterator[SettingEr
             hint = did_you_mean(name, sorted(cameras))
             yield SettingError((*loc, i), f"there is no camera {name!r}", hint)
         elif name in named[:i]:
-            yield SettingError((*loc, i), f"camera {name!r} is named twice", "remove one of the two")
+            yield SettingError(
+                (*loc, i), f"camera {name!r} is named twice", "remove one of the two"
+            )
 
 
 def _pose_only(reset: Any) -> dict[str, Any]:
@@ -141,7 +149,9 @@ def _order(loc: Loc, bounds: Bounds) -> Iterator[SettingError]:
     for i, (low, high) in enumerate(zip(bounds.low, bounds.high, strict=True)):
         if low >= high:
             message = f"bounds of {_AXES[i]}: low {low:g} is not below high {high:g}"
-            yield SettingError((*loc, "low", i), message, "low must be less than high on every axis")
+            yield SettingError(
+                (*loc, "low", i), message, "low must be less than high on every axis"
+            )
 
 
 def _start_inside(bounds: Bounds, reset: ResetSpec) -> Iterator[SettingError]:

@@ -18,7 +18,7 @@ from hilctl.devices import Options
 from hilctl.errors import DeviceError
 from hilctl.sim.experts import Expert, LabelSpot, expert_for
 from hilctl.teleop.attention import Attention
-from hilctl.teleop.base import TeleopEvent, Role, Teleop, TeleopInput
+from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput
 from hilctl.teleop.hand import ScriptedHand
 
 Array = NDArray[np.float64]

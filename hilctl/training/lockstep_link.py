@@ -13,23 +13,23 @@ class LockstepLink(Postbox):
     """Learn from an episode before the next one begins.
 
     Args:
-        apprentice: the learning side.
+        episode_learner: the learning side.
         tell: told of messages that cannot be read.
     """
 
-    def __init__(self, apprentice: EpisodeLearner, tell: Tell) -> None:
+    def __init__(self, episode_learner: EpisodeLearner, tell: Tell) -> None:
         super().__init__(tell)
-        self._apprentice = apprentice
-        reward = apprentice.reward()
+        self._episode_learner = episode_learner
+        reward = episode_learner.reward()
         # updates give the learner's own arrays away
-        self.expect(copied(apprentice.learner.agent), reward.model if reward else None)
-        self._announcer = Announcer(apprentice, self._deliver)
+        self.expect(copied(episode_learner.learner.agent), reward.model if reward else None)
+        self._announcer = Announcer(episode_learner, self._deliver)
         self._announcer.announce()
 
     def send(self, episode: FinishedEpisode) -> None:
         """Learn all that the episode entitles to, and announce what is new."""
-        self._apprentice.take(episode)
-        self._apprentice.learner.learn_owed()
+        self._episode_learner.take(episode)
+        self._episode_learner.learner.learn_owed()
         self._announcer.announce()
 
     def _deliver(self, kind: wire.Kind, packed: bytes) -> None:

@@ -26,24 +26,24 @@ class Announcer:
     """Post a newer policy and a newer reward when there are, and always how the learner is.
 
     Args:
-        apprentice: learns.
+        episode_learner: learns.
         post: passes a packed message on.
     """
 
-    def __init__(self, apprentice: EpisodeLearner, post: Post) -> None:
-        self._apprentice, self._post = apprentice, post
+    def __init__(self, episode_learner: EpisodeLearner, post: Post) -> None:
+        self._episode_learner, self._post = episode_learner, post
         self._updates = self._version = -1
 
     def announce(self) -> None:
         """Post what is new since the last time; the first time, everything."""
-        reward, policy = self._apprentice.reward(), self._apprentice.policy()
+        reward, policy = self._episode_learner.reward(), self._episode_learner.policy()
         if reward is not None and reward.version != self._version:
             self._version = reward.version
             self._post("reward", wire.pack_reward(reward))
         if policy.updates != self._updates:
             self._updates = policy.updates
             self._post("policy", wire.pack_policy(policy))
-        self._post("health", wire.pack_health(self._apprentice.health()))
+        self._post("health", wire.pack_health(self._episode_learner.health()))
 
 
 class Postbox:

@@ -20,7 +20,7 @@ from pathlib import Path
 from hilctl.training import wire
 from hilctl.training.channel import Broken, Channel, Gone, Listener
 from hilctl.training.link import FinishedEpisode, Greeting, Health
-from hilctl.training.mail import TroubleLog, Postbox, Tell
+from hilctl.training.mail import Postbox, Tell, TroubleLog
 
 KEPT_EPISODES = 64  # not yet taken in; older ones are on disk
 RETRY_S = 0.2
@@ -130,7 +130,7 @@ class LearnerServer:
         self._newest: dict[wire.Kind, bytes] = {}
         self._unsent: dict[wire.Kind, bytes] = {}
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="inlet", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="server", daemon=True)
         self._thread.start()
 
     def receive(self, timeout_s: float) -> FinishedEpisode | None:

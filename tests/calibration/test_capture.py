@@ -11,7 +11,13 @@ from photographer import Image, Photographer, looking_at, varied_views
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from hilctl.calibration.boards import Detection, parse_board
-from hilctl.calibration.capture import STILL_S, Capture, SeenPicture, BoardObservation, CaptureAdvice
+from hilctl.calibration.capture import (
+    STILL_S,
+    BoardObservation,
+    Capture,
+    CaptureAdvice,
+    SeenPicture,
+)
 from hilctl.calibration.capture_turns import TurnsWanted
 from hilctl.calibration.capture_views import ViewsWanted
 from hilctl.calibration.fit_hand_eye import MIN_POSES, require_variety
@@ -104,7 +110,9 @@ def test_a_spoilt_picture_is_not_taken_and_the_reason_is_told_when_it_stays(
     spoilt: Image, words: str
 ) -> None:
     sitting = Sitting()
-    assert sitting.show(spoilt) == CaptureAdvice(SeenPicture.SPOILT, "hold still, with all of the board in view")
+    assert sitting.show(spoilt) == CaptureAdvice(
+        SeenPicture.SPOILT, "hold still, with all of the board in view"
+    )
     verdict = sitting.rest(spoilt, 1.5)
     assert verdict.seen is SeenPicture.SPOILT
     assert words.replace(";", "").split()[:3] == verdict.guidance.replace(";", "").split()[:3]

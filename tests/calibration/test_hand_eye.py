@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from hilctl.calibration.fit_hand_eye import HandEyeFit, PoseError, HandEyeVerdict, fit_hand_eye
+from hilctl.calibration.fit_hand_eye import HandEyeFit, HandEyeVerdict, PoseError, fit_hand_eye
 from hilctl.calibration.hand_eye import Mount, Sightings, errors, solve
 from hilctl.calibration.mistakes import explain_misfit
 from hilctl.errors import DataError
@@ -105,7 +105,10 @@ def test_a_sloppy_robot_still_gives_it_to_two_millimetres(mount: Mount) -> None:
     noise = {"robot_m": 0.001, "robot_rad": np.deg2rad(0.1)}
     found = [fit(session(mount, seed=seed, **noise)) for seed in range(6)]
     assert np.median([truly_off(one, mount)[0] for one in found]) < 0.002
-    assert {one.held_out.verdict for one in found} <= {HandEyeVerdict.ACCEPTED, HandEyeVerdict.DOUBTFUL}
+    assert {one.held_out.verdict for one in found} <= {
+        HandEyeVerdict.ACCEPTED,
+        HandEyeVerdict.DOUBTFUL,
+    }
 
 
 @pytest.mark.slow

@@ -12,15 +12,17 @@ from hilctl.calibration.record import (
     CameraRecord,
     HandEyeRecord,
     IntrinsicsRecord,
-    Provenance,
     PoseErrorRecord,
+    Provenance,
     Reference,
     read_record,
     write_record,
 )
 from hilctl.errors import DataError
 
-MADE = Provenance(board="charuco:7x5:30mm:22mm:5x5_100", used=["a.png"], left_out={"b.png": "blurred"})
+MADE = Provenance(
+    board="charuco:7x5:30mm:22mm:5x5_100", used=["a.png"], left_out={"b.png": "blurred"}
+)
 FULL = CameraRecord(
     camera="wrist",
     size_px=(640, 480),

@@ -12,7 +12,13 @@ import pytest
 from photographer import Image, Photographer, looking_at, varied_views
 
 from hilctl.calibration.boards import parse_board
-from hilctl.calibration.views import ExcludedPicture, BoardPicture, examine, examine_all, read_pictures
+from hilctl.calibration.views import (
+    BoardPicture,
+    ExcludedPicture,
+    examine,
+    examine_all,
+    read_pictures,
+)
 from hilctl.errors import DataError
 
 BOTH = ["charuco:7x5:30mm:22mm", "chessboard:9x6:25mm"]

@@ -36,7 +36,8 @@ from hilctl.cli.calibration.roi_boxes import (
     resized,
     shaped,
 )
-from hilctl.cli.calibration.roi_choice import CropChoice, CropSubject, pick
+from hilctl.cli.calibration.roi_choice import CropChoice, CropSubject
+from hilctl.cli.calibration.roi_picker import pick
 from hilctl.cli.halfblocks import drawn, fitted, half_blocks
 from hilctl.cli.render import Output
 from hilctl.cli.terminal_keys import ESCAPE_S, Keys
@@ -150,7 +151,10 @@ def test_the_status_says_what_is_cut_and_left_black() -> None:
 
 def test_what_moves_is_shown_only_where_it_is_known() -> None:
     motion = np.full((FRAME[1], FRAME[0]), 0.5)
-    known, unknown = CropSubject("side", IMAGE, START, motion=motion), CropSubject("side", IMAGE, START)
+    known, unknown = (
+        CropSubject("side", IMAGE, START, motion=motion),
+        CropSubject("side", IMAGE, START),
+    )
     assert np.any(after("m", known).picture(FRAME) != after("", known).picture(FRAME))
     np.testing.assert_array_equal(
         after("m m", known).picture(FRAME), after("", known).picture(FRAME)
@@ -292,13 +296,13 @@ CHILD = """
 import json, sys
 import numpy as np
 from hilctl.cli.interrupt import interruptible
-from hilctl.cli.calibration.roi_choice import Subject
+from hilctl.cli.calibration.roi_choice import CropSubject
 from hilctl.cli.calibration.roi_terminal import pick_in_terminal
 def broken(): raise ZeroDivisionError
 image = np.full((240, 320, 3), 90, np.uint8)
 look = broken if {breaks} else lambda: image
 with interruptible() as stop:
-    box = pick_in_terminal(Subject("side", image, {start}, look=look), stop)
+    box = pick_in_terminal(CropSubject("side", image, {start}, look=look), stop)
 open({out!r}, "w").write(json.dumps(box))
 """
 

@@ -111,7 +111,7 @@ def test_what_jax_can_do_may_be_asked(hilctl: Hilctl) -> None:
 LINK = """
 import sys
 from pathlib import Path
-from hilctl.pipeline.train.train.processes.supervisor import _scratch
+from hilctl.pipeline.train.processes.supervisor import _scratch
 from hilctl.training.channel import Channel, Listener
 with _scratch() as folder:
     listener = Listener(folder / "link")

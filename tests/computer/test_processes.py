@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 CHILD = """
 import json, os, signal
 from pathlib import Path
-from hilctl.pipeline.train.train.processes.child import Assignment, run_child
-from hilctl.pipeline.train.train.processes.signals import SPAWN, Signals
+from hilctl.pipeline.train.processes.child import ProcessTask, run_child
+from hilctl.pipeline.train.processes.signals import SPAWN, ProcessSignals
 from hilctl.task.workspace import Workspace
 ours, theirs = SPAWN.Pipe(duplex=False)
 here = Path.cwd()
-assignment = Assignment(here, Workspace(here).spec, here / "runs/1", 0, here / "link", os.getppid())
+address = here / "link"
+assignment = ProcessTask(here, Workspace(here).spec, here / "runs/1", 0, address, os.getppid())
 try:
-    run_child("learner", assignment, Signals.make(), theirs)
+    run_child("learner", assignment, ProcessSignals.make(), theirs)
 except SystemExit as leaving:
     assert leaving.code == 1
 message = json.loads(ours.recv_bytes())
@@ -35,7 +36,7 @@ print(message["kind"], message["type"], message["error"]["code"])
 PRESENT = """
 import subprocess, sys
 from pathlib import Path
-from hilctl.pipeline.train.train.processes.presence import present, wait_until_all_have_left
+from hilctl.pipeline.train.processes.presence import present, wait_until_all_have_left
 from hilctl.errors import FolderBusyError
 here = Path.cwd()
 if len(sys.argv) > 1:

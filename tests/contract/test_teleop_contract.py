@@ -10,7 +10,7 @@ from rigs import opened_teleop, variants
 
 from hilctl import geometry
 from hilctl.robots.base import Command, Robot
-from hilctl.teleop.base import TeleopEvent, Role, Teleop, TeleopInput
+from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput
 
 Opened = tuple[Teleop, Robot]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from processes import FEW_LABELS, SHORT, TINY_CAMERAS, Running, Start, make_task
 
+from hilctl.pipeline.classify.train_classifier import train_classifier
 from hilctl.pipeline.record.demos import record_demos
 from hilctl.pipeline.record.labels import record_labels
-from hilctl.pipeline.classify.train_classifier import train_classifier
 from hilctl.task.workspace import Workspace
 
 

@@ -14,8 +14,8 @@ from hilctl.data.step import EpisodeSummary, Step
 from hilctl.env.loop import EpisodeLoop
 from hilctl.env.make import open_station
 from hilctl.networks.encoders import ENCODERS
-from hilctl.pipeline.record.labels import record_labels
 from hilctl.pipeline.classify.train_classifier import ClassifierResult, train_classifier
+from hilctl.pipeline.record.labels import record_labels
 from hilctl.rewards.classifier import ClassifierReward
 from hilctl.task.workspace import Workspace
 from hilctl.teleop.base import Role

@@ -16,11 +16,10 @@ import pytest
 from processes import Start, episodes, eventually, is_episode, processes, until
 
 from hilctl.data.header import EpisodeHeader
-from hilctl.pipeline.train.train.learner.learning import LearningSide, open_learning_side
-from hilctl.pipeline.events import silent
-from hilctl.pipeline.record.recording import never
-from hilctl.pipeline.run_folder.run import Run
+from hilctl.pipeline.events import never, silent
 from hilctl.pipeline.features import open_encoder
+from hilctl.pipeline.run_folder.run import Run
+from hilctl.pipeline.train.learner.learning import LearningSide, open_learning_side
 from hilctl.task.workspace import Workspace
 from hilctl.training.link import CORRECTING_FRAMES
 
@@ -176,7 +175,7 @@ def test_corrections_are_made_again_by_a_classifier_that_does_not_have_them(
     (again,) = history(overruled)
     assert again["sources"] == [source for entry in learnt for source in entry["sources"]]
     assert again["added"] == sum(entry["added"] for entry in learnt)
-    reward = side.apprentice.reward()
+    reward = side.episode_learner.reward()
     assert reward is not None
     assert reward.version == 2
 
@@ -187,17 +186,17 @@ def test_a_learner_that_reads_while_an_actor_goes_on_takes_every_episode_once(
     run = stopped(ready, start, 3)
     with going_on(run / "episodes"):
         side = opened(ready, run)
-    assert len(episodes(ready)) > side.apprentice.taken
-    assert len(side.learner.online) == side.apprentice.progress.robot_steps
-    assert side.apprentice.progress.episodes == side.apprentice.taken
-    missed = list(side.stored_episodes(before=side.apprentice.taken + 3))
+    assert len(episodes(ready)) > side.episode_learner.taken
+    assert len(side.learner.online) == side.episode_learner.progress.robot_steps
+    assert side.episode_learner.progress.episodes == side.episode_learner.taken
+    missed = list(side.stored_episodes(before=side.episode_learner.taken + 3))
     assert [episode.number for episode in missed] == [
-        side.apprentice.taken + 1,
-        side.apprentice.taken + 2,
+        side.episode_learner.taken + 1,
+        side.episode_learner.taken + 2,
     ]
     for episode in missed:
-        side.apprentice.take(episode)
-    assert len(side.learner.online) == side.apprentice.progress.robot_steps
+        side.episode_learner.take(episode)
+    assert len(side.learner.online) == side.episode_learner.progress.robot_steps
 
 
 @contextmanager

@@ -15,17 +15,17 @@ import pytest
 from processes import FEW_LABELS, TINY_CAMERAS, Start, make_task, until
 
 from hilctl.errors import DataError, MissingStageError
-from hilctl.pipeline.train.train.learner import learning
+from hilctl.pipeline.classify.train_classifier import train_classifier
 from hilctl.pipeline.evaluate.evaluate import evaluate
 from hilctl.pipeline.events import Event
+from hilctl.pipeline.features import Demonstrations, open_encoder
 from hilctl.pipeline.record.demos import record_demos
 from hilctl.pipeline.record.labels import record_labels
 from hilctl.pipeline.run_folder.run import Run
 from hilctl.pipeline.stages import State, survey
-from hilctl.pipeline.train.train.learner.stored import last_checkpoint, stored_episodes
+from hilctl.pipeline.train.learner import learning
+from hilctl.pipeline.train.learner.stored import last_checkpoint, stored_episodes
 from hilctl.pipeline.train.train import TrainResult, train
-from hilctl.pipeline.classify.train_classifier import train_classifier
-from hilctl.pipeline.features import Demonstrations, open_encoder
 from hilctl.task.spec import CHUNK_STEPS
 from hilctl.task.workspace import Workspace
 from hilctl.teleop.base import TeleopEvent as Pressed

@@ -12,7 +12,7 @@ from bench_stand import Diary, Hand, Pushes, Stand
 from hilctl.data.step import Outcome
 from hilctl.env.loop import EpisodeLoop, HandsOff
 from hilctl.errors import StaleFrameError
-from hilctl.teleop.base import TeleopEvent, Role, Teleop, TeleopInput
+from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput
 
 Run = Callable[..., tuple[Diary, Hand]]
 SAYS_SUCCESS = TeleopInput(events=(TeleopEvent.SUCCESS,))

@@ -18,12 +18,22 @@ from hilctl.data.cache import ArrayCache
 from hilctl.data.index import ensure_index, rebuild_index
 from hilctl.data.recovery import recover_partials
 from hilctl.errors import HilctlError
-from hilctl.pipeline.run_folder.best import best_policy, roll_back
 from hilctl.pipeline.record.label_counts import count_labels
 from hilctl.pipeline.record.recording import open_dataset
-from hilctl.pipeline.run_folder.resume import find_finished, find_unfinished, progress_so_far, settings_of
+from hilctl.pipeline.report.run_summary import (
+    evaluation_of,
+    read_run,
+    training_table,
+    troubles,
+)
+from hilctl.pipeline.run_folder.best import best_policy, roll_back
+from hilctl.pipeline.run_folder.resume import (
+    find_finished,
+    find_unfinished,
+    progress_so_far,
+    settings_of,
+)
 from hilctl.pipeline.run_folder.run import Run
-from hilctl.pipeline.report.page.run_summary import evaluation_of, read_run, training_table, troubles
 from hilctl.pipeline.stages import next_command, survey
 from hilctl.task.workspace import Workspace
 from hilctl.training.checkpoints import load_checkpoint

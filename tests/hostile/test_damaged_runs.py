@@ -21,14 +21,14 @@ from hilctl.data.cache import ArrayCache
 from hilctl.data.episode import Episode
 from hilctl.errors import DamagedDataError, DataError
 from hilctl.networks.encoders.base import Encoder
-from hilctl.pipeline.run_folder.best import best_policy, roll_back
 from hilctl.pipeline.events import silent
+from hilctl.pipeline.report.run_report import write_run_report
+from hilctl.pipeline.report.run_summary import read_run
+from hilctl.pipeline.run_folder.best import best_policy, roll_back
 from hilctl.pipeline.run_folder.resume import progress_so_far
 from hilctl.pipeline.run_folder.run import Run
-from hilctl.pipeline.report.page.run_report import write_run_report
-from hilctl.pipeline.report.page.run_summary import read_run
 from hilctl.pipeline.stages import survey
-from hilctl.pipeline.train.train.learner.stored import last_checkpoint, stored_episodes
+from hilctl.pipeline.train.learner.stored import last_checkpoint, stored_episodes
 from hilctl.task.workspace import Workspace
 from hilctl.training.checkpoints import load_checkpoint
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from whole_folder import make_task
 
-from hilctl.pipeline.train.train.processes import supervisor
+from hilctl.pipeline.train.processes import supervisor
 from hilctl.task import scaffold
 
 KEEPING = """

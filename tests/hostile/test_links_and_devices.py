@@ -18,11 +18,11 @@ from hilctl.data.episode import Episode
 from hilctl.data.recovery import recover_partials
 from hilctl.errors import DataError, HilctlError
 from hilctl.networks.encoders import ENCODERS
+from hilctl.pipeline.report.run_report import write_run_report
 from hilctl.pipeline.run_folder.best import roll_back
-from hilctl.pipeline.train.train.processes import presence
 from hilctl.pipeline.run_folder.run import Run
-from hilctl.pipeline.report.page.run_report import write_run_report
 from hilctl.pipeline.stages import survey
+from hilctl.pipeline.train.processes import presence
 from hilctl.task.load import load_task
 from hilctl.task.workspace import Workspace
 from hilctl.training.checkpoints import load_checkpoint

@@ -16,8 +16,8 @@ from hilctl.data.cache import ArrayCache
 from hilctl.data.episode import Episode
 from hilctl.errors import DataError, HilctlError, TaskFileError
 from hilctl.networks.encoders import ENCODERS
+from hilctl.pipeline.report.run_report import write_run_report
 from hilctl.pipeline.run_folder.resume import find_unfinished, settings_of
-from hilctl.pipeline.report.page.run_report import write_run_report
 from hilctl.pipeline.stages import survey
 from hilctl.task.load import load_task
 from hilctl.task.workspace import Workspace

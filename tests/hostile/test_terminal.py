@@ -179,8 +179,8 @@ def test_the_name_of_a_camera_leads_nowhere_else(tmp_path: Path, camera: str) ->
 SIGNAL_IN_A_CALLBACK = """
 import gc, os, signal, time
 from pathlib import Path
-from hilctl.pipeline.train.train.processes import child
-from hilctl.pipeline.train.train.processes.signals import SPAWN
+from hilctl.pipeline.train.processes import child
+from hilctl.pipeline.train.processes.signals import SPAWN
 
 def collected(phase, info):
     gc.callbacks.clear()
@@ -190,7 +190,7 @@ def collected(phase, info):
 
 class Role:
     @staticmethod
-    def main(assignment, signals, outlet):
+    def main(assignment, signals, sender):
         gc.callbacks.append(collected)
         gc.collect()
         time.sleep(20)

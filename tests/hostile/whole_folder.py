@@ -12,8 +12,8 @@ from hilctl.agents.options import BCOptions
 from hilctl.data.step import EpisodeSummary, Observation, Outcome, Step
 from hilctl.data.writer import EpisodeWriter, Kind
 from hilctl.networks.perception import Perception
-from hilctl.pipeline.run_folder.manifest import Evaluation, write_manifest
 from hilctl.pipeline.events import silent
+from hilctl.pipeline.run_folder.manifest import Evaluation, write_manifest
 from hilctl.pipeline.run_folder.run import Run
 from hilctl.task import scaffold
 from hilctl.task.fingerprint import data_fingerprint, data_identity

@@ -23,8 +23,7 @@ from hilctl.pipeline.calibrate.find_hand_eye import find_hand_eye
 from hilctl.pipeline.calibrate.find_intrinsics import find_intrinsics
 from hilctl.pipeline.calibrate.freehand import take_freehand
 from hilctl.pipeline.calibrate.pictures import POSES_FILE
-from hilctl.pipeline.events import Event, silent
-from hilctl.pipeline.record.recording import never
+from hilctl.pipeline.events import Event, never, silent
 from hilctl.robots.base import RobotState
 from hilctl.robots.sim import SimRobot
 from hilctl.sim.scenes import InsertScene

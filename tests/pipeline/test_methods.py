@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from hilctl.pipeline.bench.speeds.methods import METHODS, Method, MethodResult, summarise
-from hilctl.pipeline.evaluate.evaluate.statistics import wilson_interval
+from hilctl.pipeline.bench.methods import METHODS, Method, MethodResult, summarise
+from hilctl.pipeline.evaluate.statistics import wilson_interval
 
 GOOD = MethodResult(
     method="full method",

@@ -19,8 +19,7 @@ from hilctl.pipeline.calibrate.camera_files import CameraFiles
 from hilctl.pipeline.calibrate.find_hand_eye import find_hand_eye
 from hilctl.pipeline.calibrate.find_intrinsics import find_intrinsics
 from hilctl.pipeline.calibrate.pictures import POSES_FILE, take_pictures
-from hilctl.pipeline.events import silent
-from hilctl.pipeline.record.recording import never
+from hilctl.pipeline.events import never, silent
 from hilctl.sim.scenes import InsertScene
 from hilctl.task import scaffold
 from hilctl.task.workspace import Workspace

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from hilctl.errors import FolderBusyError
-from hilctl.pipeline.train.train.processes.presence import present, wait_until_all_have_left
+from hilctl.pipeline.train.processes.presence import present, wait_until_all_have_left
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from hilctl.pipeline.train.train.processes.presence import present
+from hilctl.pipeline.train.processes.presence import present
 with present(Path(sys.argv[1])):
     print("here", flush=True)
     time.sleep(600)

@@ -62,7 +62,9 @@ def test_success_up_to_the_end_is_labelled() -> None:
 
 
 def test_failures_far_from_success_can_be_left_out() -> None:
-    assert draw(labels_of(said("......++++++......"), LabelWindow(1, lead=2))) == "??..??++++??..????"
+    assert (
+        draw(labels_of(said("......++++++......"), LabelWindow(1, lead=2))) == "??..??++++??..????"
+    )
     assert draw(labels_of(said("........"), LabelWindow(1, lead=2))) == "????????"
 
 
@@ -99,7 +101,9 @@ def test_steps_are_written_as_soon_as_their_label_is_certain(
 def test_a_vetoed_frame_is_no_success() -> None:
     written: list[int] = []
     labeller = Labeller(LabelWindow(0), lambda step, label: written.append(label))
-    for number, events in enumerate([(), (TeleopEvent.SUCCESS,), (TeleopEvent.SUCCESS, TeleopEvent.VETO), ()]):
+    for number, events in enumerate(
+        [(), (TeleopEvent.SUCCESS,), (TeleopEvent.SUCCESS, TeleopEvent.VETO), ()]
+    ):
         labeller.on_step(replace(step(number, False), events=events))
     labeller.on_episode_end(ENDING)
     assert draw(written) == "+..?"

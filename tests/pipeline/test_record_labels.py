@@ -14,11 +14,11 @@ from hilctl.data.dataset import Dataset
 from hilctl.data.episode import Episode
 from hilctl.data.index import INDEX
 from hilctl.errors import DataError, HilctlError, UsageError
+from hilctl.pipeline.events import Event
 from hilctl.pipeline.record import labels as verb
+from hilctl.pipeline.record.demos import record_demos
 from hilctl.pipeline.record.label_counts import SOURCE, LabelsResult
 from hilctl.pipeline.record.label_sources import ALIKE, RANDOM, SHOWN, SOURCES, SWEEP
-from hilctl.pipeline.events import Event
-from hilctl.pipeline.record.demos import record_demos
 from hilctl.pipeline.record.labels import record_labels
 from hilctl.sim.scenes import ReachScene
 from hilctl.sim.world import SimWorld

@@ -12,7 +12,7 @@ from small_task import make_task
 
 from hilctl import geometry
 from hilctl.calibration.hand_eye import Mount
-from hilctl.calibration.record import HandEyeRecord, Provenance, PoseErrorRecord
+from hilctl.calibration.record import HandEyeRecord, PoseErrorRecord, Provenance
 from hilctl.cameras.base import Camera
 from hilctl.errors import DataError, DeviceError
 from hilctl.pipeline.calibrate.camera_files import CameraFiles

@@ -11,8 +11,8 @@ import pytest
 from hilctl.data.step import EpisodeSummary, Outcome
 from hilctl.errors import MissingStageError
 from hilctl.pipeline.events import silent
+from hilctl.pipeline.report.run_report import write_run_report
 from hilctl.pipeline.run_folder.run import Run
-from hilctl.pipeline.report.page.run_report import write_run_report
 from hilctl.task import scaffold
 from hilctl.task.workspace import Workspace
 from hilctl.training.diagnoses import Diagnosis

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hilctl.pipeline.evaluate.evaluate.statistics import interval_over_seeds, wilson_interval
+from hilctl.pipeline.evaluate.statistics import interval_over_seeds, wilson_interval
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,12 @@ from hilctl.errors import BelowBarError, DataError, MissingStageError
 from hilctl.networks.encoders import ENCODERS
 from hilctl.networks.encoders.base import Encoder
 from hilctl.pipeline.classify.label_frames import encode_labels
-from hilctl.pipeline.run_folder.manifest import ClassifierManifest, read_manifest
-from hilctl.pipeline.events import Event, silent
-from hilctl.pipeline.record.labels import record_labels
-from hilctl.pipeline.stages import State, survey
 from hilctl.pipeline.classify.train_classifier import ClassifierResult, train_classifier
+from hilctl.pipeline.events import Event, silent
 from hilctl.pipeline.features import open_encoder
+from hilctl.pipeline.record.labels import record_labels
+from hilctl.pipeline.run_folder.manifest import ClassifierManifest, read_manifest
+from hilctl.pipeline.stages import State, survey
 from hilctl.rewards.classifier import ClassifierReward
 from hilctl.rewards.store import load_classifier
 from hilctl.task import scaffold

@@ -11,10 +11,10 @@ from small_task import edit, make_task
 from hilctl.data.dataset import Dataset
 from hilctl.data.index import episode_paths
 from hilctl.errors import DataError
+from hilctl.pipeline.features import states_of
 from hilctl.pipeline.record.demos import record_demos
 from hilctl.pipeline.record.recording import open_dataset
 from hilctl.pipeline.stages import survey
-from hilctl.pipeline.features import states_of
 from hilctl.task.workspace import Workspace
 
 

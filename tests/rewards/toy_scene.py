@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hilctl.rewards.fit import FittedClassifier, ClassifierSource, fit_classifier
+from hilctl.rewards.fit import ClassifierSource, FittedClassifier, fit_classifier
 from hilctl.rewards.frames import LabelledFrames
 
 Fit = tuple[FittedClassifier, np.ndarray]
@@ -13,7 +13,9 @@ SHAPE = (4, 4, 12)
 CAMERAS = ("wrist", "side")
 GOAL = np.array([0.2, 0.1, 0.3])
 IDENTITY = {"cameras": {"wrist": {"size": [128, 128]}, "side": {"size": [128, 128]}}}
-SOURCE = ClassifierSource(IDENTITY, "efficientnet-lite0", "0123456789abcdef", ("episode_000001.hdf5",))
+SOURCE = ClassifierSource(
+    IDENTITY, "efficientnet-lite0", "0123456789abcdef", ("episode_000001.hdf5",)
+)
 
 
 def features(places: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:

@@ -17,8 +17,8 @@ from hilctl.data.replay import ReplayBuffer
 from hilctl.data.step import Outcome
 from hilctl.networks.perception import STATE
 from hilctl.pipeline.run_folder.best import best_policy
-from hilctl.pipeline.train.train.learner.learning import LearningSide
 from hilctl.pipeline.run_folder.run import Run
+from hilctl.pipeline.train.learner.learning import LearningSide
 from hilctl.task import scaffold
 from hilctl.task.spec import PluginSpec
 from hilctl.task.workspace import Workspace
@@ -46,15 +46,15 @@ class School:
         self.learner = Learner(agent, *buffers, rng, updates_per_step=1, batch=8)
         self.run = Run(Workspace(folder, spec=spec), folder / "runs" / "one", seed=0)
         encoder: Any = SimpleNamespace(fingerprint="abc", feature_shape=(*GRID, FEATURES))
-        apprentice = EpisodeLearner(self.learner, None, Progress())
-        self.side = LearningSide(self.run, encoder, SEEN, self.learner, apprentice)
+        episode_learner = EpisodeLearner(self.learner, None, Progress())
+        self.side = LearningSide(self.run, encoder, SEEN, self.learner, episode_learner)
         self._steps = steps_of(intervened=[False] * 4)
 
     def episode(self, *, success: bool = True, trial: int = 0, policy: int, **ended: Any) -> None:
         """Take in an episode of the policy after so many updates."""
         how = summary(Outcome.SUCCESS if success else Outcome.FAILURE, **ended)
-        number = self.side.apprentice.taken + 1
-        self.side.apprentice.take(
+        number = self.side.episode_learner.taken + 1
+        self.side.episode_learner.take(
             finished_episode(number, self._steps, how, SEEN, trial=trial, policy_updates=policy)
         )
         self.side.keep_if_best()

@@ -34,7 +34,7 @@ from hilctl.training.link import (
     finished_episode,
 )
 from hilctl.training.mail import Announcer
-from hilctl.training.remote import KEPT_EPISODES, RETRY_S, LearnerServer, ActorClient
+from hilctl.training.remote import KEPT_EPISODES, RETRY_S, ActorClient, LearnerServer
 
 SEEN = perception()
 PATIENCE_S = 10.0
@@ -200,13 +200,13 @@ def test_half_an_episode_is_none(gone: str) -> None:
 
 
 class LearnerSide:
-    """An inlet and what it has taken in."""
+    """An server and what it has taken in."""
 
     def __init__(self, address: Path, taken: int = 0) -> None:
         self.taken = taken
         self.numbers: list[int] = []
         self.troubles: list[str] = []
-        self.inlet = LearnerServer(address, self.greeting, self.troubles.append)
+        self.server = LearnerServer(address, self.greeting, self.troubles.append)
 
     def greeting(self) -> bytes:
         """Return what an acting side is told first."""
@@ -216,11 +216,11 @@ class LearnerSide:
         """Take in `count` more episodes, as the learner does."""
         deadline = time.monotonic() + PATIENCE_S
         while len(self.numbers) < count and time.monotonic() < deadline:
-            got = self.inlet.receive(0.05)
+            got = self.server.receive(0.05)
             if got is not None and got.number > self.taken:
                 self.numbers.append(got.number)
                 self.taken = got.number
-            self.inlet.post("health", wire.pack_health(Health(episodes=self.taken)))
+            self.server.post("health", wire.pack_health(Health(episodes=self.taken)))
 
 
 def eventually(true: Callable[[], bool]) -> bool:
@@ -246,14 +246,16 @@ def link(address: Path) -> Iterator[ActorClient]:
     made.close()
 
 
-def test_episodes_arrive_in_order_and_the_learner_is_heard(address: Path, link: ActorClient) -> None:
+def test_episodes_arrive_in_order_and_the_learner_is_heard(
+    address: Path, link: ActorClient
+) -> None:
     for number in (1, 2, 3):
         link.send(episode(number))
     side = LearnerSide(address)
     side.take(3)
     assert side.numbers == [1, 2, 3]
     assert eventually(lambda: link.health().episodes == 3)
-    side.inlet.close()
+    side.server.close()
 
 
 def test_sending_does_not_wait_for_a_learner_that_is_not_there(link: ActorClient) -> None:
@@ -273,49 +275,49 @@ def test_a_learner_that_comes_back_gets_what_it_lacks_and_nothing_twice(
     link.send(episode(2))
     first.take(2)
     assert eventually(lambda: link.health().episodes == 2)
-    first.inlet.close()
+    first.server.close()
     assert eventually(lambda: not link.health().connected)
     link.send(episode(3))
     second = LearnerSide(address, taken=1)  # its last checkpoint is older
     link.send(episode(4))
     second.take(2)
     assert second.numbers == [3, 4]  # 2 was acknowledged: it is on disk
-    second.inlet.close()
+    second.server.close()
 
 
 def test_an_actor_that_comes_back_gets_the_newest_policy_and_reward(address: Path) -> None:
     side = LearnerSide(address)
     for version in (1, 2, 3):
-        side.inlet.post("reward", RIGHT["reward"])
-        side.inlet.post("policy", wire.pack_policy(PolicyUpdate(version, agent(version))))
+        side.server.post("reward", RIGHT["reward"])
+        side.server.post("policy", wire.pack_policy(PolicyUpdate(version, agent(version))))
         update = RewardUpdate(10 + version, success_model(version))
-        side.inlet.post("reward", wire.pack_reward(update))
+        side.server.post("reward", wire.pack_reward(update))
     for _ in range(2):
         link = ActorClient(address, TROUBLES.append)
         policy, reward = newest(link)
         assert (policy.updates, reward.version) == (3, 13)
         assert link.latest_policy() is link.latest_reward() is None
         link.close()
-    side.inlet.close()
+    side.server.close()
 
 
 def test_neither_policy_nor_reward_makes_the_other_disappear(
     address: Path, link: ActorClient
 ) -> None:
     side = LearnerSide(address)
-    side.inlet.post("reward", wire.pack_reward(RewardUpdate(2, success_model(2))))
+    side.server.post("reward", wire.pack_reward(RewardUpdate(2, success_model(2))))
     for updates in range(5):
-        assert eventually(lambda: not side.inlet._unsent)
-        side.inlet.post("policy", wire.pack_policy(PolicyUpdate(updates, agent(1))))
-    side.inlet.post("health", wire.pack_health(Health(updates=4)))
+        assert eventually(lambda: not side.server._unsent)
+        side.server.post("policy", wire.pack_policy(PolicyUpdate(updates, agent(1))))
+    side.server.post("health", wire.pack_health(Health(updates=4)))
     assert eventually(lambda: link.health().updates == 4)
     policy, reward = newest(link)
     assert (policy.updates, reward.version) == (4, 2)
-    side.inlet.close()
+    side.server.close()
 
 
 class Corrected:
-    """Stand in for an apprentice whose classifier learns and whose policy does not."""
+    """Stand in for an episode_learner whose classifier learns and whose policy does not."""
 
     def __init__(self) -> None:
         self.version = 1
@@ -333,13 +335,13 @@ class Corrected:
 def test_a_correction_reaches_the_actor_even_if_no_update_is_made(
     address: Path, link: ActorClient
 ) -> None:
-    side, apprentice = LearnerSide(address), Corrected()
-    announcer = Announcer(apprentice, side.inlet.post)  # type: ignore[arg-type]
+    side, episode_learner = LearnerSide(address), Corrected()
+    announcer = Announcer(episode_learner, side.server.post)  # type: ignore[arg-type]
     announcer.announce()
     policy, reward = newest(link)
     assert (policy.updates, reward.version) == (7, 1)
     for version in range(2, 5):
-        apprentice.version = version
+        episode_learner.version = version
         announcer.announce()
         assert eventually(lambda wanted=version: link.health().episodes == wanted)  # type: ignore[misc]
         got = link.latest_reward()
@@ -347,10 +349,10 @@ def test_a_correction_reaches_the_actor_even_if_no_update_is_made(
         assert got.version == version
     assert link.latest_policy() is None
     announcer.announce()
-    assert eventually(lambda: not side.inlet._unsent)
+    assert eventually(lambda: not side.server._unsent)
     time.sleep(0.3)
     assert link.latest_reward() is None  # it has not changed
-    side.inlet.close()
+    side.server.close()
 
 
 def newest(link: ActorClient) -> tuple[PolicyUpdate, RewardUpdate]:
@@ -420,7 +422,7 @@ def test_malformed_messages_of_an_actor_are_left_out_told_once_and_end_nothing(
     assert side.numbers == [1]
     assert len(side.troubles) == 2, side.troubles  # one for bytes, one for episodes
     actor.close()
-    side.inlet.close()
+    side.server.close()
 
 
 def test_a_line_that_breaks_again_and_again_is_not_made_again_at_once(
@@ -461,7 +463,7 @@ def test_a_stranger_who_talks_nonsense_does_no_harm(address: Path) -> None:
     side.take(1)
     assert side.numbers == [1]
     link.close()
-    side.inlet.close()
+    side.server.close()
 
 
 def test_a_message_cut_in_the_middle_is_an_error_not_a_wait(address: Path) -> None:

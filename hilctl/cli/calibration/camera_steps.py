@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from hilctl.calibration.boards.base import Image
-    from hilctl.cli.calibration.job import CameraJob, CalibrationSetup
+    from hilctl.cli.calibration.job import CalibrationSetup, CameraJob
     from hilctl.pipeline.calibrate.crops import KeptCrop, Motion
     from hilctl.task.spec import Box
     from hilctl.task.workspace import Workspace
@@ -100,7 +100,8 @@ def _choose(job: CameraJob, text: str | None) -> KeptCrop | None:
 def _pick(job: CameraJob, look: Callable[[], Image], motion: Motion | None) -> Box | None:
     """Let the person pick a crop before live pictures; None = they left without."""
     from hilctl.calibration.roi import parse_box
-    from hilctl.cli.calibration.roi_choice import CropSubject, pick
+    from hilctl.cli.calibration.roi_choice import CropSubject
+    from hilctl.cli.calibration.roi_picker import pick
     from hilctl.cli.interrupt import interruptible
 
     image, known = look(), job.files.record()

@@ -10,7 +10,7 @@ from typing import Any
 
 from hilctl.calibration.boards import Board, parse_board
 from hilctl.cli.calibration import board_steps, camera_steps
-from hilctl.cli.calibration.job import CameraJob, CalibrationSetup
+from hilctl.cli.calibration.job import CalibrationSetup, CameraJob
 from hilctl.cli.calibration.overview import next_step, table
 from hilctl.cli.prompts import ask, one_of
 from hilctl.cli.render import Output

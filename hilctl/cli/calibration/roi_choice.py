@@ -21,7 +21,6 @@ from hilctl.cli.calibration.roi_boxes import (
     resized,
     shaped,
 )
-from hilctl.cli.render import Output
 from hilctl.errors import DeviceError
 from hilctl.networks.letterbox import at_size, filled_share, letterboxed
 from hilctl.task.spec import Box
@@ -178,23 +177,3 @@ class CropChoice:
         """Return what the policy sees: the crop at its size."""
         x, y, width, height = self.box
         return letterboxed(self.image[y : y + height, x : x + width], self.subject.size)
-
-
-def pick(output: Output, subject: CropSubject, stop: Callable[[], bool]) -> Box | None:
-    """Let a person choose a crop: in a window where there is a display, else in the terminal.
-
-    Args:
-        output: of the command.
-        subject: what there is to choose from.
-        stop: asked about ten times a second whether to leave.
-
-    Returns:
-        The crop in px on the raw frame; None when the person left without.
-    """
-    from hilctl.cli.calibration.roi_terminal import pick_in_terminal
-    from hilctl.cli.calibration.roi_window import pick_in_window, window_available
-
-    if window_available():
-        output.say(f"choose the crop of camera {subject.camera} in the window that has opened")
-        return pick_in_window(subject, stop)
-    return pick_in_terminal(subject, stop)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.segment import Segment, Segments
 from rich.text import Text
 
-from hilctl.cli.calibration.roi_choice import CropChoice, Level, CropSubject
+from hilctl.cli.calibration.roi_choice import CropChoice, CropSubject, Level
 from hilctl.cli.halfblocks import drawn, fitted, half_blocks
 from hilctl.cli.terminal_keys import Keys, taken_over, write
 from hilctl.errors import UsageError

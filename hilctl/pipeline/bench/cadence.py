@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from hilctl.pipeline.classify.train_classifier import train_classifier
 from hilctl.pipeline.events import Event, Report
 from hilctl.pipeline.record.demos import record_demos
 from hilctl.pipeline.record.labels import record_labels
 from hilctl.pipeline.train.train import train
-from hilctl.pipeline.classify.train_classifier import train_classifier
 from hilctl.task import scaffold
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace

@@ -10,14 +10,13 @@ from statistics import fmean
 from typing import Any
 
 from hilctl.agents import AGENTS
+from hilctl.pipeline.classify.train_classifier import train_classifier
 from hilctl.pipeline.evaluate.evaluate import evaluate
-from hilctl.pipeline.events import Event, Report, silent
+from hilctl.pipeline.evaluate.statistics import interval_over_seeds
+from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
 from hilctl.pipeline.record.demos import record_demos
 from hilctl.pipeline.record.labels import record_labels
-from hilctl.pipeline.record.recording import Question, never
-from hilctl.pipeline.evaluate.evaluate.statistics import interval_over_seeds
 from hilctl.pipeline.train.train import Ablation, train
-from hilctl.pipeline.classify.train_classifier import train_classifier
 from hilctl.task import scaffold
 from hilctl.task.files import os_errors
 from hilctl.task.spec import PluginSpec, TaskSpec
@@ -85,7 +84,7 @@ def compare_methods(
     max_steps: int,
     episodes: int,
     report: Report = silent,
-    stop: Question = never,
+    stop: ShouldStop = never,
 ) -> list[MethodResult]:
     """Train every method on the same demonstrations, labels and classifier, for each seed.
 
@@ -155,7 +154,7 @@ def summarise(outcomes: Sequence[MethodResult]) -> list[dict[str, Any]]:
     return rows
 
 
-def _prepare(folder: Path, template: str, seed: int, report: Report, stop: Question) -> Workspace:
+def _prepare(folder: Path, template: str, seed: int, report: Report, stop: ShouldStop) -> Workspace:
     chosen = scaffold.find_template(template)
     scaffold.create(chosen, folder, chosen.answers({}))
     workspace = Workspace(folder)
@@ -173,7 +172,7 @@ def _try(
     max_steps: int,
     episodes: int,
     report: Report,
-    stop: Question,
+    stop: ShouldStop,
 ) -> MethodResult | None:
     slug = method.name.replace(",", "").replace(" ", "_")
     root = base.root.with_name(f"{base.root.name}_{slug}")

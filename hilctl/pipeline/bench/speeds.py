@@ -18,7 +18,7 @@ from hilctl.env.loop import to_observation
 from hilctl.env.make import open_station
 from hilctl.networks.encoders.base import Encoder, encode_each
 from hilctl.networks.perception import Perception
-from hilctl.pipeline.bench.speeds.learner import bench_learner, timed_ms
+from hilctl.pipeline.bench.learner import bench_learner, timed_ms
 from hilctl.pipeline.events import Event, Report, silent
 from hilctl.pipeline.features import open_encoder
 from hilctl.task.spec import TaskSpec
@@ -29,7 +29,7 @@ SIM_STEPS = 300
 POLICY_STEPS = 200
 
 
-def bench(workspace: Workspace, report: Report = silent) -> dict[str, Any]:
+def bench_speeds(workspace: Workspace, report: Report = silent) -> dict[str, Any]:
     """Measure simulator, learner and policy of a task with two 128×128 cameras.
 
     Args:

@@ -10,7 +10,13 @@ import numpy as np
 from scipy.spatial.transform import RigidTransform
 
 from hilctl.calibration.boards import Board
-from hilctl.calibration.fit_hand_eye import MIN_POSES, HandEyeFit, PoseError, HandEyeVerdict, fit_hand_eye
+from hilctl.calibration.fit_hand_eye import (
+    MIN_POSES,
+    HandEyeFit,
+    HandEyeVerdict,
+    PoseError,
+    fit_hand_eye,
+)
 from hilctl.calibration.hand_eye import Mount, Sightings
 from hilctl.calibration.intrinsics import Intrinsics
 from hilctl.calibration.mistakes import explain_misfit
@@ -83,7 +89,9 @@ def _paired(table: PoseTable, views: PictureViews) -> tuple[dict[str, int], Pict
     names = [view.name for view in views.used] + [one.name for one in views.left_out]
     rows = table.rows_of(names)
     used = tuple(view for view in views.used if view.name in rows)
-    alone = tuple(ExcludedPicture(view.name, "has no pose") for view in views.used if view.name not in rows)
+    alone = tuple(
+        ExcludedPicture(view.name, "has no pose") for view in views.used if view.name not in rows
+    )
     paired = PictureViews(used, (*views.left_out, *alone))
     if not used and alone:
         raise DataError(
@@ -112,7 +120,12 @@ class HandEyeEvidence:
 
     @classmethod
     def of(
-        cls, table: PoseTable, rows: Mapping[str, int], views: PictureViews, lens: Intrinsics, mount: Mount
+        cls,
+        table: PoseTable,
+        rows: Mapping[str, int],
+        views: PictureViews,
+        lens: Intrinsics,
+        mount: Mount,
     ) -> HandEyeEvidence:
         """Return what a table of poses and the views of the same pictures tell."""
         names = [view.name for view in views.used]
@@ -162,7 +175,9 @@ def _fit(evidence: HandEyeEvidence, rng: np.random.Generator) -> HandEyeFit:
 
 
 def _record(fitted: HandEyeFit, mount: Mount, views: PictureViews, board: Board) -> HandEyeRecord:
-    outliers = tuple(ExcludedPicture(views.used[i].name, "fits the others badly") for i in fitted.outliers)
+    outliers = tuple(
+        ExcludedPicture(views.used[i].name, "fits the others badly") for i in fitted.outliers
+    )
     found = fitted.hand_eye
     return HandEyeRecord(
         mount=mount,

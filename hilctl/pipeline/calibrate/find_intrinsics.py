@@ -79,16 +79,22 @@ def tell_copies(report: Report, what: str, groups: Indices) -> None:
         report(Event("copies", told, figures={"pictures": total, "distinct": distinct}))
 
 
-def made_from(board: Board, views: PictureViews, dropped: tuple[ExcludedPicture, ...]) -> Provenance:
+def made_from(
+    board: Board, views: PictureViews, dropped: tuple[ExcludedPicture, ...]
+) -> Provenance:
     """Return where a measurement comes from."""
     away = {one.name: one.reason for one in (*views.left_out, *dropped)}
     used = [view.name for view in views.used if view.name not in away]
     return Provenance(board=str(board), used=used, left_out=away, versions=versions())
 
 
-def _record(fitted: IntrinsicsFit, judgement: IntrinsicsQuality, views: PictureViews, board: Board) -> IntrinsicsRecord:
+def _record(
+    fitted: IntrinsicsFit, judgement: IntrinsicsQuality, views: PictureViews, board: Board
+) -> IntrinsicsRecord:
     known = fitted.intrinsics
-    dropped = tuple(ExcludedPicture(views.used[i].name, "fits the others badly") for i in fitted.dropped)
+    dropped = tuple(
+        ExcludedPicture(views.used[i].name, "fits the others badly") for i in fitted.dropped
+    )
     return IntrinsicsRecord(
         model=known.model,
         size_px=known.size_px,

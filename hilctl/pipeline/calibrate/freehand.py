@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial.transform import RigidTransform
 
 from hilctl.calibration.boards import Board
-from hilctl.calibration.capture import Capture, SeenPicture, CaptureAdvice
+from hilctl.calibration.capture import Capture, CaptureAdvice, SeenPicture
 from hilctl.calibration.capture_turns import TurnsWanted
 from hilctl.calibration.capture_views import ViewsWanted
 from hilctl.calibration.hand_eye import Mount
@@ -25,8 +25,7 @@ from hilctl.pipeline.calibrate.pictures import (
     complete_pictures,
     tool_pose,
 )
-from hilctl.pipeline.events import Event, Figures, Report
-from hilctl.pipeline.record.recording import Question
+from hilctl.pipeline.events import Event, Figures, Report, ShouldStop
 from hilctl.robots.base import RobotState
 from hilctl.task.spec import TaskSpec
 
@@ -45,7 +44,7 @@ def take_freehand(
     count: int,
     seed: int,
     report: Report,
-    stop: Question,
+    stop: ShouldStop,
 ) -> Path:
     """Photograph the board whenever a person holds it, or the arm, as it was not held yet.
 
@@ -85,7 +84,9 @@ def take_freehand(
     return complete_pictures(files) if capture.enough else files.unfinished_pictures
 
 
-def _begin(devices: OpenCamera, name: str, board: Board, mount: Mount | None, report: Report) -> None:
+def _begin(
+    devices: OpenCamera, name: str, board: Board, mount: Mount | None, report: Report
+) -> None:
     """Let the simulator's person begin, or say what a real one has to do."""
     robot, pattern = devices.robot, board.picture(PATTERN_SQUARE_PX)
     if mount is None:

@@ -22,7 +22,10 @@ NAMES = ("fx", "fy", "cx", "cy")
 
 
 def write_intrinsics_page(
-    files: CameraFiles, record: IntrinsicsRecord, fitted: fit_intrinsics.IntrinsicsFit, views: PictureViews
+    files: CameraFiles,
+    record: IntrinsicsRecord,
+    fitted: fit_intrinsics.IntrinsicsFit,
+    views: PictureViews,
 ) -> None:
     """Write the page of a camera's intrinsics.
 

@@ -23,8 +23,7 @@ from hilctl.errors import DataError, DeviceError
 from hilctl.pipeline.calibrate.camera_files import CameraFiles
 from hilctl.pipeline.calibrate.devices import go_home, go_to, open_devices
 from hilctl.pipeline.calibrate.exposure import greet
-from hilctl.pipeline.events import Event, Report
-from hilctl.pipeline.record.recording import Question
+from hilctl.pipeline.events import Event, Report, ShouldStop
 from hilctl.robots.base import Robot, RobotState
 from hilctl.task.files import os_errors
 from hilctl.task.spec import Bounds, TaskSpec
@@ -59,7 +58,7 @@ def take_pictures(
     count: int,
     seed: int,
     report: Report,
-    stop: Question,
+    stop: ShouldStop,
 ) -> Path:
     """Drive to `count` poses around the reset pose and photograph the board from each.
 

@@ -64,7 +64,9 @@ def draw_what_is_known(
     write_picture(out, drawn)
 
 
-def _lines(spec: TaskSpec, known: HandEyeRecord, T_base_tcp: RigidTransform) -> list[overlay.OverlayLine]:
+def _lines(
+    spec: TaskSpec, known: HandEyeRecord, T_base_tcp: RigidTransform
+) -> list[overlay.OverlayLine]:
     bounds, home = spec.control.bounds, reset_pose(spec.reset)
     T_base_home = RigidTransform.from_components(home[:3], Rotation.from_quat(home[3:]))
     T_base_board = known.board if known.mount is Mount.TOOL else T_base_tcp * known.board

@@ -12,10 +12,10 @@ from hilctl.networks.encoders import ENCODERS
 from hilctl.pipeline import stages
 from hilctl.pipeline.classify.label_frames import encode_labels
 from hilctl.pipeline.events import Event, Report, silent
-from hilctl.pipeline.record.recording import open_dataset
 from hilctl.pipeline.features import Demonstrations, open_encoder
+from hilctl.pipeline.record.recording import open_dataset
 from hilctl.rewards.classifier import ClassifierOptions
-from hilctl.rewards.fit import FittedClassifier, ClassifierSource, fit_classifier
+from hilctl.rewards.fit import ClassifierSource, FittedClassifier, fit_classifier
 from hilctl.rewards.report import draw_curve, draw_mistakes
 from hilctl.rewards.store import save_classifier
 from hilctl.task.fingerprint import data_identity

@@ -14,15 +14,14 @@ from hilctl.data.step import EpisodeSummary, Outcome
 from hilctl.env.loop import EpisodeLoop
 from hilctl.env.make import open_station
 from hilctl.errors import MissingStageError
-from hilctl.pipeline.run_folder.best import BEST, best_policy, run_with_best
 from hilctl.pipeline.calibrate.check import check_cameras
-from hilctl.pipeline.run_folder.manifest import Evaluation, write_manifest
-from hilctl.pipeline.events import Event, Report, silent
-from hilctl.pipeline.record.recording import Question, never
-from hilctl.pipeline.run_folder.run import CHECKPOINTS
-from hilctl.pipeline.evaluate.evaluate.statistics import wilson_interval
+from hilctl.pipeline.evaluate.statistics import wilson_interval
 from hilctl.pipeline.evaluate.video import VideoRecorder
+from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
 from hilctl.pipeline.features import open_classifier, open_encoder
+from hilctl.pipeline.run_folder.best import BEST, best_policy, run_with_best
+from hilctl.pipeline.run_folder.manifest import Evaluation, write_manifest
+from hilctl.pipeline.run_folder.run import CHECKPOINTS
 from hilctl.rewards.classifier import ClassifierReward
 from hilctl.task.fingerprint import data_fingerprint
 from hilctl.task.workspace import Workspace
@@ -131,7 +130,7 @@ def evaluate(
     episodes: int,
     seed: int = 0,
     report: Report = silent,
-    stop: Question = never,
+    stop: ShouldStop = never,
     run: Path | None = None,
     video: bool = False,
     best: bool = False,

@@ -10,13 +10,11 @@ from hilctl.env.loop import EpisodeLoop, HandsOff
 from hilctl.env.make import open_station
 from hilctl.errors import HilctlError
 from hilctl.pipeline.calibrate.check import check_cameras
-from hilctl.pipeline.events import Event, Report, silent
+from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
 from hilctl.pipeline.record.recording import (
-    Question,
     UndecidedEpisode,
     episode_attributes,
     indexed,
-    never,
     open_dataset,
     put_away_partials,
     station_seed,
@@ -69,8 +67,8 @@ def record_demos(
     count: int | None = None,
     seed: int = 0,
     report: Report = silent,
-    stop: Question = never,
-    keep: Question = never,
+    stop: ShouldStop = never,
+    keep: ShouldStop = never,
 ) -> DemosResult:
     """Record demonstrations until there are as many successful ones as wanted.
 
@@ -108,8 +106,8 @@ def _record(
     seed: int,
     episodes: int,
     report: Report,
-    stop: Question,
-    keep: Question,
+    stop: ShouldStop,
+    keep: ShouldStop,
 ) -> None:
     spec = workspace.spec
     most = ATTEMPTS_PER_DEMO * (result.wanted - result.demos)

@@ -19,17 +19,14 @@ from hilctl.env.loop import EpisodeLoop
 from hilctl.env.make import Station, open_station
 from hilctl.errors import HilctlError
 from hilctl.pipeline.calibrate.check import check_cameras
+from hilctl.pipeline.events import Event, Figures, Report, ShouldStop, never, silent
 from hilctl.pipeline.record.label_counts import SOURCE, LabelsResult, count_labels, frames_wanted
-from hilctl.pipeline.classify.label_frames import coverage_of, measure_variety
 from hilctl.pipeline.record.label_sources import GUARD_S, SOURCES, LabelSource
 from hilctl.pipeline.record.labelling import Labeller, LabelWindow
-from hilctl.pipeline.events import Event, Figures, Report, silent
 from hilctl.pipeline.record.recording import (
-    Question,
     UndecidedEpisode,
     episode_attributes,
     indexed,
-    never,
     open_dataset,
     put_away_partials,
     station_seed,
@@ -37,6 +34,7 @@ from hilctl.pipeline.record.recording import (
     was_interrupted,
 )
 from hilctl.pipeline.record.sweep import Coverage
+from hilctl.pipeline.record.variety import coverage_of, measure_variety
 from hilctl.task.fingerprint import data_fingerprint
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
@@ -49,8 +47,8 @@ def record_labels(
     *,
     seed: int = 0,
     report: Report = silent,
-    stop: Question = never,
-    keep: Question = never,
+    stop: ShouldStop = never,
+    keep: ShouldStop = never,
 ) -> LabelsResult:
     """Record labelled frames until there are as many as the task file wants.
 
@@ -140,8 +138,8 @@ class _Session:
     seed: int
     result: LabelsResult
     report: Report
-    stop: Question
-    keep: Question
+    stop: ShouldStop
+    keep: ShouldStop
     start_ns: int = 0
 
     def record(self, coverage: Coverage) -> None:
@@ -182,7 +180,9 @@ class _Session:
     def _look_at_the_clock(self) -> None:
         self.result.robot_s = (self.station.rig.clock.now_ns() - self.start_ns) * 1e-9
 
-    def _settle(self, summary: EpisodeSummary, episode: _LabelledEpisode, source: LabelSource) -> None:
+    def _settle(
+        self, summary: EpisodeSummary, episode: _LabelledEpisode, source: LabelSource
+    ) -> None:
         keep = not summary.discarded and (not was_interrupted(summary) or self.keep())
         if episode.settle(summary, keep=keep):
             self.result.count(source, episode.labeller.counts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -19,21 +19,14 @@ from hilctl.data.writer import EpisodeWriter, Kind
 from hilctl.env.make import Station
 from hilctl.pipeline.calibrate.crops import hidden_motion
 from hilctl.pipeline.calibrate.identity import current_references
-from hilctl.pipeline.record.labelling import NEITHER
 from hilctl.pipeline.events import Event, Report
+from hilctl.pipeline.record.labelling import NEITHER
 from hilctl.task.fingerprint import data_fingerprint, data_identity
 from hilctl.task.same_folder import SameFolder
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 
-Question = Callable[[], bool]
-
 MIN_STEPS = 2  # an episode of a single one shows nothing
-
-
-def never() -> bool:
-    """Return False: nobody interrupts, and nothing that was interrupted is kept."""
-    return False
 
 
 def station_seed(seed: int, purpose: str, episodes: int) -> int:

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError
 
-from hilctl.pipeline.run_folder.manifest import RunManifest
 from hilctl.pipeline.report.page import draw_cadence, draw_learning, write_report
-from hilctl.pipeline.report.page.run_summary import (
+from hilctl.pipeline.report.run_summary import (
     damage,
     evaluation_of,
     read_run,
     training_table,
     troubles,
 )
+from hilctl.pipeline.run_folder.manifest import RunManifest
 from hilctl.training.trial import ERROR, too_bad
 
 PAGE = Path("report") / "report.html"

@@ -14,9 +14,9 @@ from hilctl.data.episode import Episode
 from hilctl.data.header import damaged
 from hilctl.data.step import EpisodeSummary
 from hilctl.errors import DataError, MissingStageError
+from hilctl.pipeline.record.recording import open_dataset
 from hilctl.pipeline.run_folder.manifest import RunManifest, read_manifest
 from hilctl.pipeline.run_folder.metrics_log import read_metrics
-from hilctl.pipeline.record.recording import open_dataset
 from hilctl.task.fingerprint import explain_difference, policy_fingerprint, policy_identity
 from hilctl.task.load import task_from_dump
 from hilctl.task.spec import TaskSpec

@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from hilctl.data.step import EpisodeSummary
-from hilctl.pipeline.run_folder.manifest import RunManifest, kept_file, read_manifest, write_manifest
-from hilctl.pipeline.run_folder.metrics_log import METRICS, end_last_line
 from hilctl.pipeline.events import Event, Report
 from hilctl.pipeline.provenance import provenance
 from hilctl.pipeline.record.recording import station_seed
+from hilctl.pipeline.run_folder.manifest import (
+    RunManifest,
+    kept_file,
+    read_manifest,
+    write_manifest,
+)
+from hilctl.pipeline.run_folder.metrics_log import METRICS, end_last_line
 from hilctl.pipeline.run_folder.scalars import FigureLog, Scalars
 from hilctl.pipeline.run_folder.weights_and_biases import WeightsAndBiases
 from hilctl.task.fingerprint import data_fingerprint, policy_fingerprint, policy_identity

@@ -13,8 +13,8 @@ from hilctl.data.step import EpisodeSummary
 from hilctl.env.loop import EpisodeLoop
 from hilctl.env.make import Station
 from hilctl.networks.perception import Perception
-from hilctl.pipeline.events import Event, Report
-from hilctl.pipeline.record.recording import Question, episode_attributes
+from hilctl.pipeline.events import Event, Report, ShouldStop
+from hilctl.pipeline.record.recording import episode_attributes
 from hilctl.pipeline.run_folder.resume import EPISODES
 from hilctl.pipeline.run_folder.run import Run
 from hilctl.rewards.classifier import ClassifierReward
@@ -59,7 +59,7 @@ def acting(
     reward: ClassifierReward,
     link: Link,
     report: Report,
-    stop: Question,
+    stop: ShouldStop,
     *,
     after_episode: Callable[[], None] = nothing_more,
     max_steps: int | None = None,

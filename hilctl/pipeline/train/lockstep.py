@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from hilctl.env.make import open_station
-from hilctl.pipeline.train.train.acting import acting, prepared_policy
 from hilctl.pipeline.calibrate.check import check_cameras
-from hilctl.pipeline.train.train.learner.learning import LearningSide, open_learning_side, saved_at_the_end
-from hilctl.pipeline.events import Event, Report, telling
-from hilctl.pipeline.record.recording import Question
-from hilctl.pipeline.run_folder.run import Run
+from hilctl.pipeline.events import Event, Report, ShouldStop, telling
 from hilctl.pipeline.features import open_classifier, open_encoder
+from hilctl.pipeline.run_folder.run import Run
+from hilctl.pipeline.train.acting import acting, prepared_policy
+from hilctl.pipeline.train.learner.learning import (
+    LearningSide,
+    open_learning_side,
+    saved_at_the_end,
+)
 from hilctl.rewards.classifier import ClassifierReward
 from hilctl.training.compilation import enable_compilation_cache
 from hilctl.training.lockstep_link import LockstepLink
@@ -20,7 +23,7 @@ SAVE_EVERY_EPISODES = 25
 def train_in_turns(
     run: Run,
     report: Report,
-    stop: Question,
+    stop: ShouldStop,
     *,
     with_demos: bool = True,
     max_steps: int | None = None,
@@ -50,12 +53,12 @@ def train_in_turns(
         with saved_at_the_end(side):
             side.learn_before(stop)
             side.learner.learn_owed()
-            run.progress.take(side.apprentice.health())
+            run.progress.take(side.episode_learner.health())
             if going_on:
                 report(continued(run))
             report(Event("phase", f"learning; help and verdicts by the {station.teleop.operator}"))
             grid = encoder.feature_shape[:2]
-            link = LockstepLink(side.apprentice, telling(report, "link"))
+            link = LockstepLink(side.episode_learner, telling(report, "link"))
             with acting(
                 run,
                 station,

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from hilctl.pipeline.train.train.learner.learning import open_learning_side, saved_at_the_end
-from hilctl.pipeline.events import Event, Report
-from hilctl.pipeline.record.recording import Question
-from hilctl.pipeline.run_folder.run import Run
+from hilctl.pipeline.events import Event, Report, ShouldStop
 from hilctl.pipeline.features import open_encoder
-from hilctl.training.episode_learner import EpisodeLearner
+from hilctl.pipeline.run_folder.run import Run
+from hilctl.pipeline.train.learner.learning import open_learning_side, saved_at_the_end
 from hilctl.training.compilation import enable_compilation_cache
+from hilctl.training.episode_learner import EpisodeLearner
 
 REPORTS = 20  # lines of progress
 
 
-def train_offline(run: Run, report: Report, stop: Question) -> bool | None:
+def train_offline(run: Run, report: Report, stop: ShouldStop) -> bool | None:
     """Make the updates that the agent wants; None when stopped before the run began.
 
     Raises:
@@ -26,18 +25,18 @@ def train_offline(run: Run, report: Report, stop: Question) -> bool | None:
         return None
     run.begin()
     with saved_at_the_end(side):
-        learnt = _learn(run, side.apprentice, report, stop)
+        learnt = _learn(run, side.episode_learner, report, stop)
     run.end(reached=learnt, stopped=stop())
     return learnt
 
 
-def _learn(run: Run, apprentice: EpisodeLearner, report: Report, stop: Question) -> bool:
-    learner = apprentice.learner
+def _learn(run: Run, episode_learner: EpisodeLearner, report: Report, stop: ShouldStop) -> bool:
+    learner = episode_learner.learner
     updates = run.workspace.spec.agent.options.model_dump()["updates"]
     reports = 0
     while learner.updates < updates and not stop():
         learner.learn_chunk()
-        run.progress.take(apprentice.health())
+        run.progress.take(episode_learner.health())
         if learner.updates * REPORTS >= (reports + 1) * updates:
             reports += 1
             text = f"update {learner.updates}/{updates}, loss {learner.metrics['bc_loss']:.2f}"

@@ -10,11 +10,10 @@ from typing import Any, cast
 from hilctl.agents.options import AgentOptions
 from hilctl.errors import MissingStageError, UsageError
 from hilctl.pipeline import stages
+from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
+from hilctl.pipeline.record.recording import put_away_partials
 from hilctl.pipeline.run_folder.best import roll_back
 from hilctl.pipeline.run_folder.manifest import KeptPolicy
-from hilctl.pipeline.train.train.processes.presence import wait_until_all_have_left
-from hilctl.pipeline.events import Event, Report, silent
-from hilctl.pipeline.record.recording import Question, never, put_away_partials
 from hilctl.pipeline.run_folder.resume import (
     EPISODES,
     FinishedRun,
@@ -23,6 +22,7 @@ from hilctl.pipeline.run_folder.resume import (
     progress_so_far,
 )
 from hilctl.pipeline.run_folder.run import Run
+from hilctl.pipeline.train.processes.presence import wait_until_all_have_left
 from hilctl.task.workspace import Workspace
 from hilctl.training.metrics import Progress
 
@@ -63,7 +63,7 @@ def train(
     *,
     seed: int = 0,
     report: Report = silent,
-    stop: Question = never,
+    stop: ShouldStop = never,
     new: bool = False,
     rollback: bool = False,
     lockstep: bool = True,
@@ -96,11 +96,11 @@ def train(
     wait_until_all_have_left(workspace.root)
     run = _open_run(workspace, seed, report, new=new, rollback=rollback, online=online)
     if not online:
-        from hilctl.pipeline.train.train.offline import train_offline
+        from hilctl.pipeline.train.offline import train_offline
 
         reached = train_offline(run, report, stop)
     elif lockstep:
-        from hilctl.pipeline.train.train.lockstep import train_in_turns
+        from hilctl.pipeline.train.lockstep import train_in_turns
 
         reached = train_in_turns(
             run,
@@ -110,7 +110,7 @@ def train(
             max_steps=ablation.max_steps,
         )
     else:
-        from hilctl.pipeline.train.train.processes.supervisor import train_apart
+        from hilctl.pipeline.train.processes.supervisor import train_apart
 
         reached = train_apart(run, report, stop)
     if reached is None:
@@ -121,7 +121,7 @@ def train(
 def _page(run: Run) -> Path | None:
     if not run.progress.robot_steps:
         return None
-    from hilctl.pipeline.report.page.run_report import write_run_report  # draws: a second to import
+    from hilctl.pipeline.report.run_report import write_run_report  # draws: a second to import
 
     return write_run_report(run.folder)
 

@@ -23,18 +23,17 @@ from hilctl.data.replay import ObservationSpec, ReplayBuffer, bytes_needed
 from hilctl.errors import DamagedDataError, MissingStageError, SafetyStopError
 from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.perception import Perception
+from hilctl.pipeline.events import Event, Report, ShouldStop
+from hilctl.pipeline.features import Demonstrations, open_classifier
 from hilctl.pipeline.run_folder.best import BEST, best_policy
-from hilctl.pipeline.events import Event, Report
-from hilctl.pipeline.record.recording import Question
 from hilctl.pipeline.run_folder.resume import EPISODES
 from hilctl.pipeline.run_folder.run import ACTION_DIM, CHECKPOINTS, Run
-from hilctl.pipeline.train.train.learner.stored import last_checkpoint, stored_episodes
-from hilctl.pipeline.features import Demonstrations, open_classifier
+from hilctl.pipeline.train.learner.stored import last_checkpoint, stored_episodes
 from hilctl.rewards.online import OnlineClassifier
 from hilctl.rewards.store import save_classifier
 from hilctl.task.spec import CHUNK_STEPS, TaskSpec
-from hilctl.training.episode_learner import EpisodeLearner, is_warm
 from hilctl.training.checkpoints import save_checkpoint
+from hilctl.training.episode_learner import EpisodeLearner, is_warm
 from hilctl.training.learner import Learner
 from hilctl.training.link import FinishedEpisode
 from hilctl.training.trial import evidence
@@ -53,7 +52,7 @@ class LearningSide:
     encoder: Encoder
     perception: Perception
     learner: Learner
-    apprentice: EpisodeLearner
+    episode_learner: EpisodeLearner
 
     def stored_episodes(self, *, before: int | None = None) -> Iterator[FinishedEpisode]:
         """Yield those of the run's episodes on disk that the learner does not have yet.
@@ -64,18 +63,18 @@ class LearningSide:
         Raises:
             DataError: an episode is unreadable or of another task.
         """
-        reward = self.apprentice.reward()
+        reward = self.episode_learner.reward()
         return stored_episodes(
             self.run.folder,
             self.run.workspace.spec,
             self.encoder,
             self.perception,
             judged=reward.model.cameras if reward else (),
-            after=self.apprentice.taken,
+            after=self.episode_learner.taken,
             before=before,
         )
 
-    def read_again(self, learnt_steps: int, report: Report, stop: Question) -> None:
+    def read_again(self, learnt_steps: int, report: Report, stop: ShouldStop) -> None:
         """Take in what the run has on disk; what comes after `learnt_steps` is owed.
 
         The folder is read once: whatever an actor adds meanwhile is either among it, or comes as
@@ -91,12 +90,12 @@ class LearningSide:
         for episode in self.stored_episodes():
             if stop():
                 return
-            self.apprentice.recall(episode, learnt_steps=learnt_steps, born=born)
-            if is_warm(self.apprentice.progress.robot_steps):
+            self.episode_learner.recall(episode, learnt_steps=learnt_steps, born=born)
+            if is_warm(self.episode_learner.progress.robot_steps):
                 born += episode.summary.steps * training.updates_per_step
             text = f"reading the run so far: {episode.number}/{total} episodes"
             report(Event("encode", text, episode.number, total))
-        self.apprentice.settle()
+        self.episode_learner.settle()
 
     def save(self) -> Path | None:
         """Write a checkpoint, once something has been learnt.
@@ -115,10 +114,13 @@ class LearningSide:
         Raises:
             HilctlError: the disk is full or the folder cannot be written.
         """
-        apprentice, target = self.apprentice, self.run.workspace.spec.training.target_success
-        if not apprentice.progress.trial or apprentice.acted != self.learner.updates:
+        progress, target = (
+            self.episode_learner.progress,
+            self.run.workspace.spec.training.target_success,
+        )
+        if not progress.trial or self.episode_learner.acted != self.learner.updates:
             return
-        successes, failures = apprentice.progress.trial_record
+        successes, failures = progress.trial_record
         try:
             best = best_policy(self.run.folder)
         except DamagedDataError:
@@ -138,8 +140,8 @@ class LearningSide:
         if not self.learner.updates:
             return None
         about = {
-            "autonomous_success_last20": self.apprentice.progress.autonomous_success_last20,
-            "robot_steps": self.apprentice.progress.robot_steps,
+            "autonomous_success_last20": self.episode_learner.progress.autonomous_success_last20,
+            "robot_steps": self.episode_learner.progress.robot_steps,
             "updates": self.learner.updates,
             "encoder_fingerprint": self.encoder.fingerprint,
             "feature_grid": list(self.encoder.feature_shape[:2]),
@@ -151,7 +153,7 @@ class LearningSide:
         spec, agent = self.run.workspace.spec, self.learner.agent
         return save_checkpoint(self.run.folder / folder, agent, self.perception, spec, about)
 
-    def learn_before(self, stop: Question) -> None:
+    def learn_before(self, stop: ShouldStop) -> None:
         """Make the updates on demonstrations that come before the robot moves."""
         updates = self.run.workspace.spec.training.updates_before
         while self.learner.updates < updates and self.learner.has_demonstrations and not stop():
@@ -172,7 +174,7 @@ class LearningSide:
 
 
 def open_learning_side(
-    run: Run, encoder: Encoder, report: Report, stop: Question, *, with_demos: bool = True
+    run: Run, encoder: Encoder, report: Report, stop: ShouldStop, *, with_demos: bool = True
 ) -> LearningSide | None:
     """Return a run's learner as it was left, or a new one; None when stopped meanwhile.
 
@@ -207,8 +209,8 @@ def open_learning_side(
     if fitted is not None:
         publish = partial(save_classifier, workspace.classifier)
         classifier = OnlineClassifier(fitted, seed=run.seed, publish=publish)
-    apprentice = EpisodeLearner(learner, classifier, run.folder.name)
-    side = LearningSide(run, encoder, perception, learner, apprentice)
+    episode_learner = EpisodeLearner(learner, classifier, run.folder.name)
+    side = LearningSide(run, encoder, perception, learner, episode_learner)
     side.read_again(saved.about["robot_steps"] if saved else 0, report, stop)
     return None if stop() else side
 

@@ -19,12 +19,12 @@ from hilctl.data.episode import Episode
 from hilctl.errors import DamagedDataError, MissingStageError
 from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.perception import Perception
-from hilctl.pipeline.run_folder.best import BEST
 from hilctl.pipeline.events import Event, Report, silent
+from hilctl.pipeline.features import encode_episode, states_of, trajectory_from
 from hilctl.pipeline.record.recording import open_dataset
+from hilctl.pipeline.run_folder.best import BEST
 from hilctl.pipeline.run_folder.resume import EPISODES, summary_of, trial_of
 from hilctl.pipeline.run_folder.run import CHECKPOINTS
-from hilctl.pipeline.features import encode_episode, states_of, trajectory_from
 from hilctl.task.spec import TaskSpec
 from hilctl.training.checkpoints import Checkpoint, load_checkpoint, put_aside
 from hilctl.training.link import CORRECTING_FRAMES, FinishedEpisode

@@ -14,17 +14,17 @@ from hilctl.agents import AGENTS
 from hilctl.env.make import open_station
 from hilctl.errors import HilctlError
 from hilctl.networks.perception import Perception
-from hilctl.pipeline.train.train.acting import acting, prepared_policy
 from hilctl.pipeline.calibrate.check import check_cameras
-from hilctl.pipeline.train.train.processes.child import ProcessTask
-from hilctl.pipeline.train.train.processes.event_sender import EventSender
-from hilctl.pipeline.train.train.processes.share import become_real_time
-from hilctl.pipeline.train.train.processes.signals import ProcessSignals
-from hilctl.pipeline.events import Event, telling
-from hilctl.pipeline.record.recording import Question, put_away_partials
+from hilctl.pipeline.events import Event, ShouldStop, telling
+from hilctl.pipeline.features import open_classifier, open_encoder
+from hilctl.pipeline.record.recording import put_away_partials
 from hilctl.pipeline.run_folder.resume import EPISODES, progress_so_far
 from hilctl.pipeline.run_folder.run import ACTION_DIM, Run
-from hilctl.pipeline.features import open_classifier, open_encoder
+from hilctl.pipeline.train.acting import acting, prepared_policy
+from hilctl.pipeline.train.processes.child import ProcessTask
+from hilctl.pipeline.train.processes.event_sender import EventSender
+from hilctl.pipeline.train.processes.share import become_real_time
+from hilctl.pipeline.train.processes.signals import ProcessSignals
 from hilctl.rewards.classifier import ClassifierReward
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
@@ -38,7 +38,7 @@ LEARNER_START_S = 900  # reading a long run and making updates before the robot 
 POLL_S = 0.2
 
 
-def main(assignment: ProcessTask, signals: ProcessSignals, outlet: EventSender) -> None:
+def main(assignment: ProcessTask, signals: ProcessSignals, sender: EventSender) -> None:
     """Act until the policy is good, or somebody asks for an end.
 
     Raises:
@@ -48,7 +48,7 @@ def main(assignment: ProcessTask, signals: ProcessSignals, outlet: EventSender) 
     """
     enable_compilation_cache()
     workspace = Workspace(assignment.root, spec=assignment.spec)
-    run = _opened(workspace, assignment, outlet)
+    run = _opened(workspace, assignment, sender)
     encoder = open_encoder(workspace)
     fitted = open_classifier(workspace, encoder)
     reward = ClassifierReward(fitted.model, fitted.consecutive, fitted.version)
@@ -58,12 +58,12 @@ def main(assignment: ProcessTask, signals: ProcessSignals, outlet: EventSender) 
         return bool(signals.stop_acting.value) or assignment.is_orphan
 
     with (
-        closing(ActorClient(assignment.address, telling(outlet.report, "link"))) as link,
+        closing(ActorClient(assignment.address, telling(sender.report, "link"))) as link,
         open_station(
             workspace.spec, seed=run.station_seed, encode=encoder, reward=reward, real_time=True
         ) as station,
     ):
-        check_cameras(workspace, station.robot, station.cameras, outlet.report)
+        check_cameras(workspace, station.robot, station.cameras, sender.report)
         taught = _first_lesson(link, run, grid, reward, stop)
         if taught is None:
             return
@@ -73,37 +73,37 @@ def main(assignment: ProcessTask, signals: ProcessSignals, outlet: EventSender) 
         gc.collect()
         gc.freeze()
         become_real_time()  # with all threads that JAX and the devices have started by now
-        outlet.tell("ready")
+        sender.tell("ready")
         while not signals.go.value and not stop():
             time.sleep(POLL_S)
         text = f"learning; help and verdicts by the {station.teleop.operator}"
-        outlet.report(Event("phase", text))
+        sender.report(Event("phase", text))
         with acting(
             run,
             station,
             policy,
             reward,
             link,
-            outlet.report,
+            sender.report,
             stop,
             falls_back=True,
             first_updates=first.updates,
         ) as actor:
             reached = actor.run()
-        outlet.tell("done", reached=reached, left_early=run.left_early)
+        sender.tell("done", reached=reached, left_early=run.left_early)
 
 
-def _opened(workspace: Workspace, assignment: ProcessTask, outlet: EventSender) -> Run:
+def _opened(workspace: Workspace, assignment: ProcessTask, sender: EventSender) -> Run:
     """Return the run as it was left; what a killed actor was writing is put away."""
     run = Run(workspace, assignment.folder, assignment.seed)
-    put_away_partials(run.folder / EPISODES, outlet.report)
+    put_away_partials(run.folder / EPISODES, sender.report)
     run.progress = progress_so_far(run.folder, workspace.spec)
     run.started = time.monotonic() - run.progress.wall_s
     return run
 
 
 def _first_lesson(
-    link: ActorClient, run: Run, grid: tuple[int, int], reward: ClassifierReward, stop: Question
+    link: ActorClient, run: Run, grid: tuple[int, int], reward: ClassifierReward, stop: ShouldStop
 ) -> tuple[Perception, PolicyUpdate] | None:
     """Return what the learner sees and its newest policy; None when stopped.
 
@@ -132,7 +132,7 @@ def _perception(greeting: Greeting, spec: TaskSpec) -> Perception:
         raise HilctlError(f"the learner does not say how its policies see: {error}") from error
 
 
-def _wait_for(look: Callable[[], T | None], stop: Question) -> T | None:
+def _wait_for(look: Callable[[], T | None], stop: ShouldStop) -> T | None:
     """Return what there is to see once there is something, None when stopped.
 
     Raises:

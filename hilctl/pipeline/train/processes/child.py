@@ -11,16 +11,16 @@ from pathlib import Path
 
 from hilctl.errors import HilctlError
 from hilctl.interrupts import raise_again, raising
-from hilctl.pipeline.train.train.processes.event_sender import EventSender
-from hilctl.pipeline.train.train.processes.presence import present
-from hilctl.pipeline.train.train.processes.share import take_share
-from hilctl.pipeline.train.train.processes.signals import ProcessSignals
+from hilctl.pipeline.train.processes.event_sender import EventSender
+from hilctl.pipeline.train.processes.presence import present
+from hilctl.pipeline.train.processes.share import take_share
+from hilctl.pipeline.train.processes.signals import ProcessSignals
 from hilctl.task.files import explain_computer_error
 from hilctl.task.spec import TaskSpec
 
 ROLES = {
-    "actor": "hilctl.pipeline.train.train.processes.actor_process",
-    "learner": "hilctl.pipeline.train.train.processes.learner_process",
+    "actor": "hilctl.pipeline.train.processes.actor_process",
+    "learner": "hilctl.pipeline.train.processes.learner_process",
 }
 EXIT_FAILED = 1
 
@@ -53,25 +53,27 @@ class ProcessTask:
         return os.getppid() != self.supervisor
 
 
-def run_child(role: str, assignment: ProcessTask, signals: ProcessSignals, pipe: Connection) -> None:
+def run_child(
+    role: str, assignment: ProcessTask, signals: ProcessSignals, pipe: Connection
+) -> None:
     """Play a role until it ends; what goes wrong is told to the supervisor."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the supervisor decides
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGALRM, _leave)
     raise_again(SystemExit)
     take_share(role)
-    outlet = EventSender(pipe)
+    sender = EventSender(pipe)
     try:
         with present(assignment.root):
-            importlib.import_module(ROLES[role]).main(assignment, signals, outlet)
+            importlib.import_module(ROLES[role]).main(assignment, signals, sender)
     except HilctlError as error:
-        outlet.fail(error)
+        sender.fail(error)
         raise SystemExit(EXIT_FAILED) from None
     except (OSError, MemoryError) as error:
         told = explain_computer_error(error)
         if told is None:
             raise
-        outlet.fail(told)
+        sender.fail(told)
         raise SystemExit(EXIT_FAILED) from None
     finally:
-        outlet.close()
+        sender.close()

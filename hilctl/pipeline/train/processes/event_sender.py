@@ -28,7 +28,7 @@ class EventSender:
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
         self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue(KEPT)
-        self._thread = threading.Thread(target=self._serve, name="outlet", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="sender", daemon=True)
         self._thread.start()
 
     def report(self, event: Event) -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 
-from hilctl.pipeline.train.train.learner.learning import LearningSide, open_learning_side
-from hilctl.pipeline.train.train.processes.child import ProcessTask
-from hilctl.pipeline.train.train.processes.event_sender import EventSender
-from hilctl.pipeline.train.train.processes.signals import ProcessSignals
-from hilctl.pipeline.events import Event, telling
-from hilctl.pipeline.record.recording import Question
-from hilctl.pipeline.run_folder.run import Run
-from hilctl.pipeline.train.train.learner.stored import RunFeatures
+from hilctl.pipeline.events import Event, ShouldStop, telling
 from hilctl.pipeline.features import open_encoder
+from hilctl.pipeline.run_folder.run import Run
+from hilctl.pipeline.train.learner.learning import LearningSide, open_learning_side
+from hilctl.pipeline.train.learner.stored import RunFeatures
+from hilctl.pipeline.train.processes.child import ProcessTask
+from hilctl.pipeline.train.processes.event_sender import EventSender
+from hilctl.pipeline.train.processes.signals import ProcessSignals
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 from hilctl.training import wire
@@ -28,7 +27,7 @@ ANNOUNCE_EVERY_S = 0.5
 SAVE_EVERY_S = 60.0
 
 
-def main(assignment: ProcessTask, signals: ProcessSignals, outlet: EventSender) -> None:
+def main(assignment: ProcessTask, signals: ProcessSignals, sender: EventSender) -> None:
     """Learn from what comes in until somebody asks for an end, then save.
 
     Raises:
@@ -42,21 +41,23 @@ def main(assignment: ProcessTask, signals: ProcessSignals, outlet: EventSender) 
     def stop() -> bool:
         return bool(signals.stop_learning.value) or assignment.is_orphan
 
-    side = open_learning_side(run, open_encoder(workspace), outlet.report, stop)
+    side = open_learning_side(run, open_encoder(workspace), sender.report, stop)
     if side is None:
         return
     # the actor prepares meanwhile
-    inlet = LearnerServer(assignment.address, lambda: greeting(side), telling(outlet.report, "link"))
+    server = LearnerServer(
+        assignment.address, lambda: greeting(side), telling(sender.report, "link")
+    )
     try:
-        outlet.report(foretold(side.rehearse(), workspace.spec))
+        sender.report(foretold(side.rehearse(), workspace.spec))
         side.learn_before(stop)
-        outlet.tell("ready")
-        LearnerLoop(side, inlet).run(stop)
+        sender.tell("ready")
+        LearnerLoop(side, server).run(stop)
     finally:
-        inlet.close()
+        server.close()
         if signals.go.value:  # before that the run has no folder
             side.save()
-        outlet.tell("health", **asdict(side.apprentice.health()))
+        sender.tell("health", **asdict(side.episode_learner.health()))
 
 
 def foretold(step_s: float, spec: TaskSpec) -> Event:
@@ -79,7 +80,7 @@ def foretold(step_s: float, spec: TaskSpec) -> Event:
 
 def greeting(side: LearningSide) -> bytes:
     """Return what the acting side has to know first."""
-    return wire.pack_greeting(Greeting(side.apprentice.taken, side.perception.arrays()))
+    return wire.pack_greeting(Greeting(side.episode_learner.taken, side.perception.arrays()))
 
 
 class LearnerLoop:
@@ -87,16 +88,16 @@ class LearnerLoop:
 
     Args:
         side: learns.
-        inlet: where episodes come from and policies go.
+        server: where episodes come from and policies go.
     """
 
-    def __init__(self, side: LearningSide, inlet: LearnerServer) -> None:
-        self._side, self._inlet = side, inlet
-        self._announcer = Announcer(side.apprentice, inlet.post)
+    def __init__(self, side: LearningSide, server: LearnerServer) -> None:
+        self._side, self._server = side, server
+        self._announcer = Announcer(side.episode_learner, server.post)
         self._seen = RunFeatures(side.run.folder, side.perception)
         self._announced = self._saved = time.monotonic()
 
-    def run(self, stop: Question) -> None:
+    def run(self, stop: ShouldStop) -> None:
         """Learn until asked to stop; what has been sent or is on disk by then is taken in."""
         learner = self._side.learner
         self._announcer.announce()
@@ -118,22 +119,22 @@ class LearnerLoop:
     def _take_all(self, timeout_s: float) -> bool:
         """Take in what has come; return whether anything has."""
         took = False
-        while (episode := self._inlet.receive(0 if took else timeout_s)) is not None:
+        while (episode := self._server.receive(0 if took else timeout_s)) is not None:
             self._take(episode)
             took = True
         return took
 
     def _take(self, episode: FinishedEpisode) -> None:
-        apprentice = self._side.apprentice
-        if episode.number <= apprentice.taken:
+        episode_learner = self._side.episode_learner
+        if episode.number <= episode_learner.taken:
             return
-        if episode.number > apprentice.taken + 1:
+        if episode.number > episode_learner.taken + 1:
             self._take_from_disk(before=episode.number)
-        apprentice.take(episode)
+        episode_learner.take(episode)
         self._seen.keep(episode.number, episode.trajectory)
         self._side.keep_if_best()
 
     def _take_from_disk(self, before: int | None = None) -> None:
         """Take in what got lost with the process that had it."""
         for episode in self._side.stored_episodes(before=before):
-            self._side.apprentice.take(episode)
+            self._side.episode_learner.take(episode)

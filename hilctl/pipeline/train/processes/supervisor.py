@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from hilctl.errors import HilctlError
-from hilctl.pipeline.train.train.processes.child import ROLES, ProcessTask, run_child
-from hilctl.pipeline.train.train.processes.event_sender import error_of, event_of, health_of
-from hilctl.pipeline.train.train.processes.signals import SPAWN, ProcessSignals
-from hilctl.pipeline.events import Event, Report
-from hilctl.pipeline.record.recording import Question
+from hilctl.pipeline.events import Event, Report, ShouldStop
 from hilctl.pipeline.run_folder.resume import progress_so_far
 from hilctl.pipeline.run_folder.run import Run
+from hilctl.pipeline.train.processes.child import ROLES, ProcessTask, run_child
+from hilctl.pipeline.train.processes.event_sender import error_of, event_of, health_of
+from hilctl.pipeline.train.processes.signals import SPAWN, ProcessSignals
 from hilctl.task.files import os_errors
 from hilctl.task.leftovers import sweep_folders
 from hilctl.training.link import Health
@@ -106,7 +105,7 @@ class WatchedProcess:
         self.finished = True
 
 
-def train_apart(run: Run, report: Report, stop: Question) -> bool | None:
+def train_apart(run: Run, report: Report, stop: ShouldStop) -> bool | None:
     """Act and learn at once until the policy is good; None when stopped before the run began.
 
     Returns:
@@ -149,7 +148,7 @@ def _scratch() -> Iterator[Path]:
 class Supervisor:
     """Watch over both processes of a run."""
 
-    def __init__(self, run: Run, assignment: ProcessTask, report: Report, stop: Question) -> None:
+    def __init__(self, run: Run, assignment: ProcessTask, report: Report, stop: ShouldStop) -> None:
         self._run, self._report, self._stop = run, report, stop
         self._signals = ProcessSignals.make()
         self._children = {role: WatchedProcess(role, assignment, self._signals) for role in ROLES}

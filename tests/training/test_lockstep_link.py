@@ -13,8 +13,8 @@ from hilctl.agents.options import RLPDOptions
 from hilctl.agents.rlpd import RLPD
 from hilctl.data.step import Outcome
 from hilctl.rewards.model import Heads, SuccessModel
-from hilctl.training.lockstep_link import LockstepLink
 from hilctl.training.link import Health, PolicyUpdate, RewardUpdate, finished_episode
+from hilctl.training.lockstep_link import LockstepLink
 
 SEEN = perception()
 
@@ -24,7 +24,7 @@ def agent(seed: int) -> RLPD:
 
 
 class Pupil:
-    """Stand in for an apprentice; each episode brings another policy, a veto another reward."""
+    """Stand in for the learner; each episode brings another policy, a veto another reward."""
 
     def __init__(self) -> None:
         rng = np.random.default_rng(0)

@@ -60,13 +60,13 @@ def episode(number: int, ended: EpisodeSummary, *, trial: int = 0) -> FinishedEp
     return finished_episode(number, steps, ended, SEEN, trial=trial, policy_updates=5)
 
 
-def apprentice(pupil: Any, *, corrects: bool = True) -> EpisodeLearner:
+def episode_learner(pupil: Any, *, corrects: bool = True) -> EpisodeLearner:
     return EpisodeLearner(pupil, pupil if corrects else None, "run")
 
 
 def test_every_episode_is_learnt_from_after_a_warm_up() -> None:
     pupil = Pupil()
-    taking = apprentice(pupil)
+    taking = episode_learner(pupil)
     for number in range(1, 51):
         taking.take(episode(number, summary(Outcome.FAILURE)))
     assert pupil.trajectories == taking.taken == 50
@@ -76,7 +76,7 @@ def test_every_episode_is_learnt_from_after_a_warm_up() -> None:
 
 def test_episodes_of_a_trial_are_kept_and_learnt_from_later() -> None:
     pupil = Pupil()
-    taking = apprentice(pupil)
+    taking = episode_learner(pupil)
     for number in range(1, 31):
         taking.take(episode(number, summary(), trial=int(number > 25)))
     assert pupil.trajectories == 30
@@ -88,7 +88,7 @@ def test_episodes_of_a_trial_are_kept_and_learnt_from_later() -> None:
 
 def test_vetoes_and_claims_correct_the_classifier_at_once() -> None:
     pupil = Pupil()
-    taking = apprentice(pupil)
+    taking = episode_learner(pupil)
     for number, ended in enumerate(
         [summary(Outcome.FAILURE), summary(Outcome.FAILURE, vetoed=True), summary(claimed=True)], 1
     ):
@@ -101,7 +101,7 @@ def test_vetoes_and_claims_correct_the_classifier_at_once() -> None:
 
 def test_a_correction_makes_a_newer_reward() -> None:
     pupil = Pupil()
-    taking = apprentice(pupil)
+    taking = episode_learner(pupil)
     assert taking.reward() == RewardUpdate(1, "first")  # type: ignore[arg-type]
     taking.take(episode(1, summary(claimed=True)))
     assert taking.reward() == RewardUpdate(2, "newer")  # type: ignore[arg-type]
@@ -109,7 +109,7 @@ def test_a_correction_makes_a_newer_reward() -> None:
 
 def test_a_reward_that_cannot_learn_is_left_alone() -> None:
     pupil = Pupil()
-    taking = apprentice(pupil, corrects=False)
+    taking = episode_learner(pupil, corrects=False)
     taking.take(episode(1, summary(claimed=True)))
     assert pupil.corrections == []
     assert taking.reward() is None
@@ -117,7 +117,7 @@ def test_a_reward_that_cannot_learn_is_left_alone() -> None:
 
 def test_what_is_read_again_corrects_too_and_owes_what_was_not_learnt() -> None:
     pupil = Pupil()
-    taking = apprentice(pupil)
+    taking = episode_learner(pupil)
     for number in range(1, 31):
         ended = summary(Outcome.FAILURE, vetoed=number == 7)
         taking.recall(episode(number, ended), learnt_steps=280, born=0)

@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hilctl.data.recovery import recover_partials
-from hilctl.pipeline.train.train.processes.event_sender import EventSender, event_of
 from hilctl.pipeline.events import Event
 from hilctl.pipeline.record.recording import put_away_partials
+from hilctl.pipeline.train.processes.event_sender import EventSender, event_of
 
 PATIENCE_S = 10.0
 
@@ -30,9 +30,9 @@ class Colour(enum.StrEnum):
 @pytest.fixture
 def told() -> Iterator[tuple[EventSender, Connection]]:
     here, there = multiprocessing.get_context("spawn").Pipe(duplex=False)
-    outlet = EventSender(there)
-    yield outlet, here
-    outlet.close()
+    sender = EventSender(there)
+    yield sender, here
+    sender.close()
     here.close()
     there.close()
 
@@ -52,10 +52,10 @@ def endless() -> list[Any]:
 def test_what_cannot_be_packed_is_said_and_what_comes_after_it_arrives(
     told: tuple[EventSender, Connection], odd: Any
 ) -> None:
-    outlet, pipe = told
-    outlet.tell("oddity", figure=odd)
-    outlet.report(Event("episode", "the next one"))
-    outlet.tell("done", reached=True)
+    sender, pipe = told
+    sender.tell("oddity", figure=odd)
+    sender.report(Event("episode", "the next one"))
+    sender.tell("done", reached=True)
     untold = event_of(next_told(pipe))
     assert untold.name == "untold"
     assert "oddity" in untold.text
@@ -66,9 +66,9 @@ def test_what_cannot_be_packed_is_said_and_what_comes_after_it_arrives(
 def test_what_becomes_of_an_unfinished_episode_is_told(
     told: tuple[EventSender, Connection], tmp_path: Path
 ) -> None:
-    outlet, pipe = told
+    sender, pipe = told
     (tmp_path / "episode_000001.hdf5.partial").write_bytes(b"cut")
-    put_away_partials(tmp_path, outlet.report)
+    put_away_partials(tmp_path, sender.report)
     event = event_of(next_told(pipe))
     assert event.name == "recovered"
     assert event.figures["path"] == str(tmp_path / "episode_000001.hdf5.broken")

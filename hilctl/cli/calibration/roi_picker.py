@@ -1,0 +1,28 @@
+"""Let a person choose a crop, where there is a display in a window, else in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hilctl.cli.calibration.roi_choice import CropSubject
+from hilctl.cli.calibration.roi_terminal import pick_in_terminal
+from hilctl.cli.calibration.roi_window import pick_in_window, window_available
+from hilctl.cli.render import Output
+from hilctl.task.spec import Box
+
+
+def pick(output: Output, subject: CropSubject, stop: Callable[[], bool]) -> Box | None:
+    """Let a person choose a crop: in a window where there is a display, else in the terminal.
+
+    Args:
+        output: of the command.
+        subject: what there is to choose from.
+        stop: asked about ten times a second whether to leave.
+
+    Returns:
+        The crop in px on the raw frame; None when the person left without.
+    """
+    if window_available():
+        output.say(f"choose the crop of camera {subject.camera} in the window that has opened")
+        return pick_in_window(subject, stop)
+    return pick_in_terminal(subject, stop)

@@ -1,1 +1,0 @@
-"""The steps of `hilctl calibrate`."""

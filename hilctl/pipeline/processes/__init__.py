@@ -1,1 +1,0 @@
-"""Acting and learning at once: two processes, and the one that watches over them."""

@@ -1,0 +1,71 @@
+"""Labelled pictures as they were recorded: where the tool has been, and how varied they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from hilctl.data import layout
+from hilctl.data.dataset import Dataset
+from hilctl.data.header import opened
+from hilctl.networks.perception import POSE
+from hilctl.pipeline.record.label_counts import labels_of
+from hilctl.pipeline.record.labelling import NEITHER, SUCCESS
+from hilctl.pipeline.record.sweep import Coverage
+from hilctl.rewards.frames import variety
+from hilctl.task.spec import TaskSpec
+
+THUMBNAIL_PX = 32
+
+
+def coverage_of(spec: TaskSpec, datasets: Sequence[Dataset]) -> Coverage:
+    """Return where the tcp has been in all of the episodes.
+
+    Raises:
+        DataError: a file is unreadable.
+    """
+    bounds = spec.control.bounds
+    coverage = Coverage(np.array(bounds.low), np.array(bounds.high))
+    for dataset in datasets:
+        for path in dataset.paths:
+            with opened(path) as episode:
+                coverage.add(episode[f"obs/{POSE}"][()])
+                coverage.add(episode[f"final_obs/{POSE}"][()])
+    return coverage
+
+
+def measure_variety(dataset: Dataset) -> float | None:
+    """Return `rewards.frames.variety` of the labelled pictures, made small.
+
+    Raises:
+        DataError: a file is unreadable.
+    """
+    pictures, kinds = [], []
+    for header in dataset.headers:
+        with opened(header.path) as episode:
+            labels = labels_of(episode)
+            rows = np.flatnonzero(labels != NEITHER)[::4]
+            cameras = [key for key in episode["obs"] if layout.is_image(episode[f"obs/{key}"])]
+            for row in rows:
+                images = [picture_of(episode, camera, int(row) + 1) for camera in cameras]
+                pictures.append(np.concatenate([_thumbnail(image) for image in images]))
+        kinds.append(labels[rows] == SUCCESS)
+    if not pictures:
+        return None
+    return variety(np.stack(pictures), np.concatenate(kinds))
+
+
+def picture_of(episode: h5py.Group, camera: str, frame: int) -> NDArray[np.uint8]:
+    """Return frame 0 … T of a camera."""
+    before = episode[f"obs/{camera}"]
+    picture = before[frame] if frame < len(before) else episode[f"final_obs/{camera}"][0]
+    return np.asarray(picture)
+
+
+def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    small = cv2.resize(image, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8).reshape(-1)
