@@ -27,11 +27,11 @@ LEVEL = {package: level for level, layer in enumerate(LAYERS) for package in lay
 
 # Inside of `pipeline`, from the bottom up: what flows down does not climb.
 ROOMS: list[set[str]] = [
-    {"events", "provenance"},
+    {"events", "provenance", "parts", "page"},
     {"calibrate"},
     {"record", "features"},
     {"run_folder"},
-    {"stages"},
+    {"stage_checks", "stages"},
     {"classify", "report"},
     {"train"},
     {"evaluate"},

@@ -13,6 +13,7 @@ class AgentOptions(Options):
     """What every agent needs: how pictures become numbers, and how much is learnt at once."""
 
     needs_robot: ClassVar[bool] = True  # False: learns from demonstrations alone
+    stages: ClassVar[tuple[str, ...]] = ("demos",)  # of the task, that it learns from
 
     encoder: str = Field(
         default="efficientnet-lite0", description="frozen image encoder; HIL-SERL's is resnet10"

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.data.step import EpisodeSummary, Observation, Outcome, Step
-from hilctl.env.robot_env import Obs
+from hilctl.env.base import Obs, environment_of
+from hilctl.task.action import no_motion
 from hilctl.teleop.base import Role, Teleop, TeleopEvent
 
 Array = NDArray[np.float64]
@@ -25,7 +26,7 @@ class Policy(Protocol):
         ...
 
     def act(self, observation: Observation) -> Array | None:
-        """Return a (6,) action in [-1, 1], or None to have no opinion."""
+        """Return an (A,) action in [-1, 1], or None to have no opinion."""
         ...
 
 
@@ -93,11 +94,10 @@ class EpisodeLoop:
 
     def run_episode(self) -> EpisodeSummary:
         """Run one episode to its end; the robot is stopped first, however it ends."""
-        robot = self.env.unwrapped.robot  # type: ignore[attr-defined]
         try:
             drive = self._drive()
         finally:
-            robot.stop()
+            environment_of(self.env).stop()
         return self._conclude(drive)
 
     def _drive(self) -> _Drive:
@@ -148,7 +148,7 @@ class EpisodeLoop:
 
     def _step(self, observation: Observation) -> tuple[Step, dict[str, Any]]:
         proposal = self.policy.act(observation)
-        wanted = np.zeros(6) if proposal is None else proposal
+        wanted = no_motion() if proposal is None else proposal
         obs, reward, terminated, truncated, info = self.env.step(wanted)
         events = info.get("events", ())
         info["judged_success"] = terminated

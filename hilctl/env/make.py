@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 
 from hilctl.cameras import CAMERAS
 from hilctl.cameras.base import Camera
+from hilctl.clock import Clock
 from hilctl.devices import Rig
 from hilctl.driver_faults import attended
-from hilctl.env.robot_env import Obs, RobotEnv
+from hilctl.env.base import Environment, Obs, environment_of
+from hilctl.env.robot_env import RobotEnv
 from hilctl.env.wrappers import EncodeFrames, EncodeImages, JudgeReward, Takeover
 from hilctl.rewards.base import Reward
 from hilctl.robots import ROBOTS
 from hilctl.robots.base import Robot
+from hilctl.task.action import action_scale
 from hilctl.task.spec import TaskSpec
 from hilctl.teleop import TELEOPS
 from hilctl.teleop.base import Teleop
@@ -33,6 +36,11 @@ class Station:
     cameras: dict[str, Camera]
     env: gymnasium.Env[Obs, NDArray[np.float64]]
     teleop: Teleop
+
+    @property
+    def clock(self) -> Clock:
+        """The environment's."""
+        return environment_of(self.env).clock
 
 
 @contextmanager
@@ -65,15 +73,13 @@ def open_station(
             device = attended(f"camera {name}", driver, camera.options, rig)
             cameras[name] = stack.enter_context(device)
         teleop = attended("teleop", TELEOPS.get(spec.teleop.type), spec.teleop.options, rig)
-        scale = [spec.control.translation_m, spec.control.rotation_rad]
-        teleop.action_scale = np.repeat(scale, 3)
+        teleop.action_scale = action_scale(spec.control)
         stack.enter_context(teleop)
-        env: gymnasium.Env[Obs, NDArray[np.float64]] = RobotEnv(
-            spec, robot, cameras, rig.generator("reset")
-        )
+        bare: Environment = RobotEnv(spec, robot, cameras, rig.generator("reset"))
+        env: gymnasium.Env[Obs, NDArray[np.float64]] = bare
         if encode is not None:
             env = EncodeFrames(env, encode)
         if reward is not None:
             env = JudgeReward(env, reward)
-        stack.callback(robot.stop)  # registered last: whatever happens, the robot stops first
+        stack.callback(bare.stop)  # registered last: whatever happens, the robot stops first
         yield Station(rig, robot, cameras, Takeover(env, teleop), teleop)

@@ -10,28 +10,25 @@ from numpy.typing import NDArray
 
 from hilctl import geometry
 from hilctl.cameras.base import Camera
+from hilctl.env.base import Array, Environment, Obs
 from hilctl.env.safety import ActionLimiter, Pace, reset_pose
 from hilctl.env.travel import Travel, relax
 from hilctl.errors import DeviceError
 from hilctl.networks.letterbox import letterboxed
 from hilctl.robots.base import Command, Robot, RobotState
+from hilctl.robots.scene import SimulatedScene
+from hilctl.task.action import ACTION_DIM
 from hilctl.task.spec import CameraSpec, TaskSpec
 from hilctl.task.starts import yaw_range
-
-Array = NDArray[np.float64]
-Obs = dict[str, dict[str, NDArray[Any]]]
 
 MAX_FRAME_AGE_S = 0.2
 
 
-class RobotEnv(gymnasium.Env[Obs, Array]):
+class RobotEnv(Environment):
     """Run episodes of a task at its control rate, on the robot's clock.
 
-    Observations are `{"images": {camera: (H, W, 3) uint8}, "state": {name: float array}}`,
-    absolute, in the base frame. Actions are (6,) in [-1, 1]: displacement of the tcp in its own
-    frame. `info` carries `executed_action`, `stamp_ns`, `frame_stamps_ns`, `late_s` and, where the
-    robot knows it, `true_success`. This environment never terminates by itself: rewards are
-    wrappers.
+    The state is absolute, in the base frame; `task/action.py` says what an action is. This
+    environment never terminates by itself: rewards are wrappers.
     """
 
     def __init__(
@@ -41,6 +38,7 @@ class RobotEnv(gymnasium.Env[Obs, Array]):
         self.robot = robot
         self.cameras = cameras
         self.clock = robot.rig.clock
+        self._scene = robot if isinstance(robot, SimulatedScene) else None
         self._rng = rng
         self._limiter = ActionLimiter(spec.control, spec.reset)
         self._pace = Pace(robot.limits, 1.0 / spec.control.rate_hz)
@@ -49,7 +47,7 @@ class RobotEnv(gymnasium.Env[Obs, Array]):
         self._max_steps = max(1, round(spec.control.max_episode_s * spec.control.rate_hz))
         self._steps = 0
         self._next_tick_ns = 0
-        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (6,), np.float64)
+        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (ACTION_DIM,), np.float64)
         self.observation_space = cast(gymnasium.Space[Obs], self._space())
 
     def reset(
@@ -64,9 +62,10 @@ class RobotEnv(gymnasium.Env[Obs, Array]):
         if seed is not None:
             self._rng = np.random.default_rng(seed)
         relax(self.robot)
-        if not self.robot.resets_itself:
+        if self._scene is None or not self._scene.resets_the_arm:
             self._travel.back_out(self.robot)
-        self.robot.reset_scene()
+        if self._scene is not None:
+            self._scene.reset_scene()
         start = self._draw_start()
         self._travel.go(self.robot, start)
         self._pace.begin_at(start)
@@ -90,9 +89,13 @@ class RobotEnv(gymnasium.Env[Obs, Array]):
         info |= {"executed_action": executed, "late_s": late_s}
         return obs, 0.0, False, self._steps >= self._max_steps, info
 
+    def stop(self) -> None:
+        """Hold the arm where it is."""
+        self.robot.stop()
+
     def close(self) -> None:
         """Stop the robot first, then close every device."""
-        self.robot.stop()
+        self.stop()
         for camera in self.cameras.values():
             camera.close()
         self.robot.close()
@@ -127,7 +130,7 @@ class RobotEnv(gymnasium.Env[Obs, Array]):
         info: dict[str, Any] = {
             "stamp_ns": state.stamp_ns,
             "frame_stamps_ns": stamps,
-            "true_success": self.robot.true_success(),
+            "true_success": self._scene.true_success() if self._scene else None,
         }
         return obs, info
 

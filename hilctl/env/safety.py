@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from hilctl import geometry
 from hilctl.errors import SafetyStopError
 from hilctl.robots.base import RobotLimits
+from hilctl.task.action import ROTATION, TRANSLATION, action_scale
 from hilctl.task.spec import ControlSpec, ResetSpec
 
 Array = NDArray[np.float64]
@@ -26,7 +27,7 @@ class ActionLimiter:
     """
 
     def __init__(self, control: ControlSpec, reset: ResetSpec) -> None:
-        self._scale = np.repeat([control.translation_m, control.rotation_rad], 3)
+        self._scale = action_scale(control)
         self._low = np.array(control.bounds.low)
         self._high = np.array(control.bounds.high)
         self._reset = reset_pose(reset)
@@ -36,10 +37,10 @@ class ActionLimiter:
 
         Args:
             T_base_tcp: (7,) measured pose.
-            action: (6,) wanted action; values outside [-1, 1] are clipped.
+            action: (A,) wanted action; values outside [-1, 1] are clipped.
 
         Returns:
-            (7,) target pose and (6,) executed action in [-1, 1].
+            (7,) target pose and (A,) executed action in [-1, 1].
 
         Raises:
             SafetyStopError: the action is not finite.
@@ -51,28 +52,29 @@ class ActionLimiter:
             )
         step = np.clip(action, -1.0, 1.0) * self._scale
         wanted = geometry.compose(
-            T_base_tcp, geometry.pose(step[:3], geometry.quat_from_rotvec(step[3:]))
+            T_base_tcp, geometry.pose(step[TRANSLATION], geometry.quat_from_rotvec(step[ROTATION]))
         )
         target = self._into_bounds(wanted)
         executed = self.action_between(T_base_tcp, target)
         if np.max(np.abs(executed)) > 1.0:
             # outside the bounds, or clipped to a wall that is askew to the tool's axes: stay on the
             # way to the target, which leads nowhere further out, at no more than full speed
-            for half in (executed[:3], executed[3:]):
+            for half in (executed[TRANSLATION], executed[ROTATION]):
                 half /= max(1.0, float(np.max(np.abs(half))))
             back = executed * self._scale
             target = geometry.compose(
-                T_base_tcp, geometry.pose(back[:3], geometry.quat_from_rotvec(back[3:]))
+                T_base_tcp,
+                geometry.pose(back[TRANSLATION], geometry.quat_from_rotvec(back[ROTATION])),
             )
         return target, executed
 
     def action_between(self, T_base_tcp: Array, target: Array) -> Array:
-        """Return the (6,) action that leads from one (7,) pose to another, of any size."""
+        """Return the (A,) action that leads from one (7,) pose to another, of any size."""
         moved = geometry.compose(geometry.inverse(T_base_tcp), target)
         return np.concatenate([moved[:3], geometry.rotvec_from_quat(moved[3:])]) / self._scale
 
     def executed_by(self, T_base_tcp: Array, sent: Array) -> Array:
-        """Return the (6,) action in [-1, 1] that stands for a (7,) target that was sent.
+        """Return the (A,) action in [-1, 1] that stands for a (7,) target that was sent.
 
         A target that lags behind can lie more than one step away from an arm that something
         pushed back: then it is the step towards it.

@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from hilctl.env.robot_env import Obs
+from hilctl.env.base import Obs
 from hilctl.networks.encoders.base import EncodeImages, encode_each
 from hilctl.rewards.base import Reward
 from hilctl.teleop.base import Role, Teleop, TeleopEvent

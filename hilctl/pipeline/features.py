@@ -14,46 +14,15 @@ from hilctl.data.cache import ArrayCache, written
 from hilctl.data.dataset import Dataset
 from hilctl.data.episode import Episode
 from hilctl.data.step import Outcome
-from hilctl.networks.encoders import ENCODERS
 from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.perception import POSE, Perception
 from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
-from hilctl.rewards.fit import FittedClassifier
-from hilctl.rewards.store import load_classifier
 from hilctl.task.fingerprint import data_fingerprint, data_identity
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 from hilctl.training.trajectory import Trajectory
 
 FEATURES = "features"  # beside the demonstrations
-
-
-def open_encoder(workspace: Workspace) -> Encoder:
-    """Return the frozen encoder that the task's agent names.
-
-    Raises:
-        DataError: its weights are missing or damaged.
-    """
-    options = cast(AgentOptions, workspace.spec.agent.options)
-    weights = workspace.root / options.weights if options.weights else None
-    return ENCODERS.get(options.encoder)(weights)
-
-
-def open_classifier(workspace: Workspace, encoder: Encoder) -> FittedClassifier:
-    """Return the task's reward classifier.
-
-    Raises:
-        MissingStageError: none was trained.
-        DataError: it belongs to other cameras, another encoder or another set-up.
-    """
-    spec = workspace.spec
-    return load_classifier(
-        workspace.classifier,
-        data_identity=data_identity(spec),
-        cameras=spec.reward.options.model_dump()["cameras"],
-        encoder=cast(AgentOptions, spec.agent.options).encoder,
-        encoder_fingerprint=encoder.fingerprint,
-    )
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from typing import Any
 from hilctl.errors import MissingStageError
 from hilctl.pipeline.classify.train_classifier import CURVE, MISTAKES
 from hilctl.pipeline.evaluate.video import films_in
+from hilctl.pipeline.page import write_report
 from hilctl.pipeline.quickstart_journal import QuickstartJournal
-from hilctl.pipeline.report.page import draw_learning, write_report
+from hilctl.pipeline.report.curves import draw_learning
 from hilctl.pipeline.report.run_summary import Record, evaluation_table, read_run
 from hilctl.pipeline.run_folder.manifest import Evaluation, read_manifest
 from hilctl.pipeline.train.train import TrainResult

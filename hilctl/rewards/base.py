@@ -1,11 +1,16 @@
-"""The reward contract: judge each observation, know nothing of the simulator's truth."""
+"""The reward contract: judge each observation, know nothing of the simulator's truth.
+
+A reward that can be wrong may learn from the operator's objections while training runs: then it
+has a `model` of arrays, and a `RewardCorrector` on the learning side makes newer ones.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +31,106 @@ class Judgement:
     probability: float
 
 
+@dataclass(frozen=True)
+class RewardSource:
+    """What a task's reward is opened from.
+
+    Attributes:
+        folder: what was learnt for it, if anything.
+        options: of the task file, an instance of the reward's `OptionsType`.
+        data_identity: of the task, as `task.fingerprint.data_identity` gives it.
+        encoder: type name of the encoder whose features it will judge.
+        encoder_fingerprint: of that encoder's architecture and weights.
+    """
+
+    folder: Path
+    options: Any
+    data_identity: Mapping[str, Any]
+    encoder: str
+    encoder_fingerprint: str
+
+
+class RewardModel(ABC):
+    """What a reward judges by, where it changes as corrections come in; immutable."""
+
+    @property
+    @abstractmethod
+    def cameras(self) -> tuple[str, ...]:
+        """Whose frames are judged."""
+
+    @abstractmethod
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all that corrections change."""
+
+    @abstractmethod
+    def with_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Return a copy that judges as the model did whose `arrays()` these are.
+
+        Raises:
+            ValueError: they are of another model.
+        """
+
+
+class RewardCorrector(ABC):
+    """Make newer models of a reward from frames that the operator has judged.
+
+    Attributes:
+        version: counts up with each newer model.
+        model: the newest.
+    """
+
+    version: int
+    model: RewardModel
+
+    @abstractmethod
+    def add(
+        self, features: Mapping[str, NDArray[Any]], *, success: bool, reason: str, source: str
+    ) -> None:
+        """Add frames of one episode that the operator has judged, once.
+
+        Args:
+            features: camera → (n, rows, columns, channels) encoder features.
+            success: what they really show.
+            reason: "veto" or "claim", with what a person wants to know; kept in the history.
+            source: names the episode; one that was learnt from before is left out.
+        """
+
+    @abstractmethod
+    def refit(self) -> None:
+        """Learn from what was added since the last time; do nothing when nothing was."""
+
+
 class Reward(ABC):
-    """Judge whether the task is done."""
+    """Judge whether the task is done.
+
+    Attributes:
+        stages: of the task, by name, that it needs; `hilctl status` shows them.
+        model: judges; may be replaced by a newer version at any time. None = it never changes.
+        version: of the model; goes with it.
+    """
 
     OptionsType: ClassVar[type[Options]] = Options
+    stages: ClassVar[tuple[str, ...]] = ()
+    model: RewardModel | None = None
+    version: int = 1
+
+    @classmethod
+    def open(cls, source: RewardSource) -> Self:
+        """Return the reward of a task; here, one that needs nothing.
+
+        Raises:
+            MissingStageError: one of its stages is missing.
+            DataError: what was learnt for it belongs to another set-up.
+        """
+        return cls()
+
+    def corrector(self, *, seed: int) -> RewardCorrector | None:
+        """Return what learns from the operator's objections, or None when it cannot learn.
+
+        Args:
+            seed: of all that is random in it.
+        """
+        return None
 
     @abstractmethod
     def reset(self) -> None:

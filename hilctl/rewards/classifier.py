@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from hilctl.devices import Options
-from hilctl.rewards.base import Judgement, Reward
+from hilctl.rewards.base import Judgement, Reward, RewardSource
 from hilctl.rewards.model import SuccessModel
+
+if TYPE_CHECKING:
+    from hilctl.rewards.fit import FittedClassifier
+    from hilctl.rewards.online import OnlineClassifier
 
 
 class ClassifierOptions(Options):
@@ -41,18 +47,52 @@ class ClassifierReward(Reward):
     """Call the task done when enough frames in a row look like success.
 
     Args:
-        model: judges single frames; may be replaced by a newer version at any time.
+        model: judges single frames.
         consecutive: frames in a row.
-        version: of the model; goes with it.
+        version: of the model.
     """
 
     OptionsType: ClassVar[type[Options]] = ClassifierOptions
+    stages: ClassVar[tuple[str, ...]] = ("labels", "classifier")
+    model: SuccessModel
 
     def __init__(self, model: SuccessModel, consecutive: int, version: int = 1) -> None:
         self.model = model
         self.version = version
         self.consecutive = consecutive
         self._in_a_row = 0
+        self._stored: tuple[Path, FittedClassifier] | None = None
+
+    @classmethod
+    def open(cls, source: RewardSource) -> Self:
+        """Return the classifier that was trained for a task.
+
+        Raises:
+            MissingStageError: none was trained.
+            DataError: it belongs to other cameras, another encoder or another set-up.
+        """
+        from hilctl.rewards.store import load_classifier
+
+        fitted = load_classifier(
+            source.folder,
+            data_identity=source.data_identity,
+            cameras=source.options.cameras,
+            encoder=source.encoder,
+            encoder_fingerprint=source.encoder_fingerprint,
+        )
+        reward = cls(fitted.model, fitted.consecutive, fitted.version)
+        reward._stored = (source.folder, fitted)
+        return reward
+
+    def corrector(self, *, seed: int) -> OnlineClassifier | None:
+        """Return the classifier as it goes on learning; each version is stored in its folder."""
+        from hilctl.rewards.online import OnlineClassifier
+        from hilctl.rewards.store import save_classifier
+
+        if self._stored is None:
+            return None
+        folder, fitted = self._stored
+        return OnlineClassifier(fitted, seed=seed, publish=partial(save_classifier, folder))
 
     def reset(self) -> None:
         """Forget what was seen: a new episode starts."""

@@ -7,8 +7,9 @@ model takes the least convinced head, and less still from a picture unlike every
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from hilctl.errors import DataError
 from hilctl.networks.projection import Projection
+from hilctl.rewards.base import RewardModel
 from hilctl.rewards.frames import distances
 
 STRANGE_PENALTY = 10.0  # logits per `reach` beyond the reach of known successes
@@ -53,7 +55,7 @@ class Heads:
 
 
 @dataclass(frozen=True)
-class SuccessModel:
+class SuccessModel(RewardModel):
     """Tell how much frames look like success.
 
     Attributes:
@@ -74,6 +76,36 @@ class SuccessModel:
     def cameras(self) -> tuple[str, ...]:
         """Whose frames are judged."""
         return tuple(self.projections)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all that corrections change: heads, known successes, reach and threshold."""
+        return {
+            **self.heads.arrays(),
+            "successes": np.asarray(self.successes),
+            "reach": np.array([self.reach]),
+            "threshold": np.array([self.threshold]),
+        }
+
+    def with_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> SuccessModel:
+        """Return a copy that judges as the model did whose `arrays()` these are.
+
+        Raises:
+            ValueError: they are of another model.
+        """
+        for name, ours in self.arrays().items():
+            theirs = arrays.get(name)
+            if theirs is None or theirs.dtype != ours.dtype:
+                raise ValueError(f"{name} is not of {ours.dtype}")
+            rows = len(ours) if name != "successes" else max(1, len(theirs))
+            if theirs.shape != (rows, *ours.shape[1:]):
+                raise ValueError(f"{name} is of another shape")
+        reach, threshold = float(arrays["reach"][0]), float(arrays["threshold"][0])
+        if not (math.isfinite(reach) and math.isfinite(threshold)):
+            raise ValueError("reach or threshold is no number")
+        heads = Heads(**{name: arrays[name] for name in self.heads.arrays()})
+        return replace(
+            self, heads=heads, successes=arrays["successes"], reach=reach, threshold=threshold
+        )
 
     def reduce(self, features: Mapping[str, NDArray[Any]]) -> NDArray[np.float16]:
         """Return (N, D) inputs for camera → (N, rows, columns, channels) features.

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hilctl.rewards.base import RewardCorrector
 from hilctl.rewards.fit import FittedClassifier, refit
+from hilctl.rewards.model import SuccessModel
 from hilctl.rewards.training import train_heads
 
 
@@ -18,7 +20,7 @@ def ignore(fitted: FittedClassifier) -> None:
     """Do nothing with a new version."""
 
 
-class OnlineClassifier:
+class OnlineClassifier(RewardCorrector):
     """Add judged frames to a classifier's memory and re-fit its heads.
 
     Args:
@@ -43,6 +45,16 @@ class OnlineClassifier:
         self._new_sources: list[str] = []
         # compile now rather than at the first veto
         train_heads(fitted.model.heads, fitted.memory, 1, np.random.default_rng(seed))
+
+    @property
+    def version(self) -> int:  # type: ignore[override]
+        """Counts up with each re-fit."""
+        return self._fitted.version
+
+    @property
+    def model(self) -> SuccessModel:  # type: ignore[override]
+        """The newest."""
+        return self._fitted.model
 
     @property
     def fitted(self) -> FittedClassifier:

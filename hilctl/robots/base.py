@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.devices import Device
-
-if TYPE_CHECKING:
-    from hilctl.cameras.base import Camera
 
 Array = NDArray[np.float64]
 
@@ -65,12 +61,9 @@ class Robot(Device):
 
     Attributes:
         limits: of the arm; they bind every motion.
-        resets_itself: `reset_scene` puts the arm itself into the open, wherever it was, as only a
-            simulator can.
     """
 
     limits: RobotLimits
-    resets_itself: ClassVar[bool] = False
 
     @abstractmethod
     def state(self) -> RobotState:
@@ -100,42 +93,6 @@ class Robot(Device):
     def stop(self) -> None:
         """Hold where the arm is; idempotent, callable from any thread."""
 
-    def reset_scene(self) -> None:
-        """Put the objects of the scene back, where the robot or simulator can do that.
-
-        The arm is out of the way by then, unless it `resets_itself`.
-        """
-
-    def show_board(
-        self, pattern: NDArray[np.uint8], size_m: tuple[float, float], *, in_hand: bool
-    ) -> bool:
-        """Put a calibration board where the cameras see it, where a simulator can do that.
-
-        Args:
-            pattern: (H, W) grey levels.
-            size_m: width and height of the pattern.
-            in_hand: the tool holds it; else it lies on the table.
-
-        Returns:
-            Whether it is there; if not, a person has to do it.
-        """
-        return False
-
-    def carry_board(
-        self, pattern: NDArray[np.uint8], size_m: tuple[float, float], before: Camera
-    ) -> bool:
-        """Let somebody carry a calibration board before a camera, where a simulator can do that.
-
-        Args:
-            pattern: (H, W) grey levels.
-            size_m: width and height of the pattern.
-            before: the camera it is shown to; the arm must not move.
-
-        Returns:
-            Whether that is done; if not, a person has to do it.
-        """
-        return False
-
     def lead_by_hand(self) -> bool:
         """Let a person move the arm, until `stop()`; nothing else may move it meanwhile.
 
@@ -143,7 +100,3 @@ class Robot(Device):
             Whether this driver can do that; if not, nothing has changed.
         """
         return False
-
-    def true_success(self) -> bool | None:
-        """Return whether the task is truly solved, or None where nobody can know."""
-        return None

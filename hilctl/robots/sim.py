@@ -12,6 +12,7 @@ from hilctl import geometry
 from hilctl.devices import Finding, Options, Rig
 from hilctl.errors import DeviceError
 from hilctl.robots.base import Command, Robot, RobotLimits, RobotState
+from hilctl.robots.scene import SimulatedScene
 
 if TYPE_CHECKING:
     from hilctl.cameras.base import Camera
@@ -33,12 +34,11 @@ class SimRobotOptions(Options):
     scene: Literal["insert", "reach"] = "insert"
 
 
-class SimRobot(Robot):
+class SimRobot(Robot, SimulatedScene):
     """A torque-controlled seven-joint arm in MuJoCo, on simulated time."""
 
     OptionsType: ClassVar[type[Options]] = SimRobotOptions
     limits = RobotLimits(reach_m=0.85, speed_m_s=0.5, speed_rad_s=1.5)
-    resets_itself: ClassVar[bool] = True
 
     def __init__(self, options: Options, rig: Rig) -> None:
         super().__init__(options, rig)
@@ -160,12 +160,11 @@ class SimRobot(Robot):
 
     def show_board(
         self, pattern: NDArray[np.uint8], size_m: tuple[float, float], *, in_hand: bool
-    ) -> bool:
+    ) -> None:
         """Build the world again with a board instead of the scene's objects; time goes on."""
         from hilctl.sim.scenes import PrintedBoard
 
         self._rebuild(PrintedBoard(pattern, size_m, "hand" if in_hand else "table"))
-        return True
 
     def carry_board(
         self, pattern: NDArray[np.uint8], size_m: tuple[float, float], before: Camera
@@ -204,6 +203,6 @@ class SimRobot(Robot):
         self.rig.attach_world(self._world)
         return self._world
 
-    def true_success(self) -> bool | None:
+    def true_success(self) -> bool:
         """Return whether the scene's task is truly solved."""
         return self.world.solved()

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.devices import Device
+from hilctl.task.action import no_motion
 
 
 class TeleopEvent(enum.StrEnum):
@@ -37,13 +38,13 @@ class TeleopInput:
     """One poll of the device.
 
     Attributes:
-        twist: (6,) in [-1, 1], tcp frame: translation then rotation, 1 = one full action.
+        twist: (A,) in [-1, 1], tcp frame: translation then rotation, 1 = one full action.
         gripper: -1 close, 0 leave, 1 open.
         engaged: the human is in charge of this step.
         events: buttons pressed since the last poll.
     """
 
-    twist: NDArray[np.float64] = field(default_factory=lambda: np.zeros(6))
+    twist: NDArray[np.float64] = field(default_factory=no_motion)
     gripper: int = 0
     engaged: bool = False
     events: tuple[TeleopEvent, ...] = ()
@@ -53,7 +54,7 @@ class Teleop(Device):
     """A device in an operator's hand."""
 
     operator: ClassVar[str] = "human"
-    action_scale: NDArray[np.float64]  # (6,) m and rad of one full action; set by whoever builds it
+    action_scale: NDArray[np.float64]  # (A,) m and rad of one full action; set by whoever builds it
 
     def begin_episode(self, role: Role) -> None:
         """Learn what is asked in the episode that starts now; forget what was pressed before."""

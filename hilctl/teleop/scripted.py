@@ -17,6 +17,7 @@ from pydantic import Field
 from hilctl.devices import Options
 from hilctl.errors import DeviceError
 from hilctl.sim.experts import Expert, LabelSpot, expert_for
+from hilctl.task.action import no_motion
 from hilctl.teleop.attention import Attention
 from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput
 from hilctl.teleop.hand import ScriptedHand
@@ -142,5 +143,5 @@ class ScriptedTeleop(Teleop):
         self._patience -= 1
         if self._dwell >= SPOT_DWELL_POLLS or self._patience <= 0:
             self._spot, self._leaving = None, True
-            return np.zeros(6)
+            return no_motion()
         return self._hand.steer(here, self._spot.target())

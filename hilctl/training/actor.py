@@ -10,7 +10,7 @@ from hilctl.data.step import EpisodeSummary, Outcome, Step
 from hilctl.env.loop import EpisodeLoop
 from hilctl.errors import SafetyStopError
 from hilctl.networks.perception import Perception
-from hilctl.rewards.classifier import ClassifierReward
+from hilctl.rewards.base import Reward
 from hilctl.training.link import Link, PolicyUpdate, finished_episode
 from hilctl.training.metrics import Progress
 from hilctl.training.policy import AgentPolicy
@@ -61,7 +61,7 @@ class Actor:
     loop: EpisodeLoop
     buffer: EpisodeBuffer
     policy: AgentPolicy
-    reward: ClassifierReward | None
+    reward: Reward | None
     perception: Perception
     link: Link
     progress: Progress

@@ -1,8 +1,8 @@
-"""What becomes of finished episodes: classifier corrected, buffers filled, updates owed."""
+"""What becomes of finished episodes: reward corrected, buffers filled, updates owed."""
 
 from __future__ import annotations
 
-from hilctl.rewards.online import OnlineClassifier
+from hilctl.rewards.base import RewardCorrector
 from hilctl.training.learner import Learner
 from hilctl.training.link import FinishedEpisode, Health, PolicyUpdate, RewardUpdate
 from hilctl.training.metrics import Progress
@@ -20,7 +20,7 @@ class EpisodeLearner:
 
     Args:
         learner: agent and buffers.
-        classifier: corrected when the operator disagrees; None when the reward cannot learn.
+        corrector: of the reward, for when the operator disagrees; None when it cannot learn.
         run: id of the run; with its number it names an episode wherever corrections are kept.
 
     Attributes:
@@ -29,11 +29,11 @@ class EpisodeLearner:
         acted: critic updates behind the policy of that episode.
     """
 
-    def __init__(self, learner: Learner, classifier: OnlineClassifier | None, run: str) -> None:
+    def __init__(self, learner: Learner, corrector: RewardCorrector | None, run: str) -> None:
         self.learner = learner
         self.progress = Progress()
         self.taken = self.acted = 0
-        self._classifier = classifier
+        self._corrector = corrector
         self._run = run
 
     def recall(self, episode: FinishedEpisode, *, learnt_steps: int, born: int) -> None:
@@ -59,9 +59,9 @@ class EpisodeLearner:
             self.learner.owe(episode.summary.steps)
 
     def settle(self) -> None:
-        """Let the classifier learn from the corrections that it has been given."""
-        if self._classifier is not None:
-            self._classifier.refit()
+        """Let the reward learn from the corrections that it has been given."""
+        if self._corrector is not None:
+            self._corrector.refit()
 
     def policy(self) -> PolicyUpdate:
         """Return the newest policy."""
@@ -69,10 +69,9 @@ class EpisodeLearner:
 
     def reward(self) -> RewardUpdate | None:
         """Return the newest reward, or None when it cannot learn."""
-        if self._classifier is None:
+        if self._corrector is None:
             return None
-        fitted = self._classifier.fitted
-        return RewardUpdate(fitted.version, fitted.model)
+        return RewardUpdate(self._corrector.version, self._corrector.model)
 
     def health(self) -> Health:
         """Return how it is going."""
@@ -94,10 +93,10 @@ class EpisodeLearner:
         self.learner.add_rollout(episode.trajectory, born=born)
 
     def _correct(self, episode: FinishedEpisode) -> None:
-        if self._classifier is None or episode.correction is None:
+        if self._corrector is None or episode.correction is None:
             return
         what = "claim" if episode.summary.claimed else "veto"
-        self._classifier.add(
+        self._corrector.add(
             episode.correction,
             success=episode.summary.claimed,
             reason=f"{what} in episode {episode.number}",

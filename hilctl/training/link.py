@@ -15,7 +15,7 @@ from hilctl.training.trajectory import Trajectory, trajectory_of
 if TYPE_CHECKING:
     from hilctl.agents.base import Agent
     from hilctl.networks.perception import Perception
-    from hilctl.rewards.model import SuccessModel
+    from hilctl.rewards.base import RewardModel
 
 CORRECTING_FRAMES = 3  # last frames of an episode whose verdict the operator overruled
 
@@ -60,12 +60,12 @@ class RewardUpdate:
     """A newer reward.
 
     Attributes:
-        version: of the classifier.
+        version: of the reward.
         model: judges.
     """
 
     version: int
-    model: SuccessModel
+    model: RewardModel
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from hilctl.agents.base import Agent
-from hilctl.rewards.model import SuccessModel
+from hilctl.rewards.base import RewardModel
 from hilctl.training import wire
 from hilctl.training.episode_learner import EpisodeLearner
 from hilctl.training.link import Health, PolicyUpdate, RewardUpdate
@@ -59,9 +59,9 @@ class Postbox:
         self._messages: dict[str, wire.Message] = {}
         self._health = Health()
         self._agent: Agent | None = None
-        self._model: SuccessModel | None = None
+        self._model: RewardModel | None = None
 
-    def expect(self, agent: Agent, model: SuccessModel | None) -> None:
+    def expect(self, agent: Agent, model: RewardModel | None) -> None:
         """Say whose like policies and rewards are: they bring arrays only."""
         self._agent, self._model = agent, model
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hilctl.agents.base import Agent
 from hilctl.data.step import Observation
 from hilctl.networks.perception import Perception
+from hilctl.task.action import ACTION_DIM, no_motion
 
 Array = NDArray[np.float64]
 
@@ -47,7 +48,7 @@ class AgentPolicy:
         self._first = first.state
 
     def act(self, observation: Observation) -> Array:
-        """Return the (6,) action in [-1, 1]."""
+        """Return the (A,) action in [-1, 1]."""
         features = {name: array[None] for name, array in observation.features.items()}
         states = {name: array[None] for name, array in observation.state.items()}
         batch = self.perception(features, states, self._first)
@@ -65,14 +66,14 @@ class RandomPolicy:
 
     def __init__(self, rng: np.random.Generator, momentum: float = 0.6) -> None:
         self._rng, self._momentum = rng, momentum
-        self._action = np.zeros(6)
+        self._action = no_motion()
 
     def begin_episode(self, first: Observation) -> None:
         """Start from rest."""
-        self._action = np.zeros(6)
+        self._action = no_motion()
 
     def act(self, observation: Observation) -> Array:
-        """Return the (6,) action in [-1, 1]."""
-        push = self._rng.uniform(-1, 1, 6)
+        """Return the (A,) action in [-1, 1]."""
+        push = self._rng.uniform(-1, 1, ACTION_DIM)
         self._action = self._momentum * self._action + (1 - self._momentum) * 2 * push
         return np.clip(self._action, -1, 1)

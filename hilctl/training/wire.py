@@ -5,10 +5,9 @@ Whatever bytes arrive, reading them gives a message or a ValueError.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +17,7 @@ from pydantic import TypeAdapter
 
 from hilctl.agents.base import Agent
 from hilctl.data.step import EpisodeSummary
-from hilctl.rewards.model import Heads, SuccessModel
+from hilctl.rewards.base import RewardModel
 from hilctl.training.checkpoints import fill, leaves
 from hilctl.training.link import FinishedEpisode, Greeting, Health, PolicyUpdate, RewardUpdate
 from hilctl.training.trajectory import Trajectory
@@ -121,45 +120,23 @@ def unpack_policy(message: Message, agent: Agent) -> PolicyUpdate:
 
 def pack_reward(update: RewardUpdate) -> bytes:
     """Return what the acting side needs of a newer reward, as bytes."""
-    model = update.model
-    return pack(
-        "reward",
-        {
-            "version": update.version,
-            "heads": plain(model.heads.arrays()),
-            "successes": np.asarray(model.successes),
-            "reach": float(model.reach),
-            "threshold": float(model.threshold),
-        },
-    )
+    return pack("reward", {"version": update.version, "arrays": plain(update.model.arrays())})
 
 
-def unpack_reward(message: Message, model: SuccessModel) -> RewardUpdate:
+def unpack_reward(message: Message, model: RewardModel) -> RewardUpdate:
     """Return a newer reward.
 
     Args:
         message: as packed.
-        model: the present one, which sees through the same projections.
+        model: the present one, whose arrays have the same types and shapes.
 
     Raises:
-        ValueError: it is something else, or of other networks.
+        ValueError: it is something else, or of another model.
     """
     with _reading("reward"):
-        heads = _of_equal_types(model.heads.arrays(), _arrays(message["heads"]))
-        if any(heads[key].shape != array.shape for key, array in model.heads.arrays().items()):
-            raise ValueError("its heads are of another shape")
-        known = {"successes": model.successes[:1]}
-        successes = _of_equal_types(known, {"successes": message["successes"]})["successes"]
-        if successes.shape[1:] != model.successes.shape[1:] or not len(successes):
-            raise ValueError("its known successes are of another shape")
-        newer = replace(
-            model,
-            heads=Heads(**heads),
-            successes=successes,
-            reach=_number(message["reach"]),
-            threshold=_number(message["threshold"]),
+        return RewardUpdate(
+            _count(message["version"]), model.with_arrays(_arrays(message["arrays"]))
         )
-        return RewardUpdate(_count(message["version"]), newer)
 
 
 def pack_health(health: Health) -> bytes:
@@ -205,12 +182,6 @@ def _reading(what: str) -> Iterator[None]:
 def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError(f"{value!r} is no count")
-    return value
-
-
-def _number(value: Any) -> float:
-    if not isinstance(value, float) or not math.isfinite(value):
-        raise ValueError(f"{value!r} is no number")
     return value
 
 

@@ -17,7 +17,7 @@ from processes import Start, episodes, eventually, is_episode, processes, until
 
 from hilctl.data.header import EpisodeHeader
 from hilctl.pipeline.events import never, silent
-from hilctl.pipeline.features import open_encoder
+from hilctl.pipeline.parts import open_encoder
 from hilctl.pipeline.run_folder.run import Run
 from hilctl.pipeline.train.learner.learning import LearningSide, open_learning_side
 from hilctl.task.workspace import Workspace

@@ -18,7 +18,8 @@ from hilctl.errors import DataError, MissingStageError
 from hilctl.pipeline.classify.train_classifier import train_classifier
 from hilctl.pipeline.evaluate.evaluate import evaluate
 from hilctl.pipeline.events import Event
-from hilctl.pipeline.features import Demonstrations, open_encoder
+from hilctl.pipeline.features import Demonstrations
+from hilctl.pipeline.parts import open_encoder
 from hilctl.pipeline.record.demos import record_demos
 from hilctl.pipeline.record.labels import record_labels
 from hilctl.pipeline.run_folder.run import Run

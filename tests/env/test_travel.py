@@ -33,7 +33,7 @@ TOLERANCE_M = 0.0025
 class PlainRobot(SimRobot):
     """The simulated arm as a real one is: nobody lifts it back by magic."""
 
-    resets_itself = False
+    resets_the_arm = False
 
     def __init__(self, options: Options, rig: Rig) -> None:
         super().__init__(options, rig)

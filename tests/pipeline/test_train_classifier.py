@@ -19,7 +19,7 @@ from hilctl.networks.encoders.base import Encoder
 from hilctl.pipeline.classify.label_frames import encode_labels
 from hilctl.pipeline.classify.train_classifier import ClassifierResult, train_classifier
 from hilctl.pipeline.events import Event, silent
-from hilctl.pipeline.features import open_encoder
+from hilctl.pipeline.parts import open_encoder
 from hilctl.pipeline.record.labels import record_labels
 from hilctl.pipeline.run_folder.manifest import ClassifierManifest, read_manifest
 from hilctl.pipeline.stages import State, survey

@@ -38,7 +38,7 @@ class Studio:
         self.camera = SimCamera(SimCameraOptions(view=view), rig)
         self.camera.open()
         pattern = self.board.picture(40)
-        assert self.robot.show_board(pattern, self.board.size_m, in_hand=view == "side")
+        self.robot.show_board(pattern, self.board.size_m, in_hand=view == "side")
 
     @property
     def intrinsics(self) -> Intrinsics:

@@ -20,13 +20,13 @@ from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.encoders.resnet10 import ResNet10
 from hilctl.networks.perception import STATE
 from hilctl.pipeline.events import Event, Report
+from hilctl.task.action import ACTION_DIM
 from hilctl.task.spec import CHUNK_STEPS
 
 BATCH = 256
 UPDATES_PER_STEP = 2
 CHANNELS = 8
 STATE_SIZE = 21
-ACTION_DIM = 6
 CALLS = 7
 FRAMES = 256
 RESNET_BATCH = 64

@@ -20,7 +20,8 @@ from hilctl.networks.encoders.base import Encoder, encode_each
 from hilctl.networks.perception import Perception
 from hilctl.pipeline.bench.learner import bench_learner, timed_ms
 from hilctl.pipeline.events import Event, Report, silent
-from hilctl.pipeline.features import open_encoder
+from hilctl.pipeline.parts import open_encoder
+from hilctl.task.action import ACTION_DIM, no_motion
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 from hilctl.training.policy import AgentPolicy
@@ -55,7 +56,7 @@ def bench_speeds(workspace: Workspace, report: Report = silent) -> dict[str, Any
 def sim_steps_per_s(env: Any) -> float:
     """Return environment steps a second, pictures included, resets not."""
     env.reset()
-    idle = np.zeros(6)
+    idle = no_motion()
     started = time.perf_counter()
     for _ in range(SIM_STEPS):
         env.step(idle)
@@ -81,7 +82,7 @@ def policy_inference_ms(
         name: array[0]
         for name, array in perception({n: f[None] for n, f in features.items()}, states).items()
     }
-    agent = RLPD.create(jax.random.key(0), example, 6, RLPDOptions())
+    agent = RLPD.create(jax.random.key(0), example, ACTION_DIM, RLPDOptions())
     policy = AgentPolicy(agent, perception, jax.random.key(1), greedy=True)
     policy.begin_episode(observation)
 

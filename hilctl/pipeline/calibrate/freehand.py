@@ -27,6 +27,7 @@ from hilctl.pipeline.calibrate.pictures import (
 )
 from hilctl.pipeline.events import Event, Figures, Report, ShouldStop
 from hilctl.robots.base import RobotState
+from hilctl.robots.scene import SimulatedScene
 from hilctl.task.spec import TaskSpec
 
 PERIOD_NS = 100_000_000
@@ -90,13 +91,17 @@ def _begin(
     """Let the simulator's person begin, or say what a real one has to do."""
     robot, pattern = devices.robot, board.picture(PATTERN_SQUARE_PX)
     if mount is None:
-        if robot is None or not robot.carry_board(pattern, board.size_m, devices.camera):
+        if not (
+            isinstance(robot, SimulatedScene)
+            and robot.carry_board(pattern, board.size_m, devices.camera)
+        ):
             told = f"carry the board before camera {name}; left and right are as the camera sees it"
             report(Event("carry", told))
         return
     if robot is None:
         return
-    robot.show_board(pattern, board.size_m, in_hand=mount is Mount.WORLD)
+    if isinstance(robot, SimulatedScene):
+        robot.show_board(pattern, board.size_m, in_hand=mount is Mount.WORLD)
     if not robot.lead_by_hand():
         told = "lead the arm with its own free-drive: this driver cannot let go of it"
         report(Event("lead", told))

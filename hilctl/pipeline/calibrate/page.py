@@ -16,7 +16,7 @@ from hilctl.calibration.judge_intrinsics import CELLS, corners_in_cells
 from hilctl.calibration.record import HandEyeRecord, IntrinsicsRecord, Provenance
 from hilctl.calibration.views import PictureViews
 from hilctl.pipeline.calibrate.camera_files import CameraFiles
-from hilctl.pipeline.report.page import write_report
+from hilctl.pipeline.page import write_report
 
 NAMES = ("fx", "fy", "cx", "cy")
 

@@ -25,6 +25,7 @@ from hilctl.pipeline.calibrate.devices import go_home, go_to, open_devices
 from hilctl.pipeline.calibrate.exposure import greet
 from hilctl.pipeline.events import Event, Report, ShouldStop
 from hilctl.robots.base import Robot, RobotState
+from hilctl.robots.scene import SimulatedScene
 from hilctl.task.files import os_errors
 from hilctl.task.spec import Bounds, TaskSpec
 
@@ -84,9 +85,9 @@ def take_pictures(
     with open_devices(spec, [files.camera], seed) as (robot, cameras):
         rig = CaptureDevices(robot, cameras[files.camera])
         greet(files, rig.camera, report)
-        rig.robot.show_board(
-            board.picture(PATTERN_SQUARE_PX), board.size_m, in_hand=mount is Mount.WORLD
-        )
+        if isinstance(rig.robot, SimulatedScene):
+            pattern = board.picture(PATTERN_SQUARE_PX)
+            rig.robot.show_board(pattern, board.size_m, in_hand=mount is Mount.WORLD)
         home = reset_pose(spec.reset)
         go_home(robot, spec)
         view = _board_in_view(board, rig.camera.still().image, mount)

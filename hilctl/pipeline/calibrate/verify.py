@@ -21,6 +21,7 @@ from hilctl.pipeline.calibrate.exposure import hold_exposure
 from hilctl.pipeline.calibrate.identity import refuse_others
 from hilctl.pipeline.calibrate.pictures import PATTERN_SQUARE_PX
 from hilctl.robots.base import Robot
+from hilctl.robots.scene import SimulatedScene
 from hilctl.task.spec import TaskSpec
 
 AXES_M = 0.05
@@ -50,8 +51,9 @@ def draw_what_is_known(
     refuse_others(files.workspace, {files.camera: camera})
     hold_exposure(record, camera)
     board = parse_board(record.hand_eye.made.board)
-    pattern = board.picture(PATTERN_SQUARE_PX)
-    robot.show_board(pattern, board.size_m, in_hand=record.hand_eye.mount is Mount.WORLD)
+    if isinstance(robot, SimulatedScene):
+        pattern, in_hand = board.picture(PATTERN_SQUARE_PX), record.hand_eye.mount is Mount.WORLD
+        robot.show_board(pattern, board.size_m, in_hand=in_hand)
     go_home(robot, spec)
     image = camera.still().image
     here = robot.state().tcp_pose

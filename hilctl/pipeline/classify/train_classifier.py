@@ -12,7 +12,8 @@ from hilctl.networks.encoders import ENCODERS
 from hilctl.pipeline import stages
 from hilctl.pipeline.classify.label_frames import encode_labels
 from hilctl.pipeline.events import Event, Report, silent
-from hilctl.pipeline.features import Demonstrations, open_encoder
+from hilctl.pipeline.features import Demonstrations
+from hilctl.pipeline.parts import open_encoder
 from hilctl.pipeline.record.recording import open_dataset
 from hilctl.rewards.classifier import ClassifierOptions
 from hilctl.rewards.fit import ClassifierSource, FittedClassifier, fit_classifier

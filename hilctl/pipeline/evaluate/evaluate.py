@@ -18,11 +18,10 @@ from hilctl.pipeline.calibrate.check import check_cameras
 from hilctl.pipeline.evaluate.statistics import wilson_interval
 from hilctl.pipeline.evaluate.video import VideoRecorder
 from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
-from hilctl.pipeline.features import open_classifier, open_encoder
+from hilctl.pipeline.parts import open_encoder, open_reward
 from hilctl.pipeline.run_folder.best import BEST, best_policy, run_with_best
 from hilctl.pipeline.run_folder.manifest import Evaluation, write_manifest
 from hilctl.pipeline.run_folder.run import CHECKPOINTS
-from hilctl.rewards.classifier import ClassifierReward
 from hilctl.task.fingerprint import data_fingerprint
 from hilctl.task.workspace import Workspace
 from hilctl.teleop.base import Role
@@ -167,8 +166,7 @@ def evaluate(
     checkpoint = load_checkpoint(folder, spec, encoder_fingerprint=encoder.fingerprint)
     if best and (kept := best_policy(run)):
         report(Event("phase", f"the best policy of run {run.name}: {kept.record} there"))
-    fitted = open_classifier(workspace, encoder)
-    reward = ClassifierReward(fitted.model, fitted.consecutive)
+    reward = open_reward(workspace, encoder)
     policy = AgentPolicy(checkpoint.agent, checkpoint.perception, jax.random.key(seed), greedy=True)
     films = VideoRecorder(run / ("videos_best" if best else "videos"), spec.control.rate_hz)
     watchers = [films] if video else []

@@ -114,7 +114,7 @@ def _record(
     with open_station(spec, seed=station_seed(seed, "demos", episodes)) as station:
         check_cameras(workspace, station.robot, station.cameras, report)
         attributes = episode_attributes(workspace, station, seed)
-        start_ns = station.rig.clock.now_ns()
+        start_ns = station.clock.now_ns()
         with UndecidedEpisode(workspace.demos, "demo", attributes) as episode:
             loop = EpisodeLoop(
                 station.env, HandsOff(), station.teleop, Role.DEMONSTRATE, [episode], stop=stop
@@ -126,7 +126,7 @@ def _record(
                 result.count(summary)
                 wanted = summary.success or (was_interrupted(summary) and keep())
                 episode.settle(summary, keep=wanted)
-                result.robot_s = (station.rig.clock.now_ns() - start_ns) * 1e-9
+                result.robot_s = (station.clock.now_ns() - start_ns) * 1e-9
                 report(_told(summary, result))
                 if summary.quit_requested:
                     break

@@ -18,6 +18,7 @@ from hilctl.data.own_numbers import dataset_of, has_link
 from hilctl.errors import UsageError
 from hilctl.pipeline.record.label_sources import ALIKE, SHOWN, SOURCES, LabelSource
 from hilctl.pipeline.record.labelling import FAILURE, NEITHER, SUCCESS
+from hilctl.rewards import REWARDS
 from hilctl.rewards.classifier import ClassifierOptions
 from hilctl.rewards.frames import what_is_missing
 from hilctl.task.workspace import Workspace
@@ -99,7 +100,7 @@ def frames_wanted(workspace: Workspace) -> dict[str, int]:
         UsageError: the task's reward needs no labels.
     """
     reward = workspace.spec.reward
-    if reward.type != "classifier":
+    if "labels" not in REWARDS.get(reward.type).stages:
         raise UsageError(
             f"the reward of this task is {reward.type!r} and learns from no labels",
             where=str(workspace.task_file),

@@ -11,8 +11,8 @@ from gymnasium.wrappers import TimeLimit
 from numpy.typing import NDArray
 
 from hilctl.devices import Rig
+from hilctl.env.base import Obs
 from hilctl.env.loop import HandsOff, Policy
-from hilctl.env.robot_env import Obs
 from hilctl.pipeline.record.labelling import LabelWindow
 from hilctl.pipeline.record.sweep import Coverage, SweepPolicy
 from hilctl.task.spec import TaskSpec

@@ -144,7 +144,7 @@ class _Session:
 
     def record(self, coverage: Coverage) -> None:
         """Let every source bring what it lacks; sweeps begin where nobody has been."""
-        self.start_ns = self.station.rig.clock.now_ns()
+        self.start_ns = self.station.clock.now_ns()
         for source in SOURCES:
             attributes = episode_attributes(self.workspace, self.station, self.seed)
             attributes |= {SOURCE: source.name, "guard_s": GUARD_S}
@@ -178,7 +178,7 @@ class _Session:
         return False
 
     def _look_at_the_clock(self) -> None:
-        self.result.robot_s = (self.station.rig.clock.now_ns() - self.start_ns) * 1e-9
+        self.result.robot_s = (self.station.clock.now_ns() - self.start_ns) * 1e-9
 
     def _settle(
         self, summary: EpisodeSummary, episode: _LabelledEpisode, source: LabelSource

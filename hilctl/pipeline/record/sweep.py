@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from hilctl import geometry
 from hilctl.data.step import Observation
 from hilctl.env.safety import reset_pose
+from hilctl.task.action import action_scale
 from hilctl.task.spec import TaskSpec
 
 Array = NDArray[np.float64]
@@ -57,7 +58,7 @@ class SweepPolicy:
 
     def __init__(self, spec: TaskSpec, coverage: Coverage, rng: np.random.Generator) -> None:
         control = spec.control
-        self._scale = np.repeat([control.translation_m, control.rotation_rad], 3)
+        self._scale = action_scale(control)
         self._turns = np.array(control.bounds.low[3:]), np.array(control.bounds.high[3:])
         self._upright = reset_pose(spec.reset)[3:]
         self._coverage, self._rng = coverage, rng
@@ -68,7 +69,7 @@ class SweepPolicy:
         self._choose()
 
     def act(self, observation: Observation) -> Array:
-        """Return the (6,) action in [-1, 1] towards the pose."""
+        """Return the (A,) action in [-1, 1] towards the pose."""
         here = observation.state["tcp_pose"]
         self._coverage.add(here)
         way = self._way(here)
@@ -93,6 +94,6 @@ class SweepPolicy:
         self._patience = PATIENCE_STEPS
 
     def _way(self, here: Array) -> Array:
-        """Return the (6,) displacement to the target in the tcp frame, m and rad."""
+        """Return the (A,) displacement to the target in the tcp frame, m and rad."""
         move = geometry.rotate(geometry.quat_conjugate(here[3:]), self._target[:3] - here[:3])
         return np.concatenate([move, geometry.rotation_between(here, self._target)])

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError
 
-from hilctl.pipeline.report.page import draw_cadence, draw_learning, write_report
+from hilctl.pipeline.page import write_report
+from hilctl.pipeline.report.curves import draw_cadence, draw_learning
 from hilctl.pipeline.report.run_summary import (
     damage,
     evaluation_of,

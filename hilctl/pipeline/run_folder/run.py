@@ -30,7 +30,6 @@ from hilctl.training.metrics import Progress
 
 MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"
-ACTION_DIM = 6
 
 
 @dataclass

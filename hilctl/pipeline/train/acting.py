@@ -17,7 +17,7 @@ from hilctl.pipeline.events import Event, Report, ShouldStop
 from hilctl.pipeline.record.recording import episode_attributes
 from hilctl.pipeline.run_folder.resume import EPISODES
 from hilctl.pipeline.run_folder.run import Run
-from hilctl.rewards.classifier import ClassifierReward
+from hilctl.rewards.base import Reward
 from hilctl.teleop.base import Role
 from hilctl.training.actor import Actor, EpisodeBuffer
 from hilctl.training.cadence import Cadence
@@ -56,7 +56,7 @@ def acting(
     run: Run,
     station: Station,
     policy: AgentPolicy,
-    reward: ClassifierReward,
+    reward: Reward,
     link: Link,
     report: Report,
     stop: ShouldStop,
@@ -81,7 +81,7 @@ def acting(
         falls_back: an older policy takes over from one whose actions are no numbers.
         first_updates: critic updates behind the first policy.
     """
-    spec, progress, clock = run.workspace.spec, run.progress, station.rig.clock
+    spec, progress, clock = run.workspace.spec, run.progress, station.clock
     buffer = EpisodeBuffer()
     coach = Coach(spec.control.rate_hz, round(spec.control.max_episode_s * spec.control.rate_hz))
     attributes = episode_attributes(run.workspace, station, run.seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hilctl.env.make import open_station
 from hilctl.pipeline.calibrate.check import check_cameras
 from hilctl.pipeline.events import Event, Report, ShouldStop, telling
-from hilctl.pipeline.features import open_classifier, open_encoder
+from hilctl.pipeline.parts import open_encoder, open_reward
 from hilctl.pipeline.run_folder.run import Run
 from hilctl.pipeline.train.acting import acting, prepared_policy
 from hilctl.pipeline.train.learner.learning import (
@@ -13,7 +13,6 @@ from hilctl.pipeline.train.learner.learning import (
     open_learning_side,
     saved_at_the_end,
 )
-from hilctl.rewards.classifier import ClassifierReward
 from hilctl.training.compilation import enable_compilation_cache
 from hilctl.training.lockstep_link import LockstepLink
 
@@ -43,8 +42,7 @@ def train_in_turns(
     side = open_learning_side(run, encoder, report, stop, with_demos=with_demos)
     if side is None:
         return None
-    fitted = open_classifier(run.workspace, encoder)
-    reward = ClassifierReward(fitted.model, fitted.consecutive, fitted.version)
+    reward = open_reward(run.workspace, encoder)
     # whatever is wrong with the devices is found before the run begins
     with open_station(spec, seed=run.station_seed, encode=encoder, reward=reward) as station:
         check_cameras(run.workspace, station.robot, station.cameras, report)

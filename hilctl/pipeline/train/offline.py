@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hilctl.pipeline.events import Event, Report, ShouldStop
-from hilctl.pipeline.features import open_encoder
+from hilctl.pipeline.parts import open_encoder
 from hilctl.pipeline.run_folder.run import Run
 from hilctl.pipeline.train.learner.learning import open_learning_side, saved_at_the_end
 from hilctl.training.compilation import enable_compilation_cache

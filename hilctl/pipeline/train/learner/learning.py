@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,13 +23,13 @@ from hilctl.errors import DamagedDataError, MissingStageError, SafetyStopError
 from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.perception import Perception
 from hilctl.pipeline.events import Event, Report, ShouldStop
-from hilctl.pipeline.features import Demonstrations, open_classifier
+from hilctl.pipeline.features import Demonstrations
+from hilctl.pipeline.parts import open_reward
 from hilctl.pipeline.run_folder.best import BEST, best_policy
 from hilctl.pipeline.run_folder.resume import EPISODES
-from hilctl.pipeline.run_folder.run import ACTION_DIM, CHECKPOINTS, Run
+from hilctl.pipeline.run_folder.run import CHECKPOINTS, Run
 from hilctl.pipeline.train.learner.stored import last_checkpoint, stored_episodes
-from hilctl.rewards.online import OnlineClassifier
-from hilctl.rewards.store import save_classifier
+from hilctl.task.action import ACTION_DIM
 from hilctl.task.spec import CHUNK_STEPS, TaskSpec
 from hilctl.training.checkpoints import save_checkpoint
 from hilctl.training.episode_learner import EpisodeLearner, is_warm
@@ -191,7 +190,7 @@ def open_learning_side(
     """
     workspace, spec = run.workspace, run.workspace.spec
     needs_robot = cast(AgentOptions, spec.agent.options).needs_robot
-    fitted = open_classifier(workspace, encoder) if needs_robot else None
+    reward = open_reward(workspace, encoder) if needs_robot else None
     demos = Demonstrations.load(workspace, encoder, report, stop)
     if stop():
         return None
@@ -205,11 +204,8 @@ def open_learning_side(
     report(told_memory(learner))
     if saved is not None:
         learner.restore(saved.agent, saved.about["learner"])
-    classifier = None
-    if fitted is not None:
-        publish = partial(save_classifier, workspace.classifier)
-        classifier = OnlineClassifier(fitted, seed=run.seed, publish=publish)
-    episode_learner = EpisodeLearner(learner, classifier, run.folder.name)
+    corrector = reward.corrector(seed=run.seed) if reward else None
+    episode_learner = EpisodeLearner(learner, corrector, run.folder.name)
     side = LearningSide(run, encoder, perception, learner, episode_learner)
     side.read_again(saved.about["robot_steps"] if saved else 0, report, stop)
     return None if stop() else side

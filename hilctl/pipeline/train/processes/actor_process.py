@@ -16,16 +16,17 @@ from hilctl.errors import HilctlError
 from hilctl.networks.perception import Perception
 from hilctl.pipeline.calibrate.check import check_cameras
 from hilctl.pipeline.events import Event, ShouldStop, telling
-from hilctl.pipeline.features import open_classifier, open_encoder
+from hilctl.pipeline.parts import open_encoder, open_reward
 from hilctl.pipeline.record.recording import put_away_partials
 from hilctl.pipeline.run_folder.resume import EPISODES, progress_so_far
-from hilctl.pipeline.run_folder.run import ACTION_DIM, Run
+from hilctl.pipeline.run_folder.run import Run
 from hilctl.pipeline.train.acting import acting, prepared_policy
 from hilctl.pipeline.train.processes.child import ProcessTask
 from hilctl.pipeline.train.processes.event_sender import EventSender
 from hilctl.pipeline.train.processes.share import become_real_time
 from hilctl.pipeline.train.processes.signals import ProcessSignals
-from hilctl.rewards.classifier import ClassifierReward
+from hilctl.rewards.base import Reward
+from hilctl.task.action import ACTION_DIM
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 from hilctl.training.compilation import enable_compilation_cache
@@ -50,8 +51,7 @@ def main(assignment: ProcessTask, signals: ProcessSignals, sender: EventSender) 
     workspace = Workspace(assignment.root, spec=assignment.spec)
     run = _opened(workspace, assignment, sender)
     encoder = open_encoder(workspace)
-    fitted = open_classifier(workspace, encoder)
-    reward = ClassifierReward(fitted.model, fitted.consecutive, fitted.version)
+    reward = open_reward(workspace, encoder)
     grid = encoder.feature_shape[:2]
 
     def stop() -> bool:
@@ -103,7 +103,7 @@ def _opened(workspace: Workspace, assignment: ProcessTask, sender: EventSender) 
 
 
 def _first_lesson(
-    link: ActorClient, run: Run, grid: tuple[int, int], reward: ClassifierReward, stop: ShouldStop
+    link: ActorClient, run: Run, grid: tuple[int, int], reward: Reward, stop: ShouldStop
 ) -> tuple[Perception, PolicyUpdate] | None:
     """Return what the learner sees and its newest policy; None when stopped.
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict
 
 from hilctl.pipeline.events import Event, ShouldStop, telling
-from hilctl.pipeline.features import open_encoder
+from hilctl.pipeline.parts import open_encoder
 from hilctl.pipeline.run_folder.run import Run
 from hilctl.pipeline.train.learner.learning import LearningSide, open_learning_side
 from hilctl.pipeline.train.learner.stored import RunFeatures

@@ -1,76 +1,16 @@
-"""A run on one page: how it learnt, what the classifier is worth, how good the policy is."""
+"""The curves of a run: how it learnt, and how well it kept its control rate."""
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from matplotlib.figure import Figure
 
-from hilctl.task.files import write_text_atomic
-
 WINDOW = 20
 FEWEST = 5  # episodes whose mean says something
-
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title><style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse } td, th { padding: .2rem .8rem; border-bottom: 1px solid #ddd }
-th { text-align: left; font-weight: 500 } img, video { max-width: 100%; margin: 1rem 0 }
-</style></head><body>
-<h1>{{ title }}</h1>
-<p>{{ lead }}</p>
-{% for heading, rows in tables %}<h2>{{ heading }}</h2><table>
-{% for name, value in rows %}<tr><th>{{ name }}</th><td>{{ value }}</td></tr>
-{% endfor %}</table>{% endfor %}
-{% for heading, picture in pictures %}<h2>{{ heading }}</h2>
-<img alt="{{ heading }}" src="data:image/png;base64,{{ picture }}">{% endfor %}
-{% for heading, film in films %}<h2>{{ heading }}</h2>
-<video controls loop muted src="data:video/mp4;base64,{{ film }}"></video>{% endfor %}
-</body></html>
-"""
-
-
-def write_report(
-    path: Path,
-    *,
-    title: str,
-    lead: str,
-    tables: Sequence[tuple[str, Mapping[str, Any]]],
-    pictures: Sequence[tuple[str, bytes]],
-    films: Sequence[tuple[str, bytes]] = (),
-) -> None:
-    """Write a self-contained HTML page.
-
-    Args:
-        path: the file.
-        title, lead: heading and first paragraph.
-        tables: heading and name → value, in order.
-        pictures: heading and PNG bytes, in order.
-        films: heading and MP4 bytes, in order.
-
-    Raises:
-        HilctlError: the disk is full or the folder cannot be written.
-    """
-    template = jinja2.Environment(autoescape=True).from_string(PAGE)
-    page = template.render(
-        title=title,
-        lead=lead,
-        tables=[(heading, list(rows.items())) for heading, rows in tables],
-        pictures=_encoded(pictures),
-        films=_encoded(films),
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text_atomic(path, page)
-
-
-def _encoded(items: Sequence[tuple[str, bytes]]) -> list[tuple[str, str]]:
-    return [(heading, base64.b64encode(content).decode()) for heading, content in items]
 
 
 def draw_learning(records: Sequence[Mapping[str, Any]]) -> bytes:

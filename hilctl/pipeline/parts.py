@@ -1,0 +1,42 @@
+"""Open what a task file names: its encoder and its reward."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from hilctl.agents.options import AgentOptions
+from hilctl.networks.encoders import ENCODERS
+from hilctl.networks.encoders.base import Encoder
+from hilctl.rewards import REWARDS
+from hilctl.rewards.base import Reward, RewardSource
+from hilctl.task.fingerprint import data_identity
+from hilctl.task.workspace import Workspace
+
+
+def open_encoder(workspace: Workspace) -> Encoder:
+    """Return the frozen encoder that the task's agent names.
+
+    Raises:
+        DataError: its weights are missing or damaged.
+    """
+    options = cast(AgentOptions, workspace.spec.agent.options)
+    weights = workspace.root / options.weights if options.weights else None
+    return ENCODERS.get(options.encoder)(weights)
+
+
+def open_reward(workspace: Workspace, encoder: Encoder) -> Reward:
+    """Return the task's reward.
+
+    Raises:
+        MissingStageError: one of the stages that it needs is missing.
+        DataError: what was learnt for it belongs to another set-up.
+    """
+    spec = workspace.spec
+    source = RewardSource(
+        folder=workspace.classifier,
+        options=spec.reward.options,
+        data_identity=data_identity(spec),
+        encoder=cast(AgentOptions, spec.agent.options).encoder,
+        encoder_fingerprint=encoder.fingerprint,
+    )
+    return REWARDS.get(spec.reward.type).open(source)
