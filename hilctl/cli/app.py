@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from hilctl import __version__
+from hilctl.cli.options import SETTINGS
 from hilctl.cli.render import Output
 from hilctl.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, HilctlError, UsageError
 
@@ -37,7 +38,6 @@ COMMANDS = {
 HELP = "help"  # `hilctl help train` for those who expect it; not worth a line in the table
 COMPLETE = "_HILCTL_COMPLETE"  # set by the shell when Tab is pressed
 NEED_NO_FOLDER = {"-h", "--help", "--version"}
-_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class CommandTable(TyperGroup):
@@ -56,9 +56,11 @@ class CommandTable(TyperGroup):
             hint = did_you_mean(cmd_name, list(COMMANDS))
             raise UsageError(f"no such command: {cmd_name}", hint=hint)
         module, _, function = target.partition(":")
+        found = getattr(importlib.import_module(f"hilctl.cli.{module}"), function)
+        if isinstance(found, typer.Typer):  # it has commands of its own
+            return typer.main.get_command(found)
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
-        callback = getattr(importlib.import_module(f"hilctl.cli.{module}"), function)
-        single.command(cmd_name, context_settings=_SETTINGS, short_help=line)(callback)
+        single.command(cmd_name, context_settings=SETTINGS, short_help=line)(found)
         return typer.main.get_command(single)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -70,7 +72,7 @@ class CommandTable(TyperGroup):
 app = typer.Typer(
     cls=CommandTable,
     rich_markup_mode=None,
-    context_settings=_SETTINGS,
+    context_settings=SETTINGS,
     help="From a bare robot arm to a near-perfect policy in an afternoon.",
     epilog="Start with: hilctl quickstart",
 )
@@ -182,10 +184,11 @@ def _explained(error: BaseException, arguments: Sequence[str]) -> HilctlError | 
 
 
 def _usage_error(error: Any, arguments: Sequence[str]) -> UsageError:
+    context = getattr(error, "ctx", None)
     verb = f"{arguments[0]} " if arguments[0] in COMMANDS else ""
-    hint = f"hilctl {verb}--help"
+    hint = f"{context.command_path} --help" if context else f"hilctl {verb}--help"
     message = error.format_message().rstrip(".")
-    unknown, context = getattr(error, "option_name", None), getattr(error, "ctx", None)
+    unknown = getattr(error, "option_name", None)
     if unknown and context and type(error).__name__ == "NoSuchOption":
         from hilctl.registry import did_you_mean
 

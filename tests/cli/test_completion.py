@@ -78,7 +78,7 @@ def test_runs_the_newest_first(task: Path, complete: Complete) -> None:
 
 
 def test_cameras_and_steps(task: Path, complete: Complete) -> None:
-    assert complete("hilctl calibrate --task peg --camera ") == ["wrist", "side"]
+    assert complete("hilctl calibrate drift --task peg --camera ") == ["wrist", "side"]
     assert complete("hilctl calibrate dr") == ["drift"]
 
 
@@ -87,7 +87,7 @@ def test_cameras_and_steps(task: Path, complete: Complete) -> None:
 )
 def test_a_task_file_that_is_odd_offers_nothing(text: str, task: Path, complete: Complete) -> None:
     (task / "task.yaml").write_text(text)
-    assert complete("hilctl calibrate --task peg --camera ") == []
+    assert complete("hilctl calibrate drift --task peg --camera ") == []
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 from made_up_episodes import perception, steps_of, summary
@@ -29,7 +28,7 @@ class Pupil:
         self.chunks = 0
         self.sources: set[str] = set()
         self.corrections: list[tuple[int, bool, str]] = []
-        self.fitted: Any = SimpleNamespace(version=1, model="first")
+        self.version, self.model = 1, "first"
         self.online, self.demos, self.faults = [0] * 30, [0] * 20, 0
         self.updates, self.lag_steps, self.agent = 5, 2, "agent"
         self.metrics: dict[str, float] = {"q": 0.5}
@@ -51,8 +50,8 @@ class Pupil:
         self.corrections.append((len(features["wrist"]), success, reason))
 
     def refit(self) -> None:
-        version = 1 + len(self.sources)
-        self.fitted = SimpleNamespace(version=version, model="newer" if version > 1 else "first")
+        self.version = 1 + len(self.sources)
+        self.model = "newer" if self.version > 1 else "first"
 
 
 def episode(number: int, ended: EpisodeSummary, *, trial: int = 0) -> FinishedEpisode:
@@ -124,6 +123,6 @@ def test_what_is_read_again_corrects_too_and_owes_what_was_not_learnt() -> None:
     assert (taking.taken, taking.progress.robot_steps) == (30, 300)
     assert pupil.owed == [10, 10]
     assert pupil.corrections == [(CORRECTING_FRAMES, False, "veto in episode 7")]
-    assert pupil.fitted.version == 1
+    assert pupil.version == 1
     taking.settle()
-    assert pupil.fitted.version == 2
+    assert pupil.version == 2

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hilctl.cli.calibration import roi_terminal, roi_window
 from hilctl.cli.calibration.roi_choice import CropSubject
-from hilctl.cli.calibration.roi_terminal import pick_in_terminal
-from hilctl.cli.calibration.roi_window import pick_in_window, window_available
 from hilctl.cli.render import Output
 from hilctl.task.spec import Box
 
@@ -22,7 +21,7 @@ def pick(output: Output, subject: CropSubject, stop: Callable[[], bool]) -> Box 
     Returns:
         The crop in px on the raw frame; None when the person left without.
     """
-    if window_available():
+    if roi_window.window_available():
         output.say(f"choose the crop of camera {subject.camera} in the window that has opened")
-        return pick_in_window(subject, stop)
-    return pick_in_terminal(subject, stop)
+        return roi_window.pick_in_window(subject, stop)
+    return roi_terminal.pick_in_terminal(subject, stop)
