@@ -63,7 +63,7 @@ def parse_table(content: bytes, path: Path) -> PoseRows:
     lines = [
         (number, line)
         for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1)
-        if line.strip(" \t,;")
+        if re.search(r"[^\s,;]", line)
     ]
     delimiter = _delimiter([line for _, line in lines if not line.startswith("#")])
     rows = [PoseRow(f"{path}:{number}", _cells(line, delimiter)) for number, line in lines]

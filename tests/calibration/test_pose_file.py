@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform, Rotation
@@ -250,6 +250,7 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 
 
 @given(st.text(max_size=200))
+@example("\x0c")  # a line that is not empty, and has no cells
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_table_crashes_the_reader(tmp_path: Path, text: str) -> None:
     path = tmp_path / "poses.csv"

@@ -20,6 +20,8 @@ from hilctl.pipeline.record.demos import record_demos
 from hilctl.pipeline.record.label_counts import SOURCE, LabelsResult
 from hilctl.pipeline.record.label_sources import ALIKE, RANDOM, SHOWN, SOURCES, SWEEP
 from hilctl.pipeline.record.labels import record_labels
+from hilctl.rewards import REWARDS
+from hilctl.rewards.base import Reward
 from hilctl.sim.scenes import ReachScene
 from hilctl.sim.world import SimWorld
 from hilctl.task.spec import PluginSpec
@@ -171,7 +173,8 @@ def test_demonstrations_count_for_coverage(space: Workspace) -> None:
     assert record_labels(space, stop=lambda: True).coverage > 0
 
 
-def test_a_reward_without_labels_says_so(space: Workspace) -> None:
+def test_a_reward_without_labels_says_so(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(REWARDS, "get", lambda name: Reward)
     reward = PluginSpec(type="pose", options=space.spec.reward.options)
     space.spec = space.spec.model_copy(update={"reward": reward})
     with pytest.raises(UsageError, match="learns from no labels"):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
 
 import jax
 
 from hilctl.agents.base import Agent
 from hilctl.data.recorder import EpisodeRecorder
 from hilctl.data.step import EpisodeSummary
-from hilctl.env.loop import EpisodeLoop
+from hilctl.env.loop import EpisodeLoop, Subscriber
 from hilctl.env.make import Station
 from hilctl.networks.perception import Perception
 from hilctl.pipeline.events import Event, Report, ShouldStop
@@ -51,24 +53,11 @@ def prepared_policy(
     return policy
 
 
-@contextmanager
-def acting(
-    run: Run,
-    station: Station,
-    policy: AgentPolicy,
-    reward: Reward,
-    link: Link,
-    report: Report,
-    stop: ShouldStop,
-    *,
-    after_episode: Callable[[], None] = nothing_more,
-    max_steps: int | None = None,
-    falls_back: bool = False,
-    first_updates: int = 0,
-) -> Iterator[Actor]:
-    """Return what acts, ready to move; its files are closed on leaving.
+@dataclass(frozen=True)
+class ActingSide:
+    """What acts in a run; `ready()` gives the actor.
 
-    Args:
+    Attributes:
         run: whose folder takes episodes and log.
         station: open devices.
         policy: the first one, from `prepared_policy`.
@@ -81,46 +70,66 @@ def acting(
         falls_back: an older policy takes over from one whose actions are no numbers.
         first_updates: critic updates behind the first policy.
     """
-    spec, progress, clock = run.workspace.spec, run.progress, station.clock
-    buffer = EpisodeBuffer()
-    coach = Coach(spec.control.rate_hz, round(spec.control.max_episode_s * spec.control.rate_hz))
-    attributes = episode_attributes(run.workspace, station, run.seed)
-    recorder = EpisodeRecorder(
-        run.folder / EPISODES, kind="rollout", attributes=attributes, notes=lambda: actor.notes
-    )
-    loop = EpisodeLoop(
-        station.env,
-        policy,
-        station.teleop,
-        Role.SUPERVISE,
-        [buffer, recorder, coach, Cadence(progress, lambda: report(MOVING))],
-        stop=stop,
-    )
-    start_s = clock.now_ns() * 1e-9 - progress.robot_s
 
-    def on_episode(summary: EpisodeSummary) -> None:
+    run: Run
+    station: Station
+    policy: AgentPolicy
+    reward: Reward
+    link: Link
+    report: Report
+    stop: ShouldStop
+    after_episode: Callable[[], None] = nothing_more
+    max_steps: int | None = None
+    falls_back: bool = False
+    first_updates: int = 0
+
+    @contextmanager
+    def ready(self) -> Iterator[Actor]:
+        """Return the actor, ready to move; the run's files are closed on leaving."""
+        run, spec, clock = self.run, self.run.workspace.spec, self.station.clock
+        control, progress = spec.control, self.run.progress
+        buffer = EpisodeBuffer()
+        coach = Coach(control.rate_hz, round(control.max_episode_s * control.rate_hz))
+        attributes = episode_attributes(run.workspace, self.station, run.seed)
+        recorder = EpisodeRecorder(
+            run.folder / EPISODES, kind="rollout", attributes=attributes, notes=lambda: actor.notes
+        )
+        start_s = clock.now_ns() * 1e-9 - progress.robot_s
+        actor = Actor(
+            loop=self._loop([buffer, recorder, coach]),
+            buffer=buffer,
+            policy=self.policy,
+            reward=self.reward,
+            perception=self.policy.perception,
+            link=self.link,
+            progress=progress,
+            number=progress.episodes,
+            trials=Trials.resumed(spec.training.target_success, progress.tried),
+            max_robot_s=run.limit_s,
+            clock_s=lambda: clock.now_ns() * 1e-9 - start_s,
+            on_episode=partial(self._log, coach),
+            max_steps=self.max_steps,
+            falls_back=self.falls_back,
+            first_updates=self.first_updates,
+        )
+        with closing(recorder), closing(run):
+            run.open_logs()
+            yield actor
+
+    def _loop(self, subscribers: list[Subscriber]) -> EpisodeLoop:
+        cadence = Cadence(self.run.progress, lambda: self.report(MOVING))
+        return EpisodeLoop(
+            self.station.env,
+            self.policy,
+            self.station.teleop,
+            Role.SUPERVISE,
+            [*subscribers, cadence],
+            stop=self.stop,
+        )
+
+    def _log(self, coach: Coach, summary: EpisodeSummary) -> None:
+        progress = self.run.progress
         troubles = coach.diagnoses(progress.learner.get("q"), progress.lag_steps)
-        run.left_early |= summary.quit_requested
-        run.on_episode(summary, troubles, report)
-        after_episode()
-
-    actor = Actor(
-        loop=loop,
-        buffer=buffer,
-        policy=policy,
-        reward=reward,
-        perception=policy.perception,
-        link=link,
-        progress=progress,
-        number=progress.episodes,
-        trials=Trials.resumed(spec.training.target_success, progress.tried),
-        max_robot_s=run.limit_s,
-        clock_s=lambda: clock.now_ns() * 1e-9 - start_s,
-        on_episode=on_episode,
-        max_steps=max_steps,
-        falls_back=falls_back,
-        first_updates=first_updates,
-    )
-    with closing(recorder), closing(run):
-        run.open_logs()
-        yield actor
+        self.run.left_early |= summary.quit_requested
+        self.run.on_episode(summary, troubles, self.report)
+        self.after_episode()

@@ -7,7 +7,7 @@ from hilctl.pipeline.calibrate.check import check_cameras
 from hilctl.pipeline.events import Event, Report, ShouldStop, telling
 from hilctl.pipeline.parts import open_encoder, open_reward
 from hilctl.pipeline.run_folder.run import Run
-from hilctl.pipeline.train.acting import acting, prepared_policy
+from hilctl.pipeline.train.acting import ActingSide, prepared_policy
 from hilctl.pipeline.train.learner.learning import (
     LearningSide,
     open_learning_side,
@@ -57,7 +57,7 @@ def train_in_turns(
             report(Event("phase", f"learning; help and verdicts by the {station.teleop.operator}"))
             grid = encoder.feature_shape[:2]
             link = LockstepLink(side.episode_learner, telling(report, "link"))
-            with acting(
+            acting_side = ActingSide(
                 run,
                 station,
                 prepared_policy(run, side.learner.agent, side.perception, grid),
@@ -67,7 +67,8 @@ def train_in_turns(
                 stop,
                 after_episode=lambda: _save_now_and_then(side),
                 max_steps=max_steps,
-            ) as actor:
+            )
+            with acting_side.ready() as actor:
                 reached = actor.run()
         run.end(reached=reached, stopped=stop())
         return reached

@@ -20,7 +20,7 @@ from hilctl.pipeline.parts import open_encoder, open_reward
 from hilctl.pipeline.record.recording import put_away_partials
 from hilctl.pipeline.run_folder.resume import EPISODES, progress_so_far
 from hilctl.pipeline.run_folder.run import Run
-from hilctl.pipeline.train.acting import acting, prepared_policy
+from hilctl.pipeline.train.acting import ActingSide, prepared_policy
 from hilctl.pipeline.train.processes.child import ProcessTask
 from hilctl.pipeline.train.processes.event_sender import EventSender
 from hilctl.pipeline.train.processes.share import become_real_time
@@ -78,7 +78,7 @@ def main(assignment: ProcessTask, signals: ProcessSignals, sender: EventSender) 
             time.sleep(POLL_S)
         text = f"learning; help and verdicts by the {station.teleop.operator}"
         sender.report(Event("phase", text))
-        with acting(
+        acting_side = ActingSide(
             run,
             station,
             policy,
@@ -88,7 +88,8 @@ def main(assignment: ProcessTask, signals: ProcessSignals, sender: EventSender) 
             stop,
             falls_back=True,
             first_updates=first.updates,
-        ) as actor:
+        )
+        with acting_side.ready() as actor:
             reached = actor.run()
         sender.tell("done", reached=reached, left_early=run.left_early)
 
