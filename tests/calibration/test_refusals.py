@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 
 import cv2
@@ -31,9 +33,13 @@ Pictures = list[Image]
 @pytest.fixture
 def files(tmp_path: Path) -> CameraFiles:
     """A camera of a task."""
+    return make_files(tmp_path)
+
+
+def make_files(folder: Path) -> CameraFiles:
     template = scaffold.find_template("sim-insert")
-    scaffold.create(template, tmp_path / "peg", template.answers({}))
-    return CameraFiles(Workspace(tmp_path / "peg"), "wrist")
+    scaffold.create(template, folder / "peg", template.answers({}))
+    return CameraFiles(Workspace(folder / "peg"), "wrist")
 
 
 @pytest.fixture(scope="module")
@@ -173,14 +179,28 @@ class Survey:
         find_hand_eye(files, self.folder, table, self.board, Mount.TOOL, seed=0, report=silent)
 
 
-@pytest.fixture
-def survey(files: CameraFiles, good: dict[str, Pictures], tmp_path: Path) -> Survey:
-    """Good data for hand-eye, of a camera whose intrinsics are known."""
-    board = parse_board(CHARUCO)
-    pictures = save(tmp_path / "intrinsics", good[CHARUCO])
+@pytest.fixture(scope="module")
+def surveyed(
+    good: dict[str, Pictures], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[CameraFiles, Survey]:
+    """Good data for hand-eye, of a camera whose intrinsics are known; copied for each test."""
+    folder, board = tmp_path_factory.mktemp("surveyed"), parse_board(CHARUCO)
+    files = make_files(folder)
+    pictures = save(folder / "intrinsics", good[CHARUCO])
     find_intrinsics(files, pictures, board, seed=0, report=silent)
     rng = np.random.default_rng(3)
-    return Survey(tmp_path / "survey", varied_views(board, CAMERA, 16, rng))
+    return files, Survey(folder / "survey", varied_views(board, CAMERA, 16, rng))
+
+
+@pytest.fixture
+def survey(files: CameraFiles, surveyed: tuple[CameraFiles, Survey], tmp_path: Path) -> Survey:
+    """Good data for hand-eye; what is known of the camera lies in the task folder."""
+    before, made = surveyed
+    calibration = files.workspace.calibration
+    shutil.copytree(before.workspace.calibration, calibration, dirs_exist_ok=True)
+    own = copy(made)
+    own.folder, own.poses = shutil.copytree(made.folder, tmp_path / "survey"), dict(made.poses)
+    return own
 
 
 def test_good_poses_are_accepted(files: CameraFiles, survey: Survey) -> None:

@@ -18,6 +18,14 @@ from hilctl.pipeline.record.labels import record_labels
 from hilctl.task.workspace import Workspace
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests in real time out of each other's way: one process runs all of them."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.xdist_group("real time"))
+
+
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Start processes, and end those that are left at the end of a test."""

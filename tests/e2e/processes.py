@@ -19,7 +19,7 @@ TINY_CAMERAS = {
     for name in ("wrist", "side")
 }
 SHORT = {
-    "max_robot_minutes: 20": "max_robot_minutes: 0.5",
+    "max_robot_minutes: 20": "max_robot_minutes: 0.25",
     "updates_per_step: 4": "updates_per_step: 1",
     "updates_before: 2000": "updates_before: 4",
 }

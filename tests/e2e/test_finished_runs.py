@@ -84,7 +84,7 @@ def test_a_run_that_met_its_limit_goes_on_when_that_is_raised(
 ) -> None:
     before = len(episodes(finished))
     text = finished.task_file.read_text()
-    finished.task_file.write_text(text.replace("max_robot_minutes: 0.5", "max_robot_minutes: 9"))
+    finished.task_file.write_text(text.replace("max_robot_minutes: 0.25", "max_robot_minutes: 9"))
     running = start(finished, "train", "--lockstep")
     assert until(running, is_episode(before + 1))[-1]["episodes"] == before + 1
     assert len(finished.all_runs()) == 1

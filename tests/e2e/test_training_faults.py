@@ -119,7 +119,7 @@ def test_actions_that_are_no_numbers_stop_the_robot_and_an_older_policy_goes_on(
 ) -> None:
     use_agent("broken-actions")
     text = ready.task_file.read_text()
-    ready.task_file.write_text(text.replace("max_robot_minutes: 0.5", "max_robot_minutes: 0.8"))
+    ready.task_file.write_text(text.replace("max_robot_minutes: 0.25", "max_robot_minutes: 0.8"))
     running = start(ready, "train")
     events = until(running, lambda event: "reached_target" in event)
     assert running.finish()[0] == 0

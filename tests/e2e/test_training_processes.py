@@ -99,7 +99,7 @@ def test_what_a_side_cannot_do_is_said_once_and_ends_the_command(
 def test_twenty_kills_at_random_moments_lose_no_episode(ready: Workspace, start: Start) -> None:
     draw = random.Random(0)
     text = ready.task_file.read_text()
-    ready.task_file.write_text(text.replace("max_robot_minutes: 0.5", "max_robot_minutes: 30"))
+    ready.task_file.write_text(text.replace("max_robot_minutes: 0.25", "max_robot_minutes: 30"))
     kept = 0
     for _ in range(20):
         running = start(ready, "train")

@@ -47,7 +47,7 @@ def overruled(ready: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     )
     monkeypatch.setenv("PYTHONPATH", f"{site}:{os.environ.get('PYTHONPATH', '')}")
     monkeypatch.syspath_prepend(site)
-    edit(ready, {"type: scripted": "type: overruling", "robot_minutes: 0.5": "robot_minutes: 5"})
+    edit(ready, {"type: scripted": "type: overruling", "robot_minutes: 0.25": "robot_minutes: 5"})
     return ready
 
 
@@ -89,7 +89,7 @@ def test_an_actor_killed_four_seconds_into_an_episode_is_heard_again_and_done_ar
     ready: Workspace, start: Start
 ) -> None:
     edit(
-        ready, {"max_episode_s: 2": "max_episode_s: 6", "robot_minutes: 0.5": "robot_minutes: 0.4"}
+        ready, {"max_episode_s: 2": "max_episode_s: 6", "robot_minutes: 0.25": "robot_minutes: 0.4"}
     )
     running = start(ready, "train")
     pids = processes(until(running, lambda event: event["event"] == "moving"))
