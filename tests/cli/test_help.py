@@ -13,6 +13,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from hilctl.cli.app import COMMANDS
+from hilctl.cli.calibrate import STEPS
 
 if TYPE_CHECKING:
     from conftest import Hilctl
@@ -75,6 +76,26 @@ def test_every_command_explains_itself(name: str, hilctl: Hilctl) -> None:
 def test_help_is_also_a_command(name: str, hilctl: Hilctl) -> None:
     words = [name] if name else []
     assert hilctl("help", *words) == hilctl(*words, "--help")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_every_step_of_calibrate_explains_itself(step: str, hilctl: Hilctl) -> None:
+    answer = hilctl("calibrate", step, "--help")
+    assert (answer.code, answer.err) == (0, "")
+    assert f"Usage: hilctl calibrate {step}" in answer.out
+    assert f"  {step} " in hilctl("calibrate", "--help").out
+
+
+def test_an_option_of_another_step_is_refused(hilctl: Hilctl) -> None:
+    answer = hilctl("calibrate", "drift", "--roi", "full")
+    assert answer.code == 2
+    assert "no such option: --roi" in answer.err
+
+
+def test_options_come_after_the_step(hilctl: Hilctl) -> None:
+    answer = hilctl("calibrate", "--task", "peg", "drift")
+    assert answer.code == 2
+    assert answer.err == ("error: options come after the step\nhint: hilctl calibrate drift …\n")
 
 
 def test_help_for_what_is_no_command(hilctl: Hilctl) -> None:

@@ -18,6 +18,7 @@ from hilctl.pipeline.record.labels import record_labels
 from hilctl.task.workspace import Workspace
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in this hook too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep tests in real time out of each other's way: one process runs all of them."""
     here = Path(__file__).parent

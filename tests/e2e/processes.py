@@ -70,6 +70,14 @@ def make_task(folder: Path, template: str, changes: dict[str, str], **answers: s
     return Workspace(folder)
 
 
+def long_enough_to_learn(space: Workspace) -> None:
+    """Let a run last for half a minute: the first updates come after 20 s."""
+    text = space.task_file.read_text("utf-8")
+    assert "max_robot_minutes: 0.25" in text
+    longer = text.replace("max_robot_minutes: 0.25", "max_robot_minutes: 0.5")
+    space.task_file.write_text(longer, "utf-8")
+
+
 def until(running: Running, wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
     """Return all events up to the one that is wanted."""
     seen = [running.event()]

@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import Running, Start, episodes, eventually, is_episode, is_gone, processes, until
+from processes import (
+    Running,
+    Start,
+    episodes,
+    eventually,
+    is_episode,
+    is_gone,
+    long_enough_to_learn,
+    processes,
+    until,
+)
 
 from hilctl.data.episode import Episode
 from hilctl.task.workspace import Workspace
@@ -107,6 +117,7 @@ def test_losses_that_are_no_numbers_are_undone(
     ready: Workspace, start: Start, use_agent: Any
 ) -> None:
     use_agent("broken-loss")
+    long_enough_to_learn(ready)
     result = result_of(start(ready, "train"))
     assert result["faults"] == 1
     assert result["updates"] > 20
@@ -132,6 +143,7 @@ def test_actions_that_are_no_numbers_stop_the_robot_and_an_older_policy_goes_on(
 def test_a_checkpoint_cut_in_half_is_put_aside_and_made_again(
     ready: Workspace, start: Start
 ) -> None:
+    long_enough_to_learn(ready)
     before = stopped_run(ready, start)
     (run,) = ready.all_runs()
     (weights,) = (run / "checkpoints").glob("step_*.npz")
@@ -238,7 +250,7 @@ def test_a_clock_that_is_set_while_training_runs_changes_nothing(
     (site / "sitecustomize.py").write_text(JUMPING_CLOCK)
     monkeypatch.setenv("PYTHONPATH", f"{site}:{os.environ.get('PYTHONPATH', '')}")
     result = result_of(start(ready, "train"))
-    assert 25 < result["robot_s"] < 40
+    assert 12 < result["robot_s"] < 25
     assert result["wall_s"] < HOUR_S
     assert result["worst_late_s"] < HOUR_S
     assert result["late_periods"] < result["robot_steps"] / 2
