@@ -62,7 +62,7 @@ class Registry(Generic[T]):
         table = f"BUILTIN in {self._package.replace('.', '/')}/__init__.py"
         return (
             f"{near}; to add one: an entry point of your package in the group {self.group!r}, or "
-            f"a line in {table} (CONTRIBUTING.md says more)"
+            f"a line in {table} (README, Develop)"
         )
 
     def options_type(self, name: str) -> Any:

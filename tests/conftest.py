@@ -26,5 +26,4 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput") and CACHE not in os.environ:
         folder = tempfile.mkdtemp(prefix="hilctl-tests-jax-")
         os.environ[CACHE] = folder
-        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))

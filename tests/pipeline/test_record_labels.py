@@ -174,8 +174,8 @@ def test_demonstrations_count_for_coverage(space: Workspace) -> None:
 
 
 def test_a_reward_without_labels_says_so(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(REWARDS, "get", lambda name: Reward)
     reward = PluginSpec(type="pose", options=space.spec.reward.options)
     space.spec = space.spec.model_copy(update={"reward": reward})
+    monkeypatch.setattr(REWARDS, "get", lambda name: Reward)
     with pytest.raises(UsageError, match="learns from no labels"):
         record_labels(space)
