@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from hilctl.agents.options import AgentOptions
-from hilctl.errors import DataError, MissingStageError
+from hilctl.errors import DataError, MissingStageError, UsageError
 from hilctl.pipeline.run_folder.manifest import kept_policy
 from hilctl.pipeline.stage_checks import (
     StageCheck,
@@ -95,8 +95,17 @@ def require(workspace: Workspace, *names: str) -> None:
     Raises:
         MissingStageError: one is missing or incomplete; the hint is the command to run.
         DataError: one no longer belongs to the task.
+        UsageError: neither reward nor agent of the task need one.
     """
-    for stage in survey(workspace):
+    stages = survey(workspace)
+    for name in names:
+        if name not in {stage.name for stage in stages}:
+            raise UsageError(
+                f"neither reward nor agent of this task need {name}",
+                where=str(workspace.task_file),
+                hint=workspace.command("status"),
+            )
+    for stage in stages:
         if stage.name in names and not stage.ready:
             kind = DataError if stage.state is State.STALE else MissingStageError
             message = f"{stage.name} {stage.state}: {stage.reason}"

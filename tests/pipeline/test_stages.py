@@ -11,7 +11,7 @@ import pytest
 
 from hilctl.data.step import Observation, Outcome, Step
 from hilctl.data.writer import EpisodeWriter
-from hilctl.errors import DataError, MissingStageError
+from hilctl.errors import DataError, MissingStageError, UsageError
 from hilctl.pipeline.run_folder.manifest import (
     ClassifierManifest,
     Evaluation,
@@ -20,6 +20,7 @@ from hilctl.pipeline.run_folder.manifest import (
     write_manifest,
 )
 from hilctl.pipeline.stages import Stage, State, next_command, require, survey
+from hilctl.rewards.classifier import ClassifierReward
 from hilctl.task import scaffold
 from hilctl.task.fingerprint import (
     data_fingerprint,
@@ -288,6 +289,16 @@ def keep(folder: Path, updates: int) -> None:
     folder.mkdir(exist_ok=True)
     about = {"updates": updates, "robot_steps": 100}
     (folder / "step_0000100.json").write_text(json.dumps(about))
+
+
+def test_what_reward_and_agent_do_not_need_is_no_stage(
+    space: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ClassifierReward, "stages", ())
+    names = [stage.name for stage in survey(space)]
+    assert names == ["task", "cameras", "demos", "policy", "evaluation"]
+    with pytest.raises(UsageError, match="neither reward nor agent of this task need labels"):
+        require(space, "labels")
 
 
 def test_require_names_what_is_missing(space: Workspace) -> None:
