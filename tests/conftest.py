@@ -23,7 +23,7 @@ settings.load_profile("hilctl")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let all processes of a test run share what JAX has compiled, which takes up to 20 s."""
-    if not hasattr(config, "workerinput") and CACHE not in os.environ:
+    if CACHE not in os.environ:
         folder = tempfile.mkdtemp(prefix="hilctl-tests-jax-")
         os.environ[CACHE] = folder
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))

@@ -18,15 +18,6 @@ from hilctl.pipeline.record.labels import record_labels
 from hilctl.task.workspace import Workspace
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in this hook too
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests in real time out of each other's way: one process runs all of them."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.xdist_group("real time"))
-
-
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Start processes, and end those that are left at the end of a test."""
