@@ -72,15 +72,17 @@ class RewardModel(ABC):
 
 
 class RewardCorrector(ABC):
-    """Make newer models of a reward from frames that the operator has judged.
+    """Make newer models of a reward from frames that the operator has judged."""
 
-    Attributes:
-        version: counts up with each newer model.
-        model: the newest.
-    """
+    @property
+    @abstractmethod
+    def version(self) -> int:
+        """Counts up with each newer model."""
 
-    version: int
-    model: RewardModel
+    @property
+    @abstractmethod
+    def model(self) -> RewardModel:
+        """The newest."""
 
     @abstractmethod
     def add(

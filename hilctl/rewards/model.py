@@ -96,7 +96,8 @@ class SuccessModel(RewardModel):
             theirs = arrays.get(name)
             if theirs is None or theirs.dtype != ours.dtype:
                 raise ValueError(f"{name} is not of {ours.dtype}")
-            rows = len(ours) if name != "successes" else max(1, len(theirs))
+            # there may be any number of known successes, but for none
+            rows = len(ours) if name != "successes" else max((1, *theirs.shape[:1]))
             if theirs.shape != (rows, *ours.shape[1:]):
                 raise ValueError(f"{name} is of another shape")
         reach, threshold = float(arrays["reach"][0]), float(arrays["threshold"][0])

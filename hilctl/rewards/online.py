@@ -47,12 +47,12 @@ class OnlineClassifier(RewardCorrector):
         train_heads(fitted.model.heads, fitted.memory, 1, np.random.default_rng(seed))
 
     @property
-    def version(self) -> int:  # type: ignore[override]
+    def version(self) -> int:
         """Counts up with each re-fit."""
         return self._fitted.version
 
     @property
-    def model(self) -> SuccessModel:  # type: ignore[override]
+    def model(self) -> SuccessModel:
         """The newest."""
         return self._fitted.model
 
@@ -64,14 +64,7 @@ class OnlineClassifier(RewardCorrector):
     def add(
         self, features: Mapping[str, NDArray[Any]], *, success: bool, reason: str, source: str
     ) -> None:
-        """Add frames of one episode that the operator has judged, once.
-
-        Args:
-            features: camera → (n, rows, columns, channels) encoder features.
-            success: what they really show.
-            reason: "veto" or "claim", with what a person wants to know; kept in the history.
-            source: names the episode; one that this classifier has learnt from is left out.
-        """
+        """Add frames of one episode that the operator has judged, once."""
         if source in self._sources:
             return
         self._sources.append(source)
