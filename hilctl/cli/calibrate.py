@@ -72,7 +72,7 @@ def _step(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 
 @calibrate.callback(invoke_without_command=True, context_settings=SETTINGS)
-def guide(
+def guided(
     context: typer.Context,
     seed: SeedOption = 0,
     task: TaskOption = None,
@@ -267,8 +267,7 @@ def _refuse_options_before(context: typer.Context) -> None:
     """
     from hilctl.errors import UsageError
 
-    given = [name for name, value in context.params.items() if value]
-    if given:
+    if any(context.params.values()):
         step = context.invoked_subcommand
         raise UsageError("options come after the step", hint=f"hilctl calibrate {step} …")
 

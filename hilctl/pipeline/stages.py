@@ -97,15 +97,15 @@ def require(workspace: Workspace, *names: str) -> None:
         DataError: one no longer belongs to the task.
         UsageError: neither reward nor agent of the task need one.
     """
-    stages = survey(workspace)
+    stages = {stage.name: stage for stage in survey(workspace)}
     for name in names:
-        if name not in {stage.name for stage in stages}:
+        if name not in stages:
             raise UsageError(
                 f"neither reward nor agent of this task need {name}",
                 where=str(workspace.task_file),
                 hint=workspace.command("status"),
             )
-    for stage in stages:
+    for stage in stages.values():
         if stage.name in names and not stage.ready:
             kind = DataError if stage.state is State.STALE else MissingStageError
             message = f"{stage.name} {stage.state}: {stage.reason}"

@@ -85,13 +85,13 @@ def take(job: CameraJob, board: Board, count: int) -> Path:
 
     _explain(job, board)
     if not job.freehand:
-        job.station.confirm_motion()
+        job.setup.confirm_motion()
     with (
         job.workspace.lock("calibrate"),
         interruptible() as stop,
         LiveProgress(job.output) as live,
     ):
-        spec, files, seed, report = job.workspace.spec, job.files, job.station.seed, live.report
+        spec, files, seed, report = job.workspace.spec, job.files, job.setup.seed, live.report
         if job.freehand:
             carried = None if job.mount is None else job.required_mount()
             folder = take_freehand(
@@ -144,7 +144,7 @@ def intrinsics(job: CameraJob, images: Path, board: Board) -> None:
 
     output, files = job.output, job.files
     with job.workspace.lock("calibrate"), LiveProgress(output) as live:
-        record = find_intrinsics(files, images, board, seed=job.station.seed, report=live.report)
+        record = find_intrinsics(files, images, board, seed=job.setup.seed, report=live.report)
     fx, fy, cx, cy = record.camera.parameters[:4]
     interval = [1.96 * sigma for sigma in record.sigma[:4]]
     output.say(
@@ -187,7 +187,7 @@ def hand_eye(job: CameraJob, images: Path, poses: Path | None, board: Board) -> 
     output, mount, table = job.output, job.required_mount(), poses or images / POSES_FILE
     with job.workspace.lock("calibrate"), LiveProgress(output) as live:
         record = find_hand_eye(
-            job.files, images, table, board, mount, seed=job.station.seed, report=live.report
+            job.files, images, table, board, mount, seed=job.setup.seed, report=live.report
         )
     x, y, z = (1e3 * metres for metres in record.T_parent_cam[:3])
     parent = "tcp" if mount == "tool" else "base"
@@ -210,10 +210,10 @@ def verify(job: CameraJob, out: Path | None) -> None:
     out = out or files.page("verify").with_suffix(".png")
     _require_suffix(out, ".png")
     files.record_with_lens()
-    job.station.confirm_motion()
+    job.setup.confirm_motion()
     with (
         job.workspace.lock("calibrate"),
-        open_devices(spec, [files.camera], job.station.seed) as (robot, cameras),
+        open_devices(spec, [files.camera], job.setup.seed) as (robot, cameras),
     ):
         draw_what_is_known(spec, files, robot, cameras[files.camera], out)
     output.say(

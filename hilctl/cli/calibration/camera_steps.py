@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 LOOK_MAX_AGE_S = 1.0
 
 
-def exposure(station: CalibrationSetup, names: Sequence[str]) -> None:
+def exposure(setup: CalibrationSetup, names: Sequence[str]) -> None:
     """Let cameras settle, then hold their exposure."""
     from hilctl.cli.live import LiveProgress
     from hilctl.pipeline.calibrate.devices import open_devices
     from hilctl.pipeline.calibrate.exposure import lock_exposure
 
-    output, workspace = station.output, station.workspace
+    output, workspace = setup.output, setup.workspace
     output.say("the robot goes to its reset pose; make the light as it will be, and step aside")
-    station.confirm_motion()
+    setup.confirm_motion()
     with (
         workspace.lock("calibrate"),
-        open_devices(workspace.spec, names, station.seed) as (robot, cameras),
+        open_devices(workspace.spec, names, setup.seed) as (robot, cameras),
         LiveProgress(output) as live,
     ):
         records = lock_exposure(workspace, robot, cameras, live.report)
@@ -80,7 +80,7 @@ def _choose(job: CameraJob, text: str | None) -> KeptCrop | None:
     from hilctl.pipeline.calibrate.identity import refuse_others
 
     files, spec, report = job.files, job.workspace.spec, LiveProgress(job.output).report
-    with open_camera(spec, files.camera, job.station.seed, report, needs_robot=False) as devices:
+    with open_camera(spec, files.camera, job.setup.seed, report, needs_robot=False) as devices:
         refuse_others(job.workspace, {files.camera: devices.camera})
 
         def look() -> Image:
@@ -124,7 +124,7 @@ def _after_a_crop(workspace: Workspace) -> str:
     return next_step(workspace.fresh())
 
 
-def drift(station: CalibrationSetup, names: Sequence[str], *, accept: bool) -> None:
+def drift(setup: CalibrationSetup, names: Sequence[str], *, accept: bool) -> None:
     """Compare cameras with their references, or take new ones."""
     from hilctl.cli.live import LiveProgress
     from hilctl.pipeline.calibrate.camera_files import CameraFiles
@@ -132,14 +132,14 @@ def drift(station: CalibrationSetup, names: Sequence[str], *, accept: bool) -> N
     from hilctl.pipeline.calibrate.devices import open_devices
     from hilctl.pipeline.calibrate.references import take_references
 
-    output, workspace = station.output, station.workspace
+    output, workspace = setup.output, setup.workspace
     every = [CameraFiles(workspace, name) for name in names]
     known = {files.camera for files in every if (record := files.record()) and record.reference}
     new = [files for files in every if accept or files.camera not in known]
-    station.confirm_motion()
+    setup.confirm_motion()
     with (
         workspace.lock("calibrate"),
-        open_devices(workspace.spec, names, station.seed) as (robot, cameras),
+        open_devices(workspace.spec, names, setup.seed) as (robot, cameras),
         LiveProgress(output) as live,
     ):
         fresh = {files.camera: cameras.pop(files.camera) for files in new}
@@ -148,7 +148,7 @@ def drift(station: CalibrationSetup, names: Sequence[str], *, accept: bool) -> N
             take_references(workspace, robot, fresh, live.report, renew=accept)
     if fresh:
         output.say(f"what is seen now is the reference of {' and '.join(fresh)}")
-    older = _mark_older(station)
+    older = _mark_older(setup)
     following = next_step(workspace)
     output.next(following)
     output.result(
@@ -161,17 +161,17 @@ def drift(station: CalibrationSetup, names: Sequence[str], *, accept: bool) -> N
     )
 
 
-def _mark_older(station: CalibrationSetup) -> dict[str, int]:
+def _mark_older(setup: CalibrationSetup) -> dict[str, int]:
     """Tell which episodes are from before a camera got its reference."""
     from hilctl.data.dataset import Dataset
     from hilctl.pipeline.calibrate.identity import from_before
 
-    workspace = station.workspace
+    workspace = setup.workspace
     folders = (workspace.demos, workspace.labels)
     headers = [header for folder in folders for header in Dataset.of_readable(folder).headers]
     older = from_before(workspace, headers)
     for name, count in older.items():
-        station.output.say(
+        setup.output.say(
             f"{count} recorded episodes show camera {name} as it was before; `status` marks them, "
             "and they are still learnt from: record anew where the shift matters"
         )

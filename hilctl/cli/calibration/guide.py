@@ -49,32 +49,32 @@ class StepOutput(Output):
         """Write nothing: people are watching."""
 
 
-def guide(station: CalibrationSetup) -> None:
-    """Go through the chapters, each of which may be left out."""
-    output = station.output
-    table(output, station.workspace)
+def guide(setup: CalibrationSetup) -> None:
+    """Go through the steps, each of which may be left out."""
+    output = setup.output
+    table(output, setup.workspace)
     output.say()
     output.say("Enter takes what stands in brackets; q leaves, what is done stays.")
-    inner = replace(station, output=StepOutput())
-    for chapter in _chapters(inner):
+    inner = replace(setup, output=StepOutput())
+    for step in _steps(inner):
         output.say()
-        output.say(f"{chapter.title}: {chapter.why}")
-        default = "yes" if chapter.proposed else "no"
+        output.say(f"{step.title}: {step.why}")
+        default = "yes" if step.proposed else "no"
         answer = ask(output, "do it now? yes, no, q", default, one_of("yes", "no", "q"))
         if answer == "q":
             break
         if answer == "yes":
-            _attempt(output, chapter)
+            _attempt(output, step)
     output.say()
-    table(output, station.workspace.fresh())
-    output.next(next_step(station.workspace.fresh()))
+    table(output, setup.workspace.fresh())
+    output.next(next_step(setup.workspace.fresh()))
 
 
-def _attempt(output: Output, chapter: GuideStep) -> None:
-    """Run a chapter, once more as long as it fails and the person wants to."""
+def _attempt(output: Output, step: GuideStep) -> None:
+    """Run a step, once more as long as it fails and the person wants to."""
     while True:
         try:
-            chapter.run()
+            step.run()
             return
         except HilctlError as error:
             output.error(error)
@@ -82,16 +82,16 @@ def _attempt(output: Output, chapter: GuideStep) -> None:
             return
 
 
-def _chapters(station: CalibrationSetup) -> Iterator[GuideStep]:
+def _steps(setup: CalibrationSetup) -> Iterator[GuideStep]:
     """Yield what there is to do, each judged by what is known when its turn comes."""
-    plain = uncropped(station.workspace)
+    plain = uncropped(setup.workspace)
     names = list(plain.spec.cameras)
-    adapting = [name for name in names if not _knows(station, name, "exposure")]
+    adapting = [name for name in names if not _knows(setup, name, "exposure")]
     yield GuideStep(
         "exposure",
         "as long as a camera adapts to the light, the policy sees every day something else",
         bool(adapting),
-        partial(camera_steps.exposure, station, adapting or names),
+        partial(camera_steps.exposure, setup, adapting or names),
     )
     for name in names:
         if plain.spec.cameras[name].crop is None:  # else the task file has decided
@@ -99,32 +99,32 @@ def _chapters(station: CalibrationSetup) -> Iterator[GuideStep]:
                 f"crop of camera {name}",
                 "the policy sees few pixels; give it those that matter",
                 False,
-                partial(camera_steps.crop, _job(station, plain, name), None),
+                partial(camera_steps.crop, _job(setup, plain, name), None),
             )
     for name in names:
         yield GuideStep(
             f"lens and place of camera {name}",
             "in mm instead of px, for overlays and other programs; learning does not need it",
             False,
-            partial(_lens_and_place, _job(station, station.workspace, name)),
+            partial(_lens_and_place, _job(setup, setup.workspace, name)),
         )
-    complete = all(_knows(station, name, "reference") for name in names)
+    complete = all(_knows(setup, name, "reference") for name in names)
     yield GuideStep(
         "new reference pictures" if complete else "reference pictures",
         "with them it is noticed before every recording that a camera was touched; "
         "take the board away first",
         not complete,
-        partial(camera_steps.drift, station, names, accept=complete),
+        partial(camera_steps.drift, setup, names, accept=complete),
     )
 
 
-def _knows(station: CalibrationSetup, name: str, part: str) -> bool:
-    record = CameraFiles(station.workspace, name).record()
+def _knows(setup: CalibrationSetup, name: str, part: str) -> bool:
+    record = CameraFiles(setup.workspace, name).record()
     return record is not None and getattr(record, part) is not None
 
 
-def _job(station: CalibrationSetup, workspace: Workspace, name: str) -> CameraJob:
-    return CameraJob(replace(station, workspace=workspace), CameraFiles(workspace, name))
+def _job(setup: CalibrationSetup, workspace: Workspace, name: str) -> CameraJob:
+    return CameraJob(replace(setup, workspace=workspace), CameraFiles(workspace, name))
 
 
 def _lens_and_place(job: CameraJob) -> None:

@@ -53,13 +53,13 @@ class CameraJob:
     """One camera to calibrate.
 
     Attributes:
-        station: its devices.
+        setup: its devices.
         files: of the camera.
         mount: "tool" or "world"; None = it was not said.
         freehand: a person carries the board or leads the arm.
     """
 
-    station: CalibrationSetup
+    setup: CalibrationSetup
     files: CameraFiles
     mount: str | None = None
     freehand: bool = False
@@ -67,12 +67,12 @@ class CameraJob:
     @property
     def output(self) -> Output:
         """Where words go."""
-        return self.station.output
+        return self.setup.output
 
     @property
     def workspace(self) -> Workspace:
         """The task folder."""
-        return self.station.workspace
+        return self.setup.workspace
 
     def required_mount(self) -> Mount:
         """Return what carries the camera.
