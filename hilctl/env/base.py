@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.clock import Clock
+from hilctl.task.layout import ActionLayout, ObservationLayout
 
 Array = NDArray[np.float64]
 Obs = dict[str, dict[str, NDArray[Any]]]
@@ -24,9 +25,17 @@ class Environment(gymnasium.Env[Obs, Array]):
 
     Attributes:
         clock: that its control periods and stamps are told by.
+        action_layout: what the numbers of an action are.
+        observation_layout: what an observation holds.
     """
 
     clock: Clock
+    action_layout: ActionLayout
+    observation_layout: ObservationLayout
+
+    def idle_action(self) -> Array:
+        """Return the (A,) action that changes nothing now."""
+        return self.action_layout.idle()
 
     @abstractmethod
     def stop(self) -> None:
