@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.clock import Clock
+from hilctl.devices import Device
+from hilctl.task.layout import ActionLayout, ObservationLayout
+from hilctl.task.spec import ControlSpec
 
 Array = NDArray[np.float64]
 Obs = dict[str, dict[str, NDArray[Any]]]
@@ -24,13 +27,36 @@ class Environment(gymnasium.Env[Obs, Array]):
 
     Attributes:
         clock: that its control periods and stamps are told by.
+        action_layout: what the numbers of an action are.
+        observation_layout: what an observation holds.
     """
 
     clock: Clock
+    action_layout: ActionLayout
+    observation_layout: ObservationLayout
+
+    def idle_action(self) -> Array:
+        """Return the (A,) action that changes nothing now."""
+        return self.action_layout.idle()
 
     @abstractmethod
     def stop(self) -> None:
         """Hold still; idempotent, callable from any thread."""
+
+
+class TaskEnvironment(Environment, Device):
+    """An environment that a task names in place of robot, cameras and reset.
+
+    It is opened and closed as a device is; clock, layouts and spaces are known once it is open.
+
+    Attributes:
+        control: the task's; set by whoever builds it.
+    """
+
+    control: ControlSpec
+
+    def __exit__(self, *exc: object) -> None:  # type: ignore[override]  # both bases close it
+        self.close()
 
 
 def environment_of(env: gymnasium.Env[Obs, Array]) -> Environment:
