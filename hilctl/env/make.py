@@ -21,7 +21,7 @@ from hilctl.env.wrappers import EncodeFrames, EncodeImages, JudgeReward, Takeove
 from hilctl.rewards.base import Reward
 from hilctl.robots import ROBOTS
 from hilctl.robots.base import Robot
-from hilctl.task.action import action_scale
+from hilctl.task.layout import ActionLayout, ObservationLayout, pose_scale
 from hilctl.task.spec import TaskSpec
 from hilctl.teleop import TELEOPS
 from hilctl.teleop.base import Teleop
@@ -41,6 +41,16 @@ class Station:
     def clock(self) -> Clock:
         """The environment's."""
         return environment_of(self.env).clock
+
+    @property
+    def action_layout(self) -> ActionLayout:
+        """The environment's."""
+        return environment_of(self.env).action_layout
+
+    @property
+    def observation_layout(self) -> ObservationLayout:
+        """The environment's."""
+        return environment_of(self.env).observation_layout
 
 
 @contextmanager
@@ -73,7 +83,7 @@ def open_station(
             device = attended(f"camera {name}", driver, camera.options, rig)
             cameras[name] = stack.enter_context(device)
         teleop = attended("teleop", TELEOPS.get(spec.teleop.type), spec.teleop.options, rig)
-        teleop.action_scale = action_scale(spec.control)
+        teleop.action_scale = pose_scale(spec.control)
         stack.enter_context(teleop)
         bare: Environment = RobotEnv(spec, robot, cameras, rig.generator("reset"))
         env: gymnasium.Env[Obs, NDArray[np.float64]] = bare

@@ -86,10 +86,11 @@ class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
         """Step with the human's action where there is one."""
         hand = self.teleop.poll()
         drives = hand.engaged and not self._hands_off
-        chosen = np.clip(hand.twist, -1.0, 1.0) if drives else action
+        wanted = hand.twist if hand.action is None else hand.action
+        chosen = np.clip(wanted, -1.0, 1.0) if drives else action
         obs, reward, terminated, truncated, info = self.env.step(chosen)
         info["intervened"] = drives
-        info["human_action"] = hand.twist if drives else None
+        info["human_action"] = wanted if drives else None
         info["events"] = hand.events
         if TeleopEvent.DISCARD in hand.events:
             truncated = True

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.devices import Device
-from hilctl.task.action import no_motion
+from hilctl.task.layout import TWIST
 
 
 class TeleopEvent(enum.StrEnum):
@@ -33,28 +33,36 @@ class Role(enum.StrEnum):
     WATCH = "watch"  # hands off; only events count
 
 
+def no_twist() -> NDArray[np.float64]:
+    """Return the (6,) twist that leaves the tool where it is."""
+    return np.zeros(len(TWIST))
+
+
 @dataclass(frozen=True)
 class TeleopInput:
     """One poll of the device.
 
     Attributes:
-        twist: (A,) in [-1, 1], tcp frame: translation then rotation, 1 = one full action.
+        twist: (6,) in [-1, 1], tcp frame: translation then rotation, 1 = one full action.
         gripper: -1 close, 0 leave, 1 open.
         engaged: the human is in charge of this step.
         events: buttons pressed since the last poll.
+        action: (A,) a whole action in place of twist and gripper, from an operator who knows the
+            environment itself; NaN where it has no say. None = there is none.
     """
 
-    twist: NDArray[np.float64] = field(default_factory=no_motion)
+    twist: NDArray[np.float64] = field(default_factory=no_twist)
     gripper: int = 0
     engaged: bool = False
     events: tuple[TeleopEvent, ...] = ()
+    action: NDArray[np.float64] | None = None
 
 
 class Teleop(Device):
-    """A device in an operator's hand."""
+    """A device in an operator's hand, for one arm."""
 
     operator: ClassVar[str] = "human"
-    action_scale: NDArray[np.float64]  # (A,) m and rad of one full action; set by whoever builds it
+    action_scale: NDArray[np.float64]  # (6,) m and rad of a full twist; set by whoever builds it
 
     def begin_episode(self, role: Role) -> None:
         """Learn what is asked in the episode that starts now; forget what was pressed before."""

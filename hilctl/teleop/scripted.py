@@ -17,9 +17,8 @@ from pydantic import Field
 from hilctl.devices import Options
 from hilctl.errors import DeviceError
 from hilctl.sim.experts import Expert, LabelSpot, expert_for
-from hilctl.task.action import no_motion
 from hilctl.teleop.attention import Attention
-from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput
+from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput, no_twist
 from hilctl.teleop.hand import ScriptedHand
 
 Array = NDArray[np.float64]
@@ -143,5 +142,5 @@ class ScriptedTeleop(Teleop):
         self._patience -= 1
         if self._dwell >= SPOT_DWELL_POLLS or self._patience <= 0:
             self._spot, self._leaving = None, True
-            return no_motion()
+            return no_twist()
         return self._hand.steer(here, self._spot.target())

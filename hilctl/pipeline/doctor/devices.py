@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from hilctl.cameras import CAMERAS
 from hilctl.cameras.base import STILL_MAX_AGE_S
 from hilctl.devices import Device, Finding, Rig
 from hilctl.driver_faults import attended, call
 from hilctl.errors import HilctlError
 from hilctl.robots import ROBOTS
+from hilctl.task.layout import pose_scale
 from hilctl.task.spec import PluginSpec, TaskSpec
 from hilctl.teleop import TELEOPS
 
@@ -21,7 +20,7 @@ def examine_devices(spec: TaskSpec) -> list[Finding]:
 
     Call it with the folder locked: nobody else may be using them.
     """
-    trial = _Trial()
+    trial = _Trial(spec)
     try:
         if trial.opens("robot", ROBOTS.get(spec.robot.type), spec.robot):
             trial.findings.append(Finding(None, "robot", "motion: doctor moves nothing"))
@@ -41,8 +40,9 @@ def examine_devices(spec: TaskSpec) -> list[Finding]:
 class _Trial:
     """Devices that are open, and what was found of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, spec: TaskSpec) -> None:
         self.findings: list[Finding] = []
+        self._spec = spec
         self._rig = Rig()
         self._open: list[tuple[str, Device]] = []
 
@@ -56,7 +56,7 @@ class _Trial:
             device = attended(subject, driver, block.options, self._rig)
             self._open.append((subject, device))
             if hasattr(driver, "poll"):
-                device.action_scale = np.ones(6)  # what a teleop is told before it is opened
+                device.action_scale = pose_scale(self._spec.control)  # told before it is opened
             device.open()
             # what is no reading at all is a fault of the driver, too
             reading = call(subject, driver, "state", lambda: _reading(device))

@@ -176,6 +176,7 @@ def evaluate(
         station = opened.enter_context(
             open_station(spec, seed=EVALUATION_SEED_OFFSET + seed, encode=encoder, reward=reward)
         )
+        checkpoint.check_environment(station.action_layout, station.observation_layout)
         check_cameras(workspace, station.robot, station.cameras, report)
         loop = EpisodeLoop(
             station.env, policy, station.teleop, Role.WATCH, watchers, stop=stop,

@@ -10,9 +10,9 @@ import numpy as np
 from gymnasium.wrappers import TimeLimit
 from numpy.typing import NDArray
 
-from hilctl.devices import Rig
 from hilctl.env.base import Obs
 from hilctl.env.loop import HandsOff, Policy
+from hilctl.env.make import Station
 from hilctl.pipeline.record.labelling import LabelWindow
 from hilctl.pipeline.record.sweep import Coverage, SweepPolicy
 from hilctl.task.spec import TaskSpec
@@ -57,11 +57,13 @@ class LabelSource:
             return env
         return HeldSuccess(env, self.hold_frames + self.window(rate_hz).guard)
 
-    def policy(self, spec: TaskSpec, coverage: Coverage, rig: Rig) -> Policy:
+    def policy(self, spec: TaskSpec, coverage: Coverage, station: Station) -> Policy:
         """Return what moves the arm when the operator does not."""
         if self is SWEEP:
-            return SweepPolicy(spec, coverage, rig.generator("sweep"))
-        return RandomPolicy(rig.generator("random")) if self is RANDOM else HandsOff()
+            return SweepPolicy(spec, coverage, station.rig.generator("sweep"))
+        if self is RANDOM:
+            return RandomPolicy(station.rig.generator("random"), station.action_layout)
+        return HandsOff()
 
 
 class HeldSuccess(gymnasium.Wrapper[Obs, Array, Obs, Array]):

@@ -159,7 +159,7 @@ class _Session:
         spec, station = self.workspace.spec, self.station
         loop = EpisodeLoop(
             source.cut(station.env, spec.control.rate_hz),
-            source.policy(spec, coverage, station.rig),
+            source.policy(spec, coverage, station),
             station.teleop,
             source.role,
             [episode],

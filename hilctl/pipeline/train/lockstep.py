@@ -34,7 +34,7 @@ def train_in_turns(
 
     Raises:
         MissingStageError: demonstrations or classifier are missing.
-        DataError: they belong to another set-up.
+        DataError: they belong to another set-up, or do not fit these devices.
         DeviceError: a device cannot be opened.
     """
     enable_compilation_cache()
@@ -45,6 +45,7 @@ def train_in_turns(
     reward = open_reward(run.workspace, encoder)
     # whatever is wrong with the devices is found before the run begins
     with open_station(spec, seed=run.station_seed, encode=encoder, reward=reward) as station:
+        side.greeting().check_environment(station.action_layout, station.observation_layout)
         check_cameras(run.workspace, station.robot, station.cameras, report)
         going_on = run.progress.episodes
         run.begin()
