@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, cast
 
 import gymnasium
 import numpy as np
@@ -13,12 +13,17 @@ from hilctl.clock import SteppedClock, SystemClock
 from hilctl.devices import Address, Options
 from hilctl.env.base import Array, Obs, TaskEnvironment
 from hilctl.env.worker_process import WorkerProcess
-from hilctl.errors import SafetyStopError
+from hilctl.errors import DeviceError, SafetyStopError
 from hilctl.networks.letterbox import letterboxed
-from hilctl.task.layout import ActionLayout, ActionPart, ObservationLayout
-from hilctl.task.spec import Name, Section, Size
+from hilctl.task.layout import TWIST, ActionLayout, ActionPart, ObservationLayout
+from hilctl.task.spec import Name, Section, Size, measurement_name
 
-HandNumber = Literal["x", "y", "z", "rx", "ry", "rz", "gripper"]
+HandNumber = Annotated[str, Field(pattern=r"^-?(x|y|z|rx|ry|rz|gripper)$")]
+# where the task file does not say: what an arm with that many numbers takes most often
+USUAL_CONTROLS: dict[int, tuple[str, ...]] = {
+    **{size: ("x", "y", "z", "gripper")[:size] for size in range(1, 5)},
+    **{size: (*TWIST, "gripper")[:size] for size in (6, 7)},
+}
 Frame = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 SEEDS = 2**31
 
@@ -52,7 +57,9 @@ class GymnasiumOptions(Options):
         default=None, description="{low, high} of its actions where it has no bounds itself"
     )
     controls: list[HandNumber] | None = Field(
-        default=None, description="which number of a hand drives each number of an action"
+        default=None,
+        description="which number of a person's hand drives each number of an action, of "
+        "x y z rx ry rz gripper; -x the other way",
     )
     python: Annotated[str | None, Address()] = Field(
         default=None, description="path of the interpreter that has it; absent = this one"
@@ -121,8 +128,8 @@ class GymnasiumEnv(TaskEnvironment):
         if seed is not None:
             self._seeds = np.random.default_rng(seed)
         self._frame = self._worker.ask("reset", seed=int(self._seeds.integers(SEEDS)))
-        self._steps, self._over = 0, False
-        self.executed: Array | None = None
+        self._steps, self._over, self._grip = 0, False, 0.0
+        self.executed = None
         return self._seen()
 
     def step(self, action: Array) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
@@ -150,13 +157,35 @@ class GymnasiumEnv(TaskEnvironment):
         info |= {"executed_action": self.executed, "late_s": 0.0}
         return obs, 0.0, False, cut or self._steps >= self._most_steps, info
 
+    def driven_by(self, twist: Array, gripper: int) -> Array:
+        """Return the (A,) action of a person's hand, as `controls` say.
+
+        Raises:
+            DeviceError: nobody has said, and there is no usual way for so many numbers.
+        """
+        size = self.action_layout.size
+        controls = self.settings.controls or USUAL_CONTROLS.get(size, ())
+        if len(controls) != size:
+            raise DeviceError(
+                f"an action of this environment has {size} numbers, "
+                f"environment.controls names {len(controls)}",
+                hint="say in task.yaml which number of the hand drives each: "
+                "environment.controls: [x, y, z, gripper]",
+            )
+        self._grip = float(gripper) or self._grip  # let go of, it stays as it is
+        hand = {**dict(zip(TWIST, twist, strict=True)), "gripper": self._grip}
+        return np.array([-hand[name[1:]] if name[0] == "-" else hand[name] for name in controls])
+
     def hire(self, operator: str) -> None:
         """Have an expert look on: `package.module:factory`, factory(env) → obs → action.
 
+        An episode begins for it.
+
         Raises:
-            DeviceError: there is none.
+            DeviceError: there is none, or it fails.
         """
         self._worker.ask("hire", operator=operator)
+        self.reset()
 
     def advice(self) -> Array:
         """Return the (A,) action in [-1, 1] that the expert would take now."""
@@ -172,7 +201,7 @@ class GymnasiumEnv(TaskEnvironment):
             name: letterboxed(arrays[f"image/{name}"], self.settings.size)
             for name in self.settings.images
         }
-        state = {path: arrays[f"state/{path}"] for path in self.settings.state}
+        state = {measurement_name(path): arrays[f"state/{path}"] for path in self.settings.state}
         now_ns = self.clock.now_ns()
         info: dict[str, Any] = {
             "stamp_ns": now_ns,
@@ -187,14 +216,16 @@ class GymnasiumEnv(TaskEnvironment):
         half = [(high - low) / 2 for low, high in zip(about["low"], about["high"], strict=True)]
         part = ActionPart("action", "", "generic", len(half), None, tuple(half))
         self.action_layout = ActionLayout((part,))
-        widths = {path: about["shapes"][f"state/{path}"][0] for path in settings.state}
+        widths = {
+            measurement_name(path): about["shapes"][f"state/{path}"][0] for path in settings.state
+        }
         self.observation_layout = ObservationLayout(
             dict.fromkeys(settings.images, settings.size), widths
         )
         width, height = settings.size
         frame: gymnasium.Space[Any] = spaces.Box(0, 255, (height, width, 3), np.uint8)
         state: dict[str, gymnasium.Space[Any]] = {
-            path: spaces.Box(-np.inf, np.inf, (n,), np.float64) for path, n in widths.items()
+            name: spaces.Box(-np.inf, np.inf, (n,), np.float64) for name, n in widths.items()
         }
         self.action_space = spaces.Box(-1.0, 1.0, (len(half),), np.float64)
         self.observation_space = cast(
