@@ -18,6 +18,7 @@ from hilctl.env.loop import to_observation
 from hilctl.env.make import Station, open_station
 from hilctl.networks.encoders.base import Encoder, encode_each
 from hilctl.networks.perception import Perception
+from hilctl.pipeline.bench.environments import bench_environments
 from hilctl.pipeline.bench.learner import bench_learner, timed_ms
 from hilctl.pipeline.events import Event, Report, silent
 from hilctl.pipeline.parts import open_encoder
@@ -51,6 +52,7 @@ def bench_speeds(workspace: Workspace, report: Report = silent) -> dict[str, Any
         layout = station.action_layout
     report(Event("bench", "policy: encode two pictures and choose an action"))
     figures |= policy_inference_ms(observation, encoder, spec, layout)
+    figures |= bench_environments(encoder, report)
     return figures | bench_learner(spec.observation.images, encoder, report)
 
 
