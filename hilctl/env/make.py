@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -15,7 +16,8 @@ from hilctl.cameras.base import Camera
 from hilctl.clock import Clock
 from hilctl.devices import Rig
 from hilctl.driver_faults import attended
-from hilctl.env.base import Environment, Obs, environment_of
+from hilctl.env import ENVIRONMENTS
+from hilctl.env.base import Environment, Obs, TaskEnvironment, environment_of
 from hilctl.env.robot_env import RobotEnv
 from hilctl.env.wrappers import EncodeFrames, EncodeImages, JudgeReward, Takeover
 from hilctl.rewards.base import Reward
@@ -29,10 +31,14 @@ from hilctl.teleop.base import Teleop
 
 @dataclass(frozen=True)
 class Station:
-    """Everything that is open while a command runs."""
+    """Everything that is open while a command runs; no robot where an environment is in its place.
+
+    Attributes:
+        env: what episodes run in, with all wrappers.
+    """
 
     rig: Rig
-    robot: Robot
+    robot: Robot | None
     cameras: dict[str, Camera]
     env: gymnasium.Env[Obs, NDArray[np.float64]]
     teleop: Teleop
@@ -61,6 +67,7 @@ def open_station(
     encode: EncodeImages | None = None,
     reward: Reward | None = None,
     real_time: bool = False,
+    folder: Path | None = None,
 ) -> Iterator[Station]:
     """Open robot, cameras and teleop of a task, and close them whatever happens.
 
@@ -69,23 +76,24 @@ def open_station(
         encode: adds features to observations.
         reward: ends episodes; needs `encode`.
         real_time: a simulated robot does not run ahead of the wall clock.
+        folder: of the task, where an environment finds what the task brings along.
 
     Raises:
         DeviceError: a device cannot be opened.
     """
-    rig = Rig(seed, real_time=real_time)
+    rig = Rig(seed, real_time=real_time, folder=folder)
     with ExitStack() as stack:
-        robot = attended("robot", ROBOTS.get(spec.robot.type), spec.robot.options, rig)
-        stack.enter_context(robot)
+        robot: Robot | None = None
         cameras: dict[str, Camera] = {}
-        for name, camera in spec.cameras.items():
-            driver = CAMERAS.get(camera.type)
-            device = attended(f"camera {name}", driver, camera.options, rig)
-            cameras[name] = stack.enter_context(device)
+        bare: Environment
+        if spec.environment is not None:
+            bare = _open_environment(spec, rig, stack)
+        else:
+            robot, cameras = _open_robot(spec, rig, stack)
+            bare = RobotEnv(spec, robot, cameras, rig.generator("reset"))
         teleop = attended("teleop", TELEOPS.get(spec.teleop.type), spec.teleop.options, rig)
         teleop.action_scale = pose_scale(spec.control)
         stack.enter_context(teleop)
-        bare: Environment = RobotEnv(spec, robot, cameras, rig.generator("reset"))
         env: gymnasium.Env[Obs, NDArray[np.float64]] = bare
         if encode is not None:
             env = EncodeFrames(env, encode)
@@ -93,3 +101,24 @@ def open_station(
             env = JudgeReward(env, reward)
         stack.callback(bare.stop)  # registered last: whatever happens, the robot stops first
         yield Station(rig, robot, cameras, Takeover(env, teleop), teleop)
+
+
+def _open_robot(spec: TaskSpec, rig: Rig, stack: ExitStack) -> tuple[Robot, dict[str, Camera]]:
+    robot = attended("robot", ROBOTS.get(spec.robot.type), spec.robot.options, rig)
+    stack.enter_context(robot)
+    cameras: dict[str, Camera] = {}
+    for name, camera in spec.cameras.items():
+        driver = CAMERAS.get(camera.type)
+        device = attended(f"camera {name}", driver, camera.options, rig)
+        cameras[name] = stack.enter_context(device)
+    return robot, cameras
+
+
+def _open_environment(spec: TaskSpec, rig: Rig, stack: ExitStack) -> TaskEnvironment:
+    assert spec.environment is not None
+    driver = ENVIRONMENTS.get(spec.environment.type)
+    environment = attended("environment", driver, spec.environment.options, rig)
+    environment.control = spec.control
+    stack.enter_context(environment)
+    rig.attach_environment(environment)
+    return environment

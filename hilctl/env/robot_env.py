@@ -47,7 +47,9 @@ class RobotEnv(Environment):
         self._max_steps = max(1, round(spec.control.max_episode_s * spec.control.rate_hz))
         self._steps = 0
         self._next_tick_ns = 0
-        self.action_layout = ActionLayout.of(spec)
+        actions = ActionLayout.of(spec)
+        assert actions is not None  # it has a robot
+        self.action_layout = actions
         self.observation_layout = ObservationLayout(
             {name: camera.size for name, camera in spec.cameras.items()},
             {name: len(array) for name, array in state_arrays(robot.state()).items()},

@@ -8,10 +8,10 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from hilctl.env.base import Obs
+from hilctl.env.base import Obs, environment_of
 from hilctl.networks.encoders.base import EncodeImages, encode_each
 from hilctl.rewards.base import Reward
-from hilctl.teleop.base import Role, Teleop, TeleopEvent
+from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput
 
 Array = NDArray[np.float64]
 
@@ -86,12 +86,17 @@ class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
         """Step with the human's action where there is one."""
         hand = self.teleop.poll()
         drives = hand.engaged and not self._hands_off
-        wanted = hand.twist if hand.action is None else hand.action
-        chosen = np.clip(wanted, -1.0, 1.0) if drives else action
+        wanted = self._wanted_by(hand) if drives else None
+        chosen = action if wanted is None else np.clip(wanted, -1.0, 1.0)
         obs, reward, terminated, truncated, info = self.env.step(chosen)
         info["intervened"] = drives
-        info["human_action"] = wanted if drives else None
+        info["human_action"] = wanted
         info["events"] = hand.events
         if TeleopEvent.DISCARD in hand.events:
             truncated = True
         return obs, float(reward), terminated, truncated and not terminated, info
+
+    def _wanted_by(self, hand: TeleopInput) -> Array:
+        if hand.action is not None:
+            return hand.action
+        return environment_of(self.env).driven_by(hand.twist, hand.gripper)

@@ -143,4 +143,5 @@ def states_of(episode: Episode, keys: Iterable[str]) -> dict[str, NDArray[Any]]:
     Raises:
         DataError: the episode lacks one of them.
     """
-    return {key: episode.state(key) for key in (POSE, *keys)}
+    origin = {POSE} & {*episode.state_keys}
+    return {key: episode.state(key) for key in (*origin, *keys)}

@@ -68,8 +68,10 @@ class ActionLayout:
     parts: tuple[ActionPart, ...]
 
     @classmethod
-    def of(cls, spec: TaskSpec) -> Self:
-        """Return the layout of a task's actions."""
+    def of(cls, spec: TaskSpec) -> Self | None:
+        """Return the layout of a task's actions; None where only its environment knows."""
+        if spec.environment is not None:
+            return None
         return cls(tuple(_parts_of_arm("", spec.control)))
 
     @classmethod

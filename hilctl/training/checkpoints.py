@@ -246,7 +246,8 @@ def _check(
 ) -> None:
     ours, theirs = policy_identity(spec), about["policy_identity"]
     differences = []
-    if difference := actions.difference(ActionLayout.of(spec)):
+    wanted = ActionLayout.of(spec)
+    if wanted is not None and (difference := actions.difference(wanted)):
         differences.append(f"it has {difference}")
     if fingerprint(ours) != fingerprint(theirs):
         differences += explain_difference(ours, theirs)

@@ -174,7 +174,13 @@ def evaluate(
         for watcher in watchers:
             opened.enter_context(watcher)
         station = opened.enter_context(
-            open_station(spec, seed=EVALUATION_SEED_OFFSET + seed, encode=encoder, reward=reward)
+            open_station(
+                spec,
+                seed=EVALUATION_SEED_OFFSET + seed,
+                encode=encoder,
+                reward=reward,
+                folder=workspace.root,
+            )
         )
         checkpoint.check_environment(station.action_layout, station.observation_layout)
         check_cameras(workspace, station.robot, station.cameras, report)

@@ -111,7 +111,8 @@ def _record(
 ) -> None:
     spec = workspace.spec
     most = ATTEMPTS_PER_DEMO * (result.wanted - result.demos)
-    with open_station(spec, seed=station_seed(seed, "demos", episodes)) as station:
+    root, own_seed = workspace.root, station_seed(seed, "demos", episodes)
+    with open_station(spec, seed=own_seed, folder=root) as station:
         check_cameras(workspace, station.robot, station.cameras, report)
         attributes = episode_attributes(workspace, station, seed)
         start_ns = station.clock.now_ns()

@@ -21,7 +21,7 @@ from hilctl.errors import HilctlError
 from hilctl.pipeline.calibrate.check import check_cameras
 from hilctl.pipeline.events import Event, Figures, Report, ShouldStop, never, silent
 from hilctl.pipeline.record.label_counts import SOURCE, LabelsResult, count_labels, frames_wanted
-from hilctl.pipeline.record.label_sources import GUARD_S, SOURCES, LabelSource
+from hilctl.pipeline.record.label_sources import GUARD_S, LabelSource, sources_of
 from hilctl.pipeline.record.labelling import Labeller, LabelWindow
 from hilctl.pipeline.record.recording import (
     UndecidedEpisode,
@@ -36,7 +36,6 @@ from hilctl.pipeline.record.recording import (
 from hilctl.pipeline.record.sweep import Coverage
 from hilctl.pipeline.record.variety import coverage_of, measure_variety
 from hilctl.task.fingerprint import data_fingerprint
-from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 
 DRY_EPISODES = 20  # in a row without a frame that is wanted: then something is wrong
@@ -70,15 +69,22 @@ def record_labels(
     tell_hidden_motion(workspace, report)
     there = open_dataset(workspace.labels, spec)
     found = put_away_partials(workspace.labels, report)
-    result = LabelsResult(wanted, count_labels(there.headers), len(there), recovered=len(found))
+    result = LabelsResult(
+        wanted,
+        count_labels(there.headers),
+        len(there),
+        sources_of(spec),
+        recovered=len(found),
+    )
     with indexed(workspace.labels):
-        if any(result.lacking(source) for source in SOURCES) and not stop():
+        if any(result.lacking(source) for source in result.sources) and not stop():
             coverage = _coverage(workspace, there)
-            with _open_roomy(spec, station_seed(seed, "labels", len(there))) as station:
+            with _open_roomy(workspace, station_seed(seed, "labels", len(there))) as station:
                 check_cameras(workspace, station.robot, station.cameras, report)
                 _Session(workspace, station, seed, result, report, stop, keep).record(coverage)
     now = open_dataset(workspace.labels, spec)
-    result.coverage = _coverage(workspace, now).share
+    covered = _coverage(workspace, now)
+    result.coverage = None if covered is None else covered.share
     result.variety = measure_variety(now)
     result.episodes = len(now)
     return result
@@ -92,23 +98,29 @@ def are_complete(workspace: Workspace) -> bool:
         DataError: the folder holds episodes of another task.
     """
     there = open_dataset(workspace.labels, workspace.spec)
-    result = LabelsResult(frames_wanted(workspace), count_labels(there.headers), len(there))
-    return not any(result.lacking(source) for source in SOURCES)
+    sources = sources_of(workspace.spec)
+    counts = count_labels(there.headers)
+    result = LabelsResult(frames_wanted(workspace), counts, len(there), sources)
+    return not any(result.lacking(source) for source in sources)
 
 
-def _coverage(workspace: Workspace, labels: Dataset) -> Coverage:
-    """Return where the tool has been, in demonstrations of this task too."""
+def _coverage(workspace: Workspace, labels: Dataset) -> Coverage | None:
+    """Return where the tool has been, in demonstrations of this task too; None without a tool."""
+    if workspace.spec.environment is not None:
+        return None
     demos = Dataset.open(workspace.demos, expect_fingerprint=None).headers
     ours = data_fingerprint(workspace.spec)
     known = Dataset([header for header in demos if header.task_fingerprint == ours])
     return coverage_of(workspace.spec, [labels, known])
 
 
-def _open_roomy(spec: TaskSpec, seed: int) -> AbstractContextManager[Station]:
+def _open_roomy(workspace: Workspace, seed: int) -> AbstractContextManager[Station]:
     """Open the station with time for the longest episodes of any source."""
-    longest_s = max(source.episode_s for source in SOURCES)
+    spec = workspace.spec
+    longest_s = max(source.episode_s for source in sources_of(spec))
     control = spec.control.model_copy(update={"max_episode_s": longest_s})
-    return open_station(spec.model_copy(update={"control": control}), seed=seed)
+    roomy = spec.model_copy(update={"control": control})
+    return open_station(roomy, seed=seed, folder=workspace.root)
 
 
 class _LabelledEpisode(UndecidedEpisode):
@@ -142,10 +154,10 @@ class _Session:
     keep: ShouldStop
     start_ns: int = 0
 
-    def record(self, coverage: Coverage) -> None:
+    def record(self, coverage: Coverage | None) -> None:
         """Let every source bring what it lacks; sweeps begin where nobody has been."""
         self.start_ns = self.station.clock.now_ns()
-        for source in SOURCES:
+        for source in self.result.sources:
             attributes = episode_attributes(self.workspace, self.station, self.seed)
             attributes |= {SOURCE: source.name, "guard_s": GUARD_S}
             window = source.window(self.workspace.spec.control.rate_hz)
@@ -154,7 +166,9 @@ class _Session:
                     break
         self._look_at_the_clock()
 
-    def _record(self, source: LabelSource, episode: _LabelledEpisode, coverage: Coverage) -> bool:
+    def _record(
+        self, source: LabelSource, episode: _LabelledEpisode, coverage: Coverage | None
+    ) -> bool:
         """Record one source; return whether the operator wants to leave."""
         spec, station = self.workspace.spec, self.station
         loop = EpisodeLoop(
@@ -191,7 +205,7 @@ class _Session:
 
 
 def _told(result: LabelsResult, source: LabelSource) -> Event:
-    lacking = sum(result.lacking(one) for one in SOURCES)
+    lacking = sum(result.lacking(one) for one in result.sources)
     total = sum(result.wanted.values())
     text = ", ".join(
         f"{result.found[kind]} {kind}, want {result.wanted[kind]}" for kind in result.wanted

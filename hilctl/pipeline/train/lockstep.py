@@ -44,7 +44,9 @@ def train_in_turns(
         return None
     reward = open_reward(run.workspace, encoder)
     # whatever is wrong with the devices is found before the run begins
-    with open_station(spec, seed=run.station_seed, encode=encoder, reward=reward) as station:
+    with open_station(
+        spec, seed=run.station_seed, encode=encoder, reward=reward, folder=run.workspace.root
+    ) as station:
         side.greeting().check_environment(station.action_layout, station.observation_layout)
         check_cameras(run.workspace, station.robot, station.cameras, report)
         going_on = run.progress.episodes

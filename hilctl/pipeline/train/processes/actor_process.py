@@ -59,7 +59,12 @@ def main(assignment: ProcessTask, signals: ProcessSignals, sender: EventSender) 
     with (
         closing(ActorClient(assignment.address, telling(sender.report, "link"))) as link,
         open_station(
-            workspace.spec, seed=run.station_seed, encode=encoder, reward=reward, real_time=True
+            workspace.spec,
+            seed=run.station_seed,
+            encode=encoder,
+            reward=reward,
+            real_time=True,
+            folder=workspace.root,
         ) as station,
     ):
         check_cameras(workspace, station.robot, station.cameras, sender.report)
