@@ -59,6 +59,6 @@ def demonstrate(spec: TaskSpec, *, skill: float, episodes: int, seed: int) -> li
         teleop = ScriptedTeleop(ScriptedOptions(skill=skill), rig)
         teleop.action_scale = np.repeat([spec.control.translation_m, spec.control.rotation_rad], 3)
         teleop.open()
-        env = Takeover(RobotEnv(spec, robot, {}, rig.generator("reset")), teleop)
+        env = Takeover(RobotEnv(spec, {"": robot}, {}, rig.generator("reset")), teleop)
         loop = EpisodeLoop(env, HandsOff(), teleop, Role.DEMONSTRATE)
         return [loop.run_episode() for _ in range(episodes)]

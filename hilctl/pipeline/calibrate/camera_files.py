@@ -18,8 +18,15 @@ def require_robot(workspace: Workspace) -> None:
     """Check that a task has a robot and cameras, which can be calibrated.
 
     Raises:
-        UsageError: it has an environment in their place.
+        UsageError: it has an environment in their place, or several robots.
     """
+    if len(workspace.spec.each_arm) > 1:
+        arms = " and ".join(workspace.spec.each_arm)
+        raise UsageError(
+            f"this task has several arms, {arms}; calibrate knows tasks with one",
+            where=str(workspace.task_file),
+            hint="calibrate in a task folder with one of the arms and the same cameras",
+        )
     if workspace.spec.environment is not None:
         raise UsageError(
             "this task has an environment in place of robot and cameras: "
