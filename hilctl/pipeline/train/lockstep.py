@@ -1,4 +1,4 @@
-"""Training in turns, in one process: deterministic for a seed."""
+"""Training in lockstep, in one process: deterministic for a seed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hilctl.training.lockstep_link import LockstepLink
 SAVE_EVERY_EPISODES = 25
 
 
-def train_in_turns(
+def train_in_lockstep(
     run: Run,
     report: Report,
     stop: ShouldStop,
@@ -27,7 +27,7 @@ def train_in_turns(
     with_demos: bool = True,
     max_steps: int | None = None,
 ) -> bool | None:
-    """Act and learn in turns until the policy is good; None when stopped before the run began.
+    """Act and learn in step until the policy is good; None when stopped before the run began.
 
     Returns:
         Whether the target was reached.
@@ -56,20 +56,21 @@ def train_in_turns(
                 report(continued(run))
             report(Event("phase", f"learning; help and verdicts by the {station.teleop.operator}"))
             grid = encoder.feature_shape[:2]
-            link = LockstepLink(side.episode_learner, telling(report, "link"))
-            acting_side = ActingSide(
-                run,
-                station,
-                prepared_policy(run, side.learner.agent, side.perception, grid),
-                reward,
-                link,
-                report,
-                stop,
-                after_episode=lambda: _save_now_and_then(side),
-                max_steps=max_steps,
-            )
-            with acting_side.ready() as actor:
-                reached = actor.run()
+            policy = prepared_policy(run, side.learner.agent, side.perception, grid)
+            with LockstepLink(side.episode_learner, telling(report, "link")) as link:
+                acting_side = ActingSide(
+                    run,
+                    station,
+                    policy,
+                    reward,
+                    link,
+                    report,
+                    stop,
+                    after_episode=lambda: _save_now_and_then(side, link),
+                    max_steps=max_steps,
+                )
+                with acting_side.ready() as actor:
+                    reached = actor.run()
         run.end(reached=reached, stopped=stop())
         return reached
 
@@ -80,8 +81,9 @@ def continued(run: Run) -> Event:
     return Event("phase", text, figures={"run": str(run.folder), **run.progress.as_dict()})
 
 
-def _save_now_and_then(side: LearningSide) -> None:
-    side.keep_if_best()
+def _save_now_and_then(side: LearningSide, link: LockstepLink) -> None:
+    side.keep_if_best()  # touches the learner for a trial only, for which learning rests
     if side.run.progress.episodes % SAVE_EVERY_EPISODES == 0:
+        link.wait()
         side.save()
         side.run.write_manifest("running")
