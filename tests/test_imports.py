@@ -29,12 +29,13 @@ LEVEL = {package: level for level, layer in enumerate(LAYERS) for package in lay
 ROOMS: list[set[str]] = [
     {"events", "provenance", "parts", "page"},
     {"calibrate"},
-    {"record", "features"},
+    {"record", "features", "demos"},
     {"run_folder"},
     {"stage_checks", "stages"},
-    {"classify", "report"},
+    {"classify", "report", "runs"},
     {"train"},
-    {"evaluate"},
+    {"evaluate", "teleop"},
+    {"run", "replay"},
     {"bench", "doctor"},
     {"quickstart", "quickstart_journal", "quickstart_result"},
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -51,6 +51,7 @@ def open_station(
     encode: EncodeImages | None = None,
     reward: Reward | None = None,
     real_time: bool = False,
+    watch: Callable[[Teleop], Teleop] | None = None,
 ) -> Iterator[Station]:
     """Open robot, cameras and teleop of a task, and close them whatever happens.
 
@@ -59,6 +60,7 @@ def open_station(
         encode: adds features to observations.
         reward: ends episodes; needs `encode`.
         real_time: a simulated robot does not run ahead of the wall clock.
+        watch: stands between the hand and whoever polls it.
 
     Raises:
         DeviceError: a device cannot be opened.
@@ -72,9 +74,8 @@ def open_station(
             driver = CAMERAS.get(camera.type)
             device = attended(f"camera {name}", driver, camera.options, rig)
             cameras[name] = stack.enter_context(device)
-        teleop = attended("teleop", TELEOPS.get(spec.teleop.type), spec.teleop.options, rig)
-        teleop.action_scale = action_scale(spec.control)
-        stack.enter_context(teleop)
+        teleop = stack.enter_context(teleop_of(spec, rig))
+        teleop = teleop if watch is None else watch(teleop)
         bare: Environment = RobotEnv(spec, robot, cameras, rig.generator("reset"))
         env: gymnasium.Env[Obs, NDArray[np.float64]] = bare
         if encode is not None:
@@ -83,3 +84,14 @@ def open_station(
             env = JudgeReward(env, reward)
         stack.callback(bare.stop)  # registered last: whatever happens, the robot stops first
         yield Station(rig, robot, cameras, Takeover(env, teleop), teleop)
+
+
+def teleop_of(spec: TaskSpec, rig: Rig) -> Teleop:
+    """Return the device in the operator's hand, not yet open.
+
+    Raises:
+        DeviceError: it cannot be built.
+    """
+    teleop = attended("teleop", TELEOPS.get(spec.teleop.type), spec.teleop.options, rig)
+    teleop.action_scale = action_scale(spec.control)
+    return teleop

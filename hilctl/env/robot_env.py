@@ -55,6 +55,11 @@ class RobotEnv(Environment):
     ) -> tuple[Obs, dict[str, Any]]:
         """Back out, put the scene back, and move to a randomised start.
 
+        Args:
+            seed: of the random starts from now on.
+            options: "start" is a (7,) `T_base_tcp` to begin at instead, and "travel_speed" how
+                fast to go there, as a share of the arm's limits.
+
         Raises:
             DeviceError: something resists on the way; the arm holds there.
         """
@@ -66,8 +71,11 @@ class RobotEnv(Environment):
             self._travel.back_out(self.robot)
         if self._scene is not None:
             self._scene.reset_scene()
-        start = self._draw_start()
-        self._travel.go(self.robot, start)
+        given = options or {}
+        start = given["start"] if "start" in given else self._draw_start()
+        slow = "travel_speed" in given
+        travel = Travel(self.task, given["travel_speed"]) if slow else self._travel
+        travel.go(self.robot, start)
         self._pace.begin_at(start)
         self._steps = 0
         # a simulated world that waited for somebody makes up for it here, not in the first period

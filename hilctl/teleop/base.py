@@ -50,6 +50,23 @@ class TeleopInput:
     events: tuple[TeleopEvent, ...] = ()
 
 
+@dataclass(frozen=True)
+class TeleopStatus:
+    """What a device says of itself, for whoever tries it; a driver that says nothing is in order.
+
+    Attributes:
+        device: what it is, as its maker or the system calls it; "" = it does not say.
+        age_s: how old the newest that came from it is; None = it does not say.
+        dead_band: deflection, 0 to 1, up to which an axis counts as released; None = it has none.
+        remark: what a person should know now: which key does what, that it is unplugged.
+    """
+
+    device: str = ""
+    age_s: float | None = None
+    dead_band: float | None = None
+    remark: str = ""
+
+
 class Teleop(Device):
     """A device in an operator's hand."""
 
@@ -65,6 +82,10 @@ class Teleop(Device):
     @abstractmethod
     def poll(self) -> TeleopInput:
         """Return the newest input; never one that is stale."""
+
+    def status(self) -> TeleopStatus:
+        """Return what the device says of itself; takes nothing away from the next poll."""
+        return TeleopStatus()
 
     def review(self, *, claimed: bool) -> bool:
         """Ask whether the episode that just ended was a success.

@@ -8,26 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from hilctl.data.step import EpisodeSummary, Outcome
 from hilctl.env.loop import EpisodeLoop
 from hilctl.env.make import open_station
-from hilctl.errors import MissingStageError
 from hilctl.pipeline.calibrate.check import check_cameras
 from hilctl.pipeline.evaluate.statistics import wilson_interval
 from hilctl.pipeline.evaluate.video import VideoRecorder
 from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
-from hilctl.pipeline.parts import open_encoder, open_reward
-from hilctl.pipeline.run_folder.best import BEST, best_policy, run_with_best
+from hilctl.pipeline.parts import open_reward
 from hilctl.pipeline.run_folder.manifest import Evaluation, write_manifest
-from hilctl.pipeline.run_folder.run import CHECKPOINTS
+from hilctl.pipeline.run_folder.policy import open_policy
 from hilctl.task.fingerprint import data_fingerprint
 from hilctl.task.workspace import Workspace
 from hilctl.teleop.base import Role
-from hilctl.training.checkpoints import load_checkpoint
-from hilctl.training.compilation import enable_compilation_cache
-from hilctl.training.policy import AgentPolicy
 
 EVALUATION_SEED_OFFSET = 1_000_000  # starts and grasps that training has not seen
 
@@ -157,17 +150,9 @@ def evaluate(
         DataError: policy or classifier belong to another set-up.
     """
     spec = workspace.spec
-    run = run_with_best(workspace, run) if best else run or workspace.latest_run()
-    if run is None:
-        raise MissingStageError("no policy has been trained", hint=workspace.command("train"))
-    enable_compilation_cache()
-    encoder = open_encoder(workspace)
-    folder = run / CHECKPOINTS / BEST if best else run / CHECKPOINTS
-    checkpoint = load_checkpoint(folder, spec, encoder_fingerprint=encoder.fingerprint)
-    if best and (kept := best_policy(run)):
-        report(Event("phase", f"the best policy of run {run.name}: {kept.record} there"))
+    chosen = open_policy(workspace, run=run, best=best, seed=seed, report=report)
+    run, encoder = chosen.run, chosen.encoder
     reward = open_reward(workspace, encoder)
-    policy = AgentPolicy(checkpoint.agent, checkpoint.perception, jax.random.key(seed), greedy=True)
     films = VideoRecorder(run / ("videos_best" if best else "videos"), spec.control.rate_hz)
     watchers = [films] if video else []
     with ExitStack() as opened:
@@ -178,16 +163,17 @@ def evaluate(
         )
         check_cameras(workspace, station.robot, station.cameras, report)
         loop = EpisodeLoop(
-            station.env, policy, station.teleop, Role.WATCH, watchers, stop=stop,
+            station.env, chosen.policy, station.teleop, Role.WATCH, watchers, stop=stop,
             claims_end_episode=False,
         )  # fmt: skip
-        policy.warm_up(encoder.feature_shape[:2])
+        chosen.warm_up()
         summaries = _run_episodes(loop, episodes, report)
         operator = station.teleop.operator
         stopped = sum(map(counts, summaries)) < episodes
         videos = films.finish() if video and not stopped else []
-    file, fingerprint = Path(checkpoint.about["file"]), data_fingerprint(spec)
-    result = EvaluationResult(summaries, file, fingerprint, operator, stopped, tuple(videos))
+    result = EvaluationResult(
+        summaries, chosen.checkpoint, data_fingerprint(spec), operator, stopped, tuple(videos)
+    )
     if not stopped and not best:
         write_manifest(run / "eval.json", Evaluation.model_validate(result.as_dict()))
     return result
