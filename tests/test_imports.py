@@ -18,7 +18,7 @@ LAYERS: list[set[str]] = [
     {"registry", "devices", "driver_faults"},
     {"task", "sim"},
     {"robots", "cameras", "teleop", "data", "agents", "rewards", "networks"},
-    {"training", "env", "calibration"},
+    {"training", "env", "calibration", "testing"},
     {"pipeline"},
     {"cli"},
     {"__main__"},
