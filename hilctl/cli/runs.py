@@ -29,7 +29,9 @@ def runs(
 ) -> None:
     """List training runs, or compare two: figures, and what their task files say differently.
 
-    Success is that without help, of the last 20 episodes. What cannot be read is named.
+    A run's name is when it was begun, human are the steps with a human in charge, trial is how its
+    best policy did, success is that without help of the last 20 episodes, policy is the robot step
+    of the last one, beside which a best one may be kept. What cannot be read is named.
     """
     from hilctl.errors import UsageError
     from hilctl.pipeline.runs.listing import list_runs
@@ -49,26 +51,12 @@ def runs(
 
 
 def _list(output: Output, workspace: Workspace, found: list[RunOverview]) -> None:
-    from hilctl.pipeline.runs.comparison import evaluation, kept, status_of
+    from hilctl.pipeline.runs.comparison import in_a_line
     from hilctl.pipeline.stages import next_command, survey
 
-    header = ("run", "started", "status", "steps", "human", "trials", "success", "eval", "policies")
-    rows = [
-        (
-            run.id,
-            f"{run.started:%Y-%m-%d %H:%M}" if run.started else "–",
-            status_of(run),
-            str(run.figures.robot_steps),
-            str(run.figures.intervention_steps),
-            str(run.figures.trials),
-            f"{run.figures.autonomous_success_last20:.0%}",
-            evaluation(run.measured),
-            kept(run),
-        )
-        for run in found
-    ]
-    if rows:
-        output.table(header, rows)
+    lines = [in_a_line(run) for run in found]
+    if lines:
+        output.table(tuple(lines[0]), [tuple(line.values()) for line in lines])
     else:
         output.say(f"there is no training run in {workspace.runs}")
     _tell_problems(output, found)

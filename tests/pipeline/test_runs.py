@@ -60,7 +60,7 @@ def test_a_run_tells_what_it_came_to(space: Workspace) -> None:
     assert (found.id, found.status, found.reached, found.problems) == (A, "finished", True, ())
     assert (found.figures.robot_steps, found.figures.intervention_steps) == (24, 4)
     assert found.figures.autonomous_success_last20 == pytest.approx(2 / 3)
-    assert evaluation(found.measured) == "19/20 (76% to 99%)"
+    assert evaluation(found.measured) == "19/20 76–99%"
     assert found.last is not None
     assert found.best is not None
     assert (found.last.robot_steps, found.best.record) == (24, "18 of 19 successes on trial")

@@ -28,28 +28,45 @@ def figures_of(run: RunOverview) -> dict[str, str]:
         "policies on trial": str(figures.trials),
         "success without help, last 20": f"{figures.autonomous_success_last20:.0%}",
         "eval": evaluation(run.measured),
-        "last policy": _policy(run.last),
-        "best policy": _policy(run.best),
+        "last policy": f"step {run.last.robot_steps}" if run.last else NONE,
+        "best policy": f"step {run.best.robot_steps}" if run.best else NONE,
+        "its trial": trial(run.best),
     }
 
 
 def status_of(run: RunOverview) -> str:
-    """Return how a run stands: its status, and whether a policy passed its trial."""
-    return f"{run.status}, passed" if run.reached else run.status
+    """Return how a run stands: "passed" when one of its policies has passed its trial."""
+    return "passed" if run.reached else run.status
 
 
 def evaluation(measured: EvaluationFigures | None) -> str:
-    """Return k of n with its interval, in words."""
+    """Return k of n with its interval."""
     if measured is None:
         return NONE
-    low, high = measured.ci95
-    return f"{measured.successes}/{measured.episodes} ({low:.0%} to {high:.0%})"
+    low, high = (round(100 * end) for end in measured.ci95)
+    return f"{measured.successes}/{measured.episodes} {low}–{high}%"
 
 
-def kept(run: RunOverview) -> str:
-    """Return which policies of a run are there: `--run ID` means the last, `--best` the best."""
-    last = f"step {run.last.robot_steps}" if run.last else NONE
-    return f"{last}, best {run.best.robot_steps}" if run.best else last
+def trial(best: KeptPolicy | None) -> str:
+    """Return k of n of the best policy on trial."""
+    tried = best.trial_successes + best.trial_failures if best else 0
+    return f"{best.trial_successes}/{tried}" if best and tried else NONE
+
+
+def in_a_line(run: RunOverview) -> dict[str, str]:
+    """Return what a list tells of a run, short enough for a line of a terminal."""
+    figures = run.figures
+    policy = f"{run.last.robot_steps}" if run.last else NONE
+    return {
+        "run": run.id,
+        "status": status_of(run),
+        "steps": str(figures.robot_steps),
+        "human": str(figures.intervention_steps),
+        "trial": trial(run.best),
+        "success": f"{figures.autonomous_success_last20:.0%}",
+        "policy": f"{policy}, best" if run.best else policy,
+        "eval": evaluation(run.measured),
+    }
 
 
 def compare_figures(runs: Sequence[RunOverview]) -> list[Row]:
@@ -62,7 +79,3 @@ def compare_tasks(first: RunOverview, second: RunOverview) -> list[tuple[str, st
     """Return each key in which two runs' task files differ, and what each of them says."""
     found = differences(first.spec, second.spec)
     return [(key, shown(key, ours), shown(key, theirs)) for key, ours, theirs in found]
-
-
-def _policy(policy: KeptPolicy | None) -> str:
-    return f"step {policy.robot_steps}, {policy.record}" if policy else NONE
