@@ -65,13 +65,12 @@ def run_policy(
 
 
 def _say(output: Output, figures: Mapping[str, Any]) -> None:
-    counts = [f"{figures['successes']} successes", f"{figures['failures']} failures"]
+    minutes = figures["robot_s"] / 60
+    counts = [f"{figures['successes']} successful", f"{figures['failures']} failed"]
     if figures["discarded"]:
         counts.append(f"{figures['discarded']} thrown away")
-    minutes = figures["robot_s"] / 60
-    output.say(
-        f"{figures['episodes']} episodes in {minutes:.1f} robot minutes: {', '.join(counts)}"
-    )
+    how = ", ".join(counts)
+    output.say(f"episodes: {figures['episodes']} in {minutes:.1f} robot minutes, {how}")
     said = [f"{figures[what]} {what}" for what in ("claimed", "vetoed") if figures[what]]
     if said:
         output.say(f"by the operator's word: {', '.join(said)}")

@@ -19,11 +19,12 @@ import pytest
 
 # before they are imported: a failing assertion shows its values
 pytest.register_assert_rewrite(
-    *(f"hilctl.testing.{name}" for name in ("devices", "robots", "cameras", "teleops"))
+    *(f"hilctl.testing.{name}" for name in ("devices", "robots", "cameras", "teleops", "encoders"))
 )
 
 from hilctl.testing.cameras import CameraContract  # noqa: E402
 from hilctl.testing.devices import DeviceContract, DriverChoice  # noqa: E402
+from hilctl.testing.encoders import EncoderContract  # noqa: E402
 from hilctl.testing.robots import RobotContract  # noqa: E402
 from hilctl.testing.teleops import TeleopContract  # noqa: E402
 
@@ -31,6 +32,7 @@ __all__ = [
     "CameraContract",
     "DeviceContract",
     "DriverChoice",
+    "EncoderContract",
     "RobotContract",
     "TeleopContract",
 ]

@@ -47,7 +47,7 @@ def test_it_counts_and_leaves_nothing_with_the_run(space: Workspace, start: Star
     assert [line["episode"] for line in lines if line.get("event") == "episode"] == [1, 2, 3]
     assert Path(result["checkpoint"]).parent.parent.name == run.name
     assert not {"ci95", "success_rate"} & result.keys()
-    assert "3 episodes in" in talk
+    assert "episodes: 3 in" in talk
     assert files(space) == before
     assert not (run / "eval.json").exists()
 
