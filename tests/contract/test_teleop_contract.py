@@ -59,13 +59,20 @@ def test_who_watches_keeps_hands_off(opened: Opened) -> None:
         assert not hand.twist.any()
 
 
+def test_keys_are_named_event_by_event(opened: Opened) -> None:
+    for event, key in opened[0].keys.items():
+        assert isinstance(event, TeleopEvent)
+        assert key.strip()
+
+
 def test_the_operator_has_a_name(opened: Opened) -> None:
     assert opened[0].operator
 
 
 @pytest.mark.parametrize("claimed", [True, False])
-def test_a_verdict_is_yes_or_no(opened: Opened, claimed: bool) -> None:
+def test_a_verdict_is_yes_or_no_or_a_person_is_asked(opened: Opened, claimed: bool) -> None:
     teleop, _ = opened
     teleop.begin_episode(Role.SUPERVISE)
-    assert teleop.review(claimed=claimed) in (True, False)
+    verdict = teleop.review(claimed=claimed)
+    assert verdict is None if teleop.is_person else verdict in (True, False)
     teleop.end_episode(success=claimed, intervened=False)
