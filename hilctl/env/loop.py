@@ -196,7 +196,7 @@ class EpisodeLoop:
         has_spoken = step.terminated and TeleopEvent.SUCCESS in step.events
         if drive.stopped or has_spoken or TeleopEvent.DISCARD in step.events:
             return step.terminated, NOTHING
-        if not self.claims_end_episode and not (judged and self.teleop.is_person):
+        if not self.claims_end_episode and not (judged and self.teleop.in_real_time):
             return judged, NOTHING
         known = self.teleop.review(claimed=judged) if self.claims_end_episode else None
         if known is not None:

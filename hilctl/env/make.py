@@ -16,7 +16,7 @@ from hilctl.clock import Clock
 from hilctl.devices import Rig
 from hilctl.driver_faults import attended
 from hilctl.env.base import Environment, Obs, environment_of
-from hilctl.env.questions import Questions, Tell, tell_nobody
+from hilctl.env.questions import Questions, Screen, show_nobody
 from hilctl.env.robot_env import RobotEnv
 from hilctl.env.wrappers import EncodeFrames, EncodeImages, JudgeReward, Takeover
 from hilctl.rewards.base import Reward
@@ -44,6 +44,15 @@ class Station:
         """The environment's."""
         return environment_of(self.env).clock
 
+    def stopwatch(self) -> Callable[[], float]:
+        """Return what tells the seconds since now, but for those that a person was waited for."""
+        start_ns, waited_s = self.clock.now_ns(), self.questions.waited_s
+
+        def elapsed_s() -> float:
+            return (self.clock.now_ns() - start_ns) * 1e-9 - (self.questions.waited_s - waited_s)
+
+        return elapsed_s
+
 
 @contextmanager
 def open_station(
@@ -53,7 +62,7 @@ def open_station(
     encode: EncodeImages | None = None,
     reward: Reward | None = None,
     real_time: bool = False,
-    tell: Tell = tell_nobody,
+    screen: Screen = show_nobody,
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Station]:
     """Open robot, cameras and teleop of a task, and close them whatever happens.
@@ -64,14 +73,14 @@ def open_station(
         reward: ends episodes; needs `encode`.
         real_time: a simulated robot does not run ahead of the wall clock; nor does it with a
             person at the controls.
-        tell: told what the operator is asked.
+        screen: told what the operator is asked.
         stop: asked while an answer is waited for; True ends the wait.
 
     Raises:
         DeviceError: a device cannot be opened.
     """
     hand = TELEOPS.get(spec.teleop.type)
-    rig = Rig(seed, real_time=real_time or hand.is_person)
+    rig = Rig(seed, real_time=real_time or hand.in_real_time)
     with ExitStack() as stack:
         robot = attended("robot", ROBOTS.get(spec.robot.type), spec.robot.options, rig)
         stack.enter_context(robot)
@@ -87,7 +96,7 @@ def open_station(
         env: gymnasium.Env[Obs, NDArray[np.float64]] = bare
         if encode is not None:
             env = EncodeFrames(env, encode)
-        questions = Questions(teleop, bare.clock, spec.operator, tell, stop)
+        questions = Questions(teleop, bare.clock, spec.operator, screen, stop)
         env = Takeover(env, teleop, questions)
         if reward is not None:
             env = JudgeReward(env, reward)

@@ -15,7 +15,7 @@ from hilctl.task.spec import OperatorSpec
 from hilctl.teleop.base import Teleop, TeleopEvent
 
 Said = frozenset[TeleopEvent]
-Tell = Callable[[str, str, Mapping[str, Any]], None]  # name of an event, its text, its figures
+Screen = Callable[[str, str, Mapping[str, Any]], None]  # name of an event, its text, its figures
 
 LOOK_NS = 50_000_000  # between two looks at the hand
 NOTHING: Said = frozenset()
@@ -34,7 +34,7 @@ WORDS = {
 }
 
 
-def tell_nobody(name: str, text: str, figures: Mapping[str, Any]) -> None:
+def show_nobody(name: str, text: str, figures: Mapping[str, Any]) -> None:
     """Do nothing."""
 
 
@@ -46,7 +46,7 @@ class Questions:
         teleop: brings the answers.
         clock: waits go by it.
         waits: how long, and what counts when nobody answers.
-        tell: told "waiting" with every question and reminder, "answered" when it is over.
+        screen: told "waiting" with every question and reminder, "answered" when it is over.
         stop: asked while waiting; True ends every wait.
         record_again: sets the last recorded episode aside; None = none is recorded.
         over: nobody wants to go on: the operator said so in a wait, or did not come in time.
@@ -56,7 +56,7 @@ class Questions:
     teleop: Teleop
     clock: Clock
     waits: OperatorSpec = field(default_factory=OperatorSpec)
-    tell: Tell = tell_nobody
+    screen: Screen = show_nobody
     stop: Callable[[], bool] = lambda: False
     record_again: Callable[[], None] | None = None
     over: bool = field(default=False, init=False)
@@ -100,12 +100,12 @@ class Questions:
         What was pressed before does not count as ready.
 
         Args:
-            task: what there is to do, in words.
+            task: what there is to do, in words that go on with the key: "…, then press".
             also: other answers that end the wait.
         """
         answers = [TeleopEvent.READY, *also, TeleopEvent.QUIT]
         aside = [TeleopEvent.RERECORD] if self.record_again is not None else []
-        text = f"waiting for you: {task}, then press {self._key(TeleopEvent.READY)}"
+        text = f"waiting for you: {task} {self._key(TeleopEvent.READY)}"
         if more := self._offer([*also, *aside, TeleopEvent.QUIT]):
             text += f" ({more})"
         before = self._hear() - {TeleopEvent.READY}
@@ -113,7 +113,7 @@ class Questions:
 
     def content(self) -> bool:
         """Return whether the last recorded episode may stay; asked when no other one follows."""
-        if self.record_again is None or not self.teleop.is_person or self.over or self.stop():
+        if self.record_again is None or not self.teleop.in_real_time or self.over or self.stop():
             return True
         answers, limit_s = [TeleopEvent.RERECORD, TeleopEvent.READY], self.waits.verdict_s
         text = f"that was the last one: {self._offer(answers)} · no answer in {limit_s:g} s: ready"
@@ -178,7 +178,7 @@ class Questions:
             if reminder and waited_s >= reminders * self.waits.remind_s:
                 reminders += 1
                 left = f"{_clock(max(0.0, limit_s - waited_s))} left"
-                self.tell("waiting", f"{reminder} · {left}", {"reminder": reminders - 1})
+                self.screen("waiting", f"{reminder} · {left}", {"reminder": reminders - 1})
         self.waited_s += waited_s
         return said
 
@@ -191,11 +191,11 @@ class Questions:
 
     def _ask(self, subject: str, text: str, answers: Iterable[TeleopEvent], limit_s: float) -> None:
         keys = {one.value: self.teleop.keys.get(one) for one in answers}
-        self.tell("waiting", text, {"for": subject, "keys": keys, "limit_s": limit_s})
+        self.screen("waiting", text, {"for": subject, "keys": keys, "limit_s": limit_s})
 
     def _tell_answer(self, subject: str, told: str, said: Said) -> None:
         figures = {"for": subject, "said": sorted(one.value for one in said)}
-        self.tell("answered", f"{subject}: {told}", figures)
+        self.screen("answered", f"{subject}: {told}", figures)
 
     def _offer(self, answers: Iterable[TeleopEvent]) -> str:
         """Return in words what says which answer; those that the device lacks are left out."""

@@ -59,12 +59,12 @@ class Teleop(Device):
 
     Attributes:
         operator: who that is, as stored with what was recorded.
-        is_person: takes time to answer and cannot be hurried, nor does a simulated world run ahead
-            of it. Else `review` answers at once, and things are back as soon as that is asked for.
+        in_real_time: it is a person's: a simulated world does not run ahead of the wall clock, and
+            answers are waited for. Else things are back in place as soon as that is asked for.
     """
 
     operator: ClassVar[str] = "human"
-    is_person: ClassVar[bool] = True
+    in_real_time: ClassVar[bool] = True
     action_scale: NDArray[np.float64]  # (A,) m and rad of one full action; set by whoever builds it
 
     @property

@@ -74,5 +74,5 @@ def test_a_verdict_is_yes_or_no_or_a_person_is_asked(opened: Opened, claimed: bo
     teleop, _ = opened
     teleop.begin_episode(Role.SUPERVISE)
     verdict = teleop.review(claimed=claimed)
-    assert verdict is None if teleop.is_person else verdict in (True, False)
+    assert verdict is None if teleop.in_real_time else verdict in (True, False)
     teleop.end_episode(success=claimed, intervened=False)

@@ -277,7 +277,7 @@ def test_an_episode_recorded_before_is_set_aside_when_the_one_that_runs_has_ende
 
 def test_ready_is_said_after_the_question_not_before() -> None:
     scene = Scene([said(READY), IDLE, IDLE, said(READY)])
-    assert READY in scene.questions.ready("put things back")
+    assert READY in scene.questions.ready("put things back, then press")
     assert scene.questions.waited_s == pytest.approx(2 * LOOK_NS * 1e-9)
     assert scene.told.texts("waiting")[0].startswith(
         "waiting for you: put things back, then press r"
@@ -286,14 +286,14 @@ def test_ready_is_said_after_the_question_not_before() -> None:
 
 def test_an_episode_can_be_recorded_again_while_things_are_put_back() -> None:
     scene = Scene([IDLE, said(RERECORD), IDLE, said(READY)])
-    assert READY in scene.questions.ready("put things back")
+    assert READY in scene.questions.ready("put things back, then press")
     assert scene.set_aside == ["last"]
 
 
 @pytest.mark.parametrize("said_early", [True, False])
 def test_to_stop_is_heard_before_and_while_things_are_put_back(said_early: bool) -> None:
     scene = Scene([said(QUIT)] if said_early else [IDLE, IDLE, said(QUIT)])
-    assert READY not in scene.questions.ready("put things back")
+    assert READY not in scene.questions.ready("put things back, then press")
     assert scene.questions.over
     assert not scene.loop.ready()
 
