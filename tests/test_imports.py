@@ -29,6 +29,7 @@ LEVEL = {package: level for level, layer in enumerate(LAYERS) for package in lay
 ROOMS: list[set[str]] = [
     {"events", "provenance", "parts", "page"},
     {"calibrate"},
+    {"demo_starts", "between_episodes"},
     {"record", "features", "demos"},
     {"run_folder"},
     {"stage_checks", "stages"},

@@ -31,7 +31,7 @@ def evaluate(
 ) -> None:
     """Measure a policy: greedy, no hand on the robot, with an honest interval.
 
-    The classifier judges, as it would on a robot; where the robot knows the truth, it is told too.
+    The reward judges, as it would on a robot; where the robot knows the truth, it is told too.
     An episode that is thrown away counts as a failure.
     """
     from hilctl.cli.interrupt import interruptible
@@ -71,7 +71,8 @@ def say_evaluation(output: Output, figures: Mapping[str, Any]) -> None:
     """
     low, high = figures["ci95"]
     output.say(
-        f"{figures['successes']}/{figures['episodes']} successes by the classifier "
+        f"{figures['successes']}/{figures['episodes']} successes "
+        f"by the {figures.get('judge', 'classifier')} "
         f"(95 % interval {low:.0%} to {high:.0%}), "
         f"{figures['interventions'] or 'no'} interventions"
     )

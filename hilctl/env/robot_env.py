@@ -67,10 +67,12 @@ class RobotEnv(Environment):
         if seed is not None:
             self._rng = np.random.default_rng(seed)
         relax(self.robot)
-        if self._scene is None or not self._scene.resets_the_arm:
+        # what a person has put back is not to be moved any more
+        scene = self._scene if self.task.reset.by == "script" else None
+        if scene is None or not scene.resets_the_arm:
             self._travel.back_out(self.robot)
-        if self._scene is not None:
-            self._scene.reset_scene()
+        if scene is not None:
+            scene.reset_scene()
         given = options or {}
         start = given["start"] if "start" in given else self._draw_start()
         slow = "travel_speed" in given
@@ -100,6 +102,16 @@ class RobotEnv(Environment):
     def stop(self) -> None:
         """Hold the arm where it is."""
         self.robot.stop()
+
+    def resume(self) -> None:
+        """Let the next control period begin now, from where the arm is."""
+        self._pace.begin_at(self.robot.state().tcp_pose)
+        self._next_tick_ns = self.clock.now_ns()
+
+    def look(self) -> Obs:
+        """Return what is seen now, without a step."""
+        obs, _ = self._observe()
+        return obs
 
     def close(self) -> None:
         """Stop the robot first, then close every device."""

@@ -70,13 +70,21 @@ class TeleopContract(DeviceContract):
             assert not hand.engaged
             assert not hand.twist.any()
 
+    def test_keys_are_named_event_by_event(self, teleop: Teleop) -> None:
+        for event, key in teleop.keys.items():
+            assert isinstance(event, TeleopEvent)
+            assert key.strip()
+
     def test_the_operator_has_a_name(self, teleop: Teleop) -> None:
         assert teleop.operator
 
     @pytest.mark.parametrize("claimed", [True, False])
-    def test_a_verdict_is_yes_or_no(self, teleop: Teleop, claimed: bool) -> None:
+    def test_a_verdict_is_yes_or_no_or_a_person_is_asked(
+        self, teleop: Teleop, claimed: bool
+    ) -> None:
         teleop.begin_episode(Role.SUPERVISE)
-        assert teleop.review(claimed=claimed) in (True, False)
+        verdict = teleop.review(claimed=claimed)
+        assert verdict is None if teleop.in_real_time else verdict in (True, False)
         teleop.end_episode(success=claimed, intervened=False)
 
     def test_what_it_says_of_itself_has_units_and_takes_nothing_away(self, teleop: Teleop) -> None:

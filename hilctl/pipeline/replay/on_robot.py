@@ -16,7 +16,8 @@ from hilctl.env.loop import EpisodeLoop
 from hilctl.env.make import open_station
 from hilctl.env.safety import ActionLimiter
 from hilctl.errors import DataError
-from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
+from hilctl.pipeline.between_episodes import between_episodes
+from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent, told_by
 from hilctl.task.fingerprint import data_identity, explain_difference
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
@@ -114,7 +115,8 @@ def replay_on_robot(
     """
     start = start_of(episode, workspace)
     watcher, recorded = _Watcher(episode, report), _Recorded(episode)
-    with open_station(_long_enough(workspace.spec, len(episode)), seed=seed) as station:
+    spec = _long_enough(workspace.spec, len(episode))
+    with open_station(spec, seed=seed, screen=told_by(report), stop=stop) as station:
         loop = EpisodeLoop(
             BeginsAt(station.env, start),
             recorded,
@@ -123,9 +125,12 @@ def replay_on_robot(
             [watcher],
             stop=lambda: recorded.is_over or stop(),
             claims_end_episode=False,
+            questions=station.questions,
+            put_back=between_episodes(workspace, station, report),
         )
-        loop.run_episode()
-    return RobotReplay(watcher.steps, len(episode), np.array(watcher.away_mm))
+        if loop.ready():
+            loop.run_episode()
+    return RobotReplay(watcher.steps, len(episode), np.array(watcher.away_mm or [0.0]))
 
 
 class BeginsAt(gymnasium.Wrapper[Obs, Array, Obs, Array]):

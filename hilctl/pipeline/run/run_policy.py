@@ -10,8 +10,9 @@ from typing import Any
 from hilctl.data.step import EpisodeSummary
 from hilctl.env.loop import EpisodeLoop
 from hilctl.env.make import open_station
+from hilctl.pipeline.between_episodes import between_episodes
 from hilctl.pipeline.calibrate.check import check_cameras
-from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
+from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent, told_by
 from hilctl.pipeline.parts import open_reward
 from hilctl.pipeline.record.recording import was_interrupted
 from hilctl.pipeline.run_folder.policy import open_policy
@@ -97,13 +98,26 @@ def run_policy(
     reward = open_reward(workspace, chosen.encoder)
     result = WorkResult(chosen.checkpoint, episodes)
     with open_station(
-        workspace.spec, seed=WORK_SEED_OFFSET + seed, encode=chosen.encoder, reward=reward
+        workspace.spec,
+        seed=WORK_SEED_OFFSET + seed,
+        encode=chosen.encoder,
+        reward=reward,
+        screen=told_by(report),
+        stop=stop,
     ) as station:
         check_cameras(workspace, station.robot, station.cameras, report)
-        loop = EpisodeLoop(station.env, chosen.policy, station.teleop, Role.WATCH, stop=stop)
+        loop = EpisodeLoop(
+            station.env,
+            chosen.policy,
+            station.teleop,
+            Role.WATCH,
+            stop=stop,
+            questions=station.questions,
+            put_back=between_episodes(workspace, station, report, reward),
+        )
         chosen.warm_up()
         start_ns = station.clock.now_ns()
-        while not result.done and not stop():
+        while not result.done and loop.ready():
             summary = loop.run_episode()
             result.robot_s = (station.clock.now_ns() - start_ns) * 1e-9
             if not was_interrupted(summary):

@@ -114,14 +114,14 @@ def _follow(spec: TaskSpec, limit_s: float, seed: int, watched: _Watched, stop: 
     """Let the robot follow, in one episode unless the hand itself ends it."""
     control = spec.control.model_copy(update={"max_episode_s": 2 * limit_s})
     spec = spec.model_copy(update={"control": control})
-    with open_station(spec, seed=seed, real_time=True, watch=watched.over) as station:
 
-        def over() -> bool:
-            return stop() or watched.trial.seconds >= limit_s
+    def over() -> bool:
+        return stop() or watched.trial.seconds >= limit_s
 
+    with open_station(spec, seed=seed, real_time=True, watch=watched.over, stop=over) as station:
         loop = EpisodeLoop(
             station.env, HandsOff(), station.teleop, Role.DEMONSTRATE, stop=over,
-            claims_end_episode=False,
+            claims_end_episode=False, questions=station.questions,
         )  # fmt: skip
         while not over():
             if loop.run_episode().quit_requested:
