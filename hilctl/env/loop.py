@@ -202,9 +202,9 @@ class EpisodeLoop:
         if known is not None:
             return known, NOTHING
         answer = self._questions.verdict(claimed=judged, may_claim=self.claims_end_episode)
-        if TeleopEvent.DISCARD in answer:
-            return step.terminated, answer
-        return TeleopEvent.SUCCESS in answer and not answer & REJECTED, answer
+        if answer & REJECTED:
+            return False, answer
+        return TeleopEvent.SUCCESS in answer or (judged and TeleopEvent.DISCARD in answer), answer
 
     def _is_stopped(self) -> bool:
         return self.stop() or self._questions.over

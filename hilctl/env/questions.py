@@ -90,7 +90,7 @@ class Questions:
 
     def pause(self) -> Said:
         """Wait until the robot may go on or the episode is to end; return what was said."""
-        answers = [TeleopEvent.PAUSE, *sorted(ENDS), TeleopEvent.QUIT]
+        answers = [TeleopEvent.PAUSE, TeleopEvent.FAILURE, TeleopEvent.DISCARD, TeleopEvent.QUIT]
         text = f"paused, the robot holds: {self._offer(answers)}"
         return self._wait_long("pause", text, answers)
 

@@ -24,14 +24,14 @@ PATIENCE_S = 90
 
 
 @pytest.fixture
-def at_terminal(space: Workspace) -> Iterator[Callable[..., pexpect.spawn]]:
+def at_terminal() -> Iterator[Callable[..., pexpect.spawn]]:
     """Start hilctl in a terminal, whose keys are those of the hand."""
-    text = space.task_file.read_text("utf-8")
-    terminal = text.partition("terminal: ")[2].partition(",")[0]
-    space.task_file.write_text(text.replace(terminal, "/dev/tty"), "utf-8")
     started: list[pexpect.spawn] = []
 
-    def start(*arguments: str) -> pexpect.spawn:
+    def start(space: Workspace, *arguments: str) -> pexpect.spawn:
+        text = space.task_file.read_text("utf-8")
+        terminal = text.partition("terminal: ")[2].partition(",")[0]
+        space.task_file.write_text(text.replace(terminal, "/dev/tty"), "utf-8")
         child = pexpect.spawn(
             sys.executable,
             ["-m", "hilctl", *arguments],
@@ -52,7 +52,7 @@ def at_terminal(space: Workspace) -> Iterator[Callable[..., pexpect.spawn]]:
 def test_a_person_in_a_terminal_is_asked_and_answers(
     at_terminal: Callable[..., pexpect.spawn], space: Workspace
 ) -> None:
-    child = at_terminal("record-demos", "-n", "1")
+    child = at_terminal(space, "record-demos", "-n", "1")
     child.expect("waiting for you: the simulator puts things back when you press g")
     child.send("g")
     child.expect("that was the last one: r = record the last one again, g = ready")
@@ -69,8 +69,10 @@ def test_a_person_in_a_terminal_is_asked_and_answers(
     assert [path.name for path in episode_paths(space.demos)] == ["episode_000002.hdf5"]
 
 
-def test_ctrl_c_ends_the_wait_for_a_person(at_terminal: Callable[..., pexpect.spawn]) -> None:
-    child = at_terminal("record-demos")
+def test_ctrl_c_ends_the_wait_for_a_person(
+    at_terminal: Callable[..., pexpect.spawn], space: Workspace
+) -> None:
+    child = at_terminal(space, "record-demos")
     child.expect("waiting for you")
     child.sendintr()
     child.expect("0 of 2 demonstrations")
@@ -80,17 +82,23 @@ def test_ctrl_c_ends_the_wait_for_a_person(at_terminal: Callable[..., pexpect.sp
 
 
 @pytest.fixture
-def training(tmp_path: Path, person: Person) -> Iterator[subprocess.Popen[str]]:
-    """Acting and learning processes of a task whose person puts back and judges."""
+def judged(tmp_path: Path, person: Person) -> Workspace:
+    """A task with demonstrations whose person puts back and judges."""
     space = small_task(tmp_path / "judged", None, SHORT)
     space.task_file.write_text(by_hand(space.task_file.read_text()))
     record_demos(Workspace(space.root), count=2)
     text = space.task_file.read_text()
     typing = f"{{type: typing, terminal: {person.terminal}, calls: false}}"
     space.task_file.write_text(text.replace("{type: scripted, skill: 0.8}", typing))
+    return Workspace(space.root)
+
+
+@pytest.fixture
+def training(judged: Workspace) -> Iterator[subprocess.Popen[str]]:
+    """Acting and learning processes of it."""
     process = subprocess.Popen(
         [sys.executable, "-m", "hilctl", "train", "--json"],
-        cwd=space.root,
+        cwd=judged.root,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -155,3 +163,23 @@ def test_ctrl_c_ends_the_wait_of_the_acting_process(
     training.send_signal(signal.SIGINT)
     _, talk = training.communicate(timeout=PATIENCE_S)
     assert training.returncode == 130, talk
+
+
+def test_the_live_view_of_a_training_shows_what_is_asked(
+    at_terminal: Callable[..., pexpect.spawn], judged: Workspace
+) -> None:
+    child = at_terminal(judged, "train")
+    child.expect("waiting for you: the simulator puts things back when you press g")
+    child.send("g")
+    child.expect("the robot moves")
+    child.send("p")
+    child.expect("paused, the robot holds: p = go on, f = failure")
+    child.send("f")
+    child.expect("success without help, last 20")
+    child.expect("waiting for you")
+    child.sendintr()
+    child.expect("stopping the robot")
+    child.expect("stopped before the target was reached: [0-9]+ robot steps")
+    child.expect(pexpect.EOF)
+    child.wait()
+    assert child.exitstatus == 130
