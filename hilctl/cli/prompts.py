@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from hilctl.cli.render import Output
@@ -63,22 +63,25 @@ def confirm(output: Output, question: str, *, yes: bool) -> bool:
     return _read_line(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
-def confirm_motion(output: Output, spec: TaskSpec, *, allowed: bool) -> None:
+def confirm_motion(
+    output: Output, spec: TaskSpec, *, allowed: bool, to: Sequence[float] | None = None
+) -> None:
     """Ask before a real robot moves for the first time; a simulated one may.
 
     Args:
         output: where the question goes.
         spec: of the task whose robot will move.
         allowed: what `--allow-motion` was; `--yes` never implies motion.
+        to: x, y, z in m where it will go first; None = the reset pose.
 
     Raises:
         UsageError: nobody can answer and `--allow-motion` was not given, or the answer was no.
     """
     if allowed or spec.robot.type == "sim":
         return
-    x, y, z = spec.reset.pose[:3]
+    x, y, z = to or spec.reset.pose[:3]
     low, high = spec.control.bounds.low, spec.control.bounds.high
-    output.say(f"the {spec.robot.type} robot will move to x {x:g}, y {y:g}, z {z:g} m")
+    output.say(f"the {spec.robot.type} robot will move to x {x:.4g}, y {y:.4g}, z {z:.4g} m")
     sides = [f"{axis} {a:g} … {b:g} m" for axis, a, b in zip("xyz", low, high, strict=False)]
     output.say(f"and stay within {', '.join(sides)}")
     question = "is the space free, and a hand at the emergency stop?"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.clock import Clock
+from hilctl.task.action import no_motion
 
 Array = NDArray[np.float64]
 Obs = dict[str, dict[str, NDArray[Any]]]
@@ -28,9 +29,16 @@ class Environment(gymnasium.Env[Obs, Array]):
 
     clock: Clock
 
+    def idle_action(self) -> Array:
+        """Return the (A,) action that changes nothing now."""
+        return no_motion()
+
     @abstractmethod
     def stop(self) -> None:
         """Hold still; idempotent, callable from any thread."""
+
+    def resume(self) -> None:
+        """Go on after a stop within an episode: that time belongs to no control period."""
 
 
 def environment_of(env: gymnasium.Env[Obs, Array]) -> Environment:

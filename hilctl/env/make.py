@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ from hilctl.clock import Clock
 from hilctl.devices import Rig
 from hilctl.driver_faults import attended
 from hilctl.env.base import Environment, Obs, environment_of
+from hilctl.env.questions import Questions, Screen, show_nobody
 from hilctl.env.robot_env import RobotEnv
 from hilctl.env.wrappers import EncodeFrames, EncodeImages, JudgeReward, Takeover
 from hilctl.rewards.base import Reward
@@ -36,11 +37,21 @@ class Station:
     cameras: dict[str, Camera]
     env: gymnasium.Env[Obs, NDArray[np.float64]]
     teleop: Teleop
+    questions: Questions
 
     @property
     def clock(self) -> Clock:
         """The environment's."""
         return environment_of(self.env).clock
+
+    def stopwatch(self) -> Callable[[], float]:
+        """Return what tells the seconds since now, but for those that a person was waited for."""
+        start_ns, waited_s = self.clock.now_ns(), self.questions.waited_s
+
+        def elapsed_s() -> float:
+            return (self.clock.now_ns() - start_ns) * 1e-9 - (self.questions.waited_s - waited_s)
+
+        return elapsed_s
 
 
 @contextmanager
@@ -51,6 +62,9 @@ def open_station(
     encode: EncodeImages | None = None,
     reward: Reward | None = None,
     real_time: bool = False,
+    watch: Callable[[Teleop], Teleop] | None = None,
+    screen: Screen = show_nobody,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Station]:
     """Open robot, cameras and teleop of a task, and close them whatever happens.
 
@@ -58,12 +72,17 @@ def open_station(
         seed: root of every random number the simulated devices and resets draw.
         encode: adds features to observations.
         reward: ends episodes; needs `encode`.
-        real_time: a simulated robot does not run ahead of the wall clock.
+        real_time: a simulated robot does not run ahead of the wall clock; nor does it with a
+            person at the controls.
+        watch: stands between the hand and whoever polls it.
+        screen: told what the operator is asked.
+        stop: asked while an answer is waited for; True ends the wait.
 
     Raises:
         DeviceError: a device cannot be opened.
     """
-    rig = Rig(seed, real_time=real_time)
+    hand = TELEOPS.get(spec.teleop.type)
+    rig = Rig(seed, real_time=real_time or hand.in_real_time)
     with ExitStack() as stack:
         robot = attended("robot", ROBOTS.get(spec.robot.type), spec.robot.options, rig)
         stack.enter_context(robot)
@@ -72,14 +91,26 @@ def open_station(
             driver = CAMERAS.get(camera.type)
             device = attended(f"camera {name}", driver, camera.options, rig)
             cameras[name] = stack.enter_context(device)
-        teleop = attended("teleop", TELEOPS.get(spec.teleop.type), spec.teleop.options, rig)
-        teleop.action_scale = action_scale(spec.control)
-        stack.enter_context(teleop)
+        teleop = stack.enter_context(teleop_of(spec, rig))
+        teleop = teleop if watch is None else watch(teleop)
         bare: Environment = RobotEnv(spec, robot, cameras, rig.generator("reset"))
         env: gymnasium.Env[Obs, NDArray[np.float64]] = bare
         if encode is not None:
             env = EncodeFrames(env, encode)
+        questions = Questions(teleop, bare.clock, spec.operator, screen, stop)
+        env = Takeover(env, teleop, questions)
         if reward is not None:
             env = JudgeReward(env, reward)
         stack.callback(bare.stop)  # registered last: whatever happens, the robot stops first
-        yield Station(rig, robot, cameras, Takeover(env, teleop), teleop)
+        yield Station(rig, robot, cameras, env, teleop, questions)
+
+
+def teleop_of(spec: TaskSpec, rig: Rig) -> Teleop:
+    """Return the device in the operator's hand, not yet open.
+
+    Raises:
+        DeviceError: it cannot be built.
+    """
+    teleop = attended("teleop", TELEOPS.get(spec.teleop.type), spec.teleop.options, rig)
+    teleop.action_scale = action_scale(spec.control)
+    return teleop

@@ -55,6 +55,11 @@ class RobotEnv(Environment):
     ) -> tuple[Obs, dict[str, Any]]:
         """Back out, put the scene back, and move to a randomised start.
 
+        Args:
+            seed: of the random starts from now on.
+            options: "start" is a (7,) `T_base_tcp` to begin at instead, and "travel_speed" how
+                fast to go there, as a share of the arm's limits.
+
         Raises:
             DeviceError: something resists on the way; the arm holds there.
         """
@@ -62,12 +67,17 @@ class RobotEnv(Environment):
         if seed is not None:
             self._rng = np.random.default_rng(seed)
         relax(self.robot)
-        if self._scene is None or not self._scene.resets_the_arm:
+        # what a person has put back is not to be moved any more
+        scene = self._scene if self.task.reset.by == "script" else None
+        if scene is None or not scene.resets_the_arm:
             self._travel.back_out(self.robot)
-        if self._scene is not None:
-            self._scene.reset_scene()
-        start = self._draw_start()
-        self._travel.go(self.robot, start)
+        if scene is not None:
+            scene.reset_scene()
+        given = options or {}
+        start = given["start"] if "start" in given else self._draw_start()
+        slow = "travel_speed" in given
+        travel = Travel(self.task, given["travel_speed"]) if slow else self._travel
+        travel.go(self.robot, start)
         self._pace.begin_at(start)
         self._steps = 0
         # a simulated world that waited for somebody makes up for it here, not in the first period
@@ -92,6 +102,16 @@ class RobotEnv(Environment):
     def stop(self) -> None:
         """Hold the arm where it is."""
         self.robot.stop()
+
+    def resume(self) -> None:
+        """Let the next control period begin now, from where the arm is."""
+        self._pace.begin_at(self.robot.state().tcp_pose)
+        self._next_tick_ns = self.clock.now_ns()
+
+    def look(self) -> Obs:
+        """Return what is seen now, without a step."""
+        obs, _ = self._observe()
+        return obs
 
     def close(self) -> None:
         """Stop the robot first, then close every device."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hilctl.env.make import open_station
 from hilctl.pipeline.calibrate.check import check_cameras
-from hilctl.pipeline.events import Event, Report, ShouldStop, telling
+from hilctl.pipeline.events import Event, Report, ShouldStop, telling, told_by
 from hilctl.pipeline.parts import open_encoder, open_reward
 from hilctl.pipeline.run_folder.run import Run
 from hilctl.pipeline.train.acting import ActingSide, prepared_policy
@@ -44,7 +44,14 @@ def train_in_lockstep(
         return None
     reward = open_reward(run.workspace, encoder)
     # whatever is wrong with the devices is found before the run begins
-    with open_station(spec, seed=run.station_seed, encode=encoder, reward=reward) as station:
+    with open_station(
+        spec,
+        seed=run.station_seed,
+        encode=encoder,
+        reward=reward,
+        screen=told_by(report),
+        stop=stop,
+    ) as station:
         check_cameras(run.workspace, station.robot, station.cameras, report)
         going_on = run.progress.episodes
         run.begin()
