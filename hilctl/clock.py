@@ -46,6 +46,31 @@ class PacedClock:
         self._real.sleep_until(stamp_ns - self._ahead_ns)
 
 
+class SteppedClock:
+    """Time of a world that moves only when it is stepped: it passes when somebody sleeps.
+
+    Args:
+        real: a sleep takes at least as long on it; None = it takes no time.
+    """
+
+    def __init__(self, real: Clock | None = None) -> None:
+        self._now_ns, self._real = 0, real
+        self._due_ns = real.now_ns() if real else 0
+
+    def now_ns(self) -> int:
+        """Return the nanoseconds that were slept."""
+        return self._now_ns
+
+    def sleep_until(self, stamp_ns: int) -> None:
+        """Make it `stamp_ns`; work since the last sleep counts as part of this one."""
+        if stamp_ns <= self._now_ns:
+            return
+        slept_ns, self._now_ns = stamp_ns - self._now_ns, stamp_ns
+        if self._real is not None:
+            self._due_ns = max(self._due_ns + slept_ns, self._real.now_ns())
+            self._real.sleep_until(self._due_ns)
+
+
 class SystemClock:
     """Monotonic wall-clock time."""
 

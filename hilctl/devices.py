@@ -5,9 +5,11 @@ from __future__ import annotations
 import zlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
@@ -68,18 +70,47 @@ class Finding:
     hint: str | None = None
 
 
+class AdvisedEnvironment(Protocol):
+    """An environment in place of a robot, and the expert that came with it.
+
+    Attributes:
+        clock: that its steps are counted by.
+        executed: the (A,) action of the last step; None before the first one.
+    """
+
+    clock: Clock
+    executed: NDArray[np.float64] | None
+
+    def hire(self, operator: str) -> None:
+        """Have an expert look on: `package.module:factory`."""
+        ...
+
+    def advice(self) -> NDArray[np.float64]:
+        """Return the (A,) action in [-1, 1] that the expert would take now."""
+        ...
+
+    def solved(self) -> bool:
+        """Return whether the task is done."""
+        ...
+
+
 class Rig:
     """Share what the devices of one set-up have in common: clock, seed and simulated world.
 
     Args:
         seed: root of every random number drawn by simulated devices.
         real_time: a simulated world does not run ahead of the wall clock.
+        folder: of the task, for what lies in it beside the task file.
     """
 
-    def __init__(self, seed: int = 0, *, real_time: bool = False) -> None:
+    def __init__(
+        self, seed: int = 0, *, real_time: bool = False, folder: Path | None = None
+    ) -> None:
         self.seed = seed
-        self._real_time = real_time
+        self.real_time = real_time
+        self.folder = folder or Path()
         self.clock: Clock = SystemClock()
+        self.environment: AdvisedEnvironment | None = None
         self._world: SimWorld | None = None
 
     def generator(self, purpose: str) -> np.random.Generator:
@@ -91,11 +122,16 @@ class Rig:
         """The simulated world, once a simulated robot has been built."""
         return self._world
 
+    def attach_environment(self, environment: AdvisedEnvironment) -> None:
+        """Make `environment` what is acted in, and its clock the rig's clock."""
+        self.environment = environment
+        self.clock = environment.clock
+
     def attach_world(self, world: SimWorld) -> None:
         """Make `world` the one that simulated devices share, and its clock the rig's clock."""
         self._world = world
         real = SystemClock()
-        self.clock = PacedClock(world.clock, real) if self._real_time else world.clock
+        self.clock = PacedClock(world.clock, real) if self.real_time else world.clock
 
 
 class Device(ABC):

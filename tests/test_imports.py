@@ -46,7 +46,7 @@ ROOM_LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms
 SIMULATOR_MAY_BE_IMPORTED_BY = {
     "robots.sim",
     "cameras.sim",
-    "teleop.scripted",
+    "teleop.scene_demonstrator",
     "pipeline.record.recording",  # the renderer's name, stored with recordings
     "pipeline.doctor.computer",  # the same, for `doctor`
 }

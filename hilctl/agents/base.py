@@ -10,6 +10,7 @@ import jax
 
 from hilctl.agents.options import AgentOptions
 from hilctl.data.batch import Batch
+from hilctl.task.layout import ActionLayout
 
 Observation = Mapping[str, Any]  # name → array: numpy outside of compiled code, JAX inside
 Metrics = dict[str, jax.Array]
@@ -23,14 +24,14 @@ class Agent(ABC):
     @classmethod
     @abstractmethod
     def create(
-        cls, key: jax.Array, observation: Observation, action_dim: int, options: Any
+        cls, key: jax.Array, observation: Observation, actions: ActionLayout, options: Any
     ) -> Self:
         """Return a new agent.
 
         Args:
             key: random key.
             observation: one example, without batch axis.
-            action_dim: A.
+            actions: what the (A,) numbers of an action are.
             options: an instance of `OptionsType`.
         """
 

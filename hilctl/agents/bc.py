@@ -17,6 +17,7 @@ from hilctl.networks.augment import random_shift
 from hilctl.networks.distributions import log_prob, sample_with_log_prob
 from hilctl.networks.heads import ActorNetwork, ObservationHead, evaluate
 from hilctl.networks.perception import STATE
+from hilctl.task.layout import ActionLayout
 
 
 class BC(flax.struct.PyTreeNode, Agent):
@@ -29,11 +30,11 @@ class BC(flax.struct.PyTreeNode, Agent):
     optimiser: optax.OptState
     options: BCOptions = flax.struct.field(pytree_node=False)
     cameras: tuple[str, ...] = flax.struct.field(pytree_node=False)
-    action_dim: int = flax.struct.field(pytree_node=False)
+    actions: ActionLayout = flax.struct.field(pytree_node=False)
 
     @classmethod
     def create(
-        cls, key: jax.Array, observation: Observation, action_dim: int, options: BCOptions
+        cls, key: jax.Array, observation: Observation, actions: ActionLayout, options: BCOptions
     ) -> Self:
         """Return an untrained agent."""
         cameras = tuple(name for name in observation if name != STATE)
@@ -41,10 +42,10 @@ class BC(flax.struct.PyTreeNode, Agent):
         head = ObservationHead(cameras)
         head_params = head.init(head_key, observation)
         embedding = head.apply(head_params, observation)
-        actor = ActorNetwork(action_dim, options.initial_log_std).init(actor_key, embedding)
+        actor = ActorNetwork(actions.size, options.initial_log_std).init(actor_key, embedding)
         params = {"head": head_params, "actor": actor}
         optimiser = optax.adam(options.learning_rate).init(params)
-        return cls(key, params, optimiser, options, cameras, action_dim)
+        return cls(key, params, optimiser, options, cameras, actions)
 
     def acting(self) -> Any:
         """Return all parameters."""
@@ -90,6 +91,6 @@ class BC(flax.struct.PyTreeNode, Agent):
 
     def _gaussian(self, params: Any, observation: Observation) -> tuple[jax.Array, jax.Array]:
         embedding = evaluate(ObservationHead(self.cameras), params["head"], observation)
-        network = ActorNetwork(self.action_dim, self.options.initial_log_std)
+        network = ActorNetwork(self.actions.size, self.options.initial_log_std)
         mean, log_std = evaluate(network, params["actor"], embedding)
         return mean, log_std

@@ -22,6 +22,7 @@ from hilctl.networks.augment import random_shift
 from hilctl.networks.distributions import sample_with_log_prob
 from hilctl.networks.heads import ActorNetwork, ObservationHead, critic_ensemble, evaluate
 from hilctl.networks.perception import STATE
+from hilctl.task.layout import ActionLayout
 
 CRITICS_IN_TARGET = 2  # drawn anew for every update (Chen et al. 2021, REDQ)
 
@@ -48,11 +49,11 @@ class RLPD(flax.struct.PyTreeNode, Agent):
 
     @classmethod
     def create(
-        cls, key: jax.Array, observation: Observation, action_dim: int, options: RLPDOptions
+        cls, key: jax.Array, observation: Observation, actions: ActionLayout, options: RLPDOptions
     ) -> Self:
         """Return an untrained agent."""
         cameras = tuple(name for name in observation if name != STATE)
-        return cls._created(key, dict(observation), cameras, action_dim, options)
+        return cls._created(key, dict(observation), cameras, actions.size, options)
 
     @classmethod
     @partial(jax.jit, static_argnums=(0, 3, 4, 5))  # one program: 0.3 s instead of 1.9

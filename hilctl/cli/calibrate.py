@@ -270,9 +270,12 @@ def _setup(
     output: Output, seed: int, task: Path | None, allow_motion: bool = False
 ) -> CalibrationSetup:
     from hilctl.cli.calibration.job import CalibrationSetup
+    from hilctl.pipeline.calibrate.camera_files import require_robot
     from hilctl.task.workspace import Workspace
 
-    return CalibrationSetup(output, Workspace.find(task), seed, allow_motion)
+    workspace = Workspace.find(task)
+    require_robot(workspace)
+    return CalibrationSetup(output, workspace, seed, allow_motion)
 
 
 def _job(

@@ -73,7 +73,7 @@ def _devices(workspace: Workspace | None) -> list[Finding]:
         with workspace.lock("doctor"):
             from hilctl.pipeline.doctor.devices import examine_devices
 
-            return examine_devices(spec)
+            return examine_devices(spec, workspace.root)
     except FolderBusyError as error:  # whoever it is may be moving the robot
         return [Finding(None, "devices", error.message, error.hint)]
     except HilctlError as error:

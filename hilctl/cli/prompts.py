@@ -77,7 +77,7 @@ def confirm_motion(
     Raises:
         UsageError: nobody can answer and `--allow-motion` was not given, or the answer was no.
     """
-    if allowed or spec.robot.type == "sim":
+    if allowed or spec.environment is not None or spec.robot.type == "sim":
         return
     x, y, z = to or spec.reset.pose[:3]
     low, high = spec.control.bounds.low, spec.control.bounds.high

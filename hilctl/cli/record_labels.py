@@ -54,6 +54,7 @@ def _say(output: Output, result: LabelsResult) -> None:
         f"{found['success']} success and {found['failure']} failure frames "
         f"in {result.episodes} episodes, {result.robot_s / 60:.1f} robot minutes"
     )
-    output.say(f"the tool has been in {result.coverage:.0%} of the workspace")
+    if result.coverage is not None:
+        output.say(f"the tool has been in {result.coverage:.0%} of the workspace")
     if result.missing:
         output.say(f"still missing: {result.missing}")

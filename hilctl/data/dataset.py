@@ -14,6 +14,7 @@ from hilctl.data.index import episode_paths
 from hilctl.data.step import Outcome
 from hilctl.errors import DataError
 from hilctl.task.fingerprint import explain_difference
+from hilctl.task.layout import ActionLayout
 
 
 class Dataset:
@@ -33,6 +34,7 @@ class Dataset:
         *,
         expect_fingerprint: str | None,
         expect_identity: Mapping[str, Any] | None = None,
+        expect_actions: ActionLayout | None = None,
     ) -> Self:
         """Open a folder; one that does not exist has no episodes.
 
@@ -40,13 +42,13 @@ class Dataset:
             root: the folder.
             expect_fingerprint: of the task at hand; None = whatever is there.
             expect_identity: what that fingerprint is of, to name the differences.
+            expect_actions: layout of the actions of the task at hand; None = whatever is there.
 
         Raises:
             DataError: a file is unreadable or of another task.
         """
         headers = [EpisodeHeader.read(path) for path in episode_paths(root)]
-        if expect_fingerprint is not None:
-            _expect(headers, expect_fingerprint, expect_identity)
+        _refuse_others(headers, expect_fingerprint, expect_identity, expect_actions)
         return cls(headers)
 
     @classmethod
@@ -86,14 +88,21 @@ class Dataset:
         return {outcome: counts[outcome] for outcome in Outcome}
 
 
-def _expect(
-    headers: Sequence[EpisodeHeader], fingerprint: str, identity: Mapping[str, Any] | None
+def _refuse_others(
+    headers: Sequence[EpisodeHeader],
+    fingerprint: str | None,
+    identity: Mapping[str, Any] | None,
+    actions: ActionLayout | None,
 ) -> None:
-    others = [header for header in headers if header.task_fingerprint != fingerprint]
+    others = [
+        (header, difference)
+        for header in headers
+        if (difference := _difference_of(header, fingerprint, actions))
+    ]
     if not others:
         return
-    first = others[0]
-    lines = ["recorded for another task"]
+    first, difference = others[0]
+    lines = [difference]
     if identity is not None:
         lines += explain_difference(identity, first.task_identity)
     if len(others) > 1:
@@ -104,3 +113,13 @@ def _expect(
         hint="move these files elsewhere and record anew, or put task.yaml back as it was, "
         "and crops that were chosen: hilctl calibrate roi",
     )
+
+
+def _difference_of(
+    header: EpisodeHeader, fingerprint: str | None, actions: ActionLayout | None
+) -> str | None:
+    if actions is not None and (told := header.action_layout.difference(actions)):
+        return f"{header.path.name} was recorded with {told}"
+    if fingerprint is not None and header.task_fingerprint != fingerprint:
+        return "recorded for another task"
+    return None

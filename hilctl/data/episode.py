@@ -14,6 +14,7 @@ from hilctl.data import layout
 from hilctl.data.header import EpisodeHeader, checked, opened
 from hilctl.data.own_numbers import has_link
 from hilctl.errors import DataError
+from hilctl.task.layout import ObservationLayout
 
 Array = NDArray[Any]
 
@@ -91,6 +92,15 @@ class Episode:
     def cameras(self) -> list[str]:
         """The cameras, in alphabetical order."""
         return [key for key, value in self.observations.items() if layout.is_image(value)]
+
+    @property
+    def layout(self) -> ObservationLayout:
+        """What its observations hold, by its rows."""
+        frames = {name: self.observations[name].shape for name in self.cameras}
+        return ObservationLayout(
+            {name: (width, height) for name, (_, height, width, _) in frames.items()},
+            {name: self.observations[name].shape[1] for name in self.state_keys},
+        )
 
     @property
     def state_keys(self) -> list[str]:

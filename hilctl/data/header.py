@@ -19,10 +19,17 @@ from hilctl.data.step import Outcome
 from hilctl.errors import BROKEN, DamagedDataError, DataError
 from hilctl.task.files import os_errors
 from hilctl.task.json_files import parse_json
+from hilctl.task.layout import ActionLayout, ObservationLayout
 from hilctl.task.regular_files import NotRegularError, require_regular
 
 _TEXT_ATTRIBUTES = ("kind", "outcome", "operator", "task_fingerprint", "task_identity", "versions")
-_JSON_ATTRIBUTES = ("task_identity", "versions", "references")
+_JSON_ATTRIBUTES = (
+    "task_identity",
+    "versions",
+    "references",
+    "action_layout",
+    "observation_layout",
+)
 MAX_STEPS = 1_000_000  # more than a day at 10 Hz
 
 
@@ -76,6 +83,18 @@ class EpisodeHeader:
         """Camera → the reference picture it was compared with: digits of its sha256."""
         references: Mapping[str, str] = self.attributes.get("references", {})
         return references
+
+    @property
+    def action_layout(self) -> ActionLayout:
+        """What the numbers of its actions are; before that was stored there was only one kind."""
+        stored = self.attributes.get("action_layout")
+        return ActionLayout.one_arm() if stored is None else ActionLayout.from_json(stored)
+
+    @property
+    def observation_layout(self) -> ObservationLayout | None:
+        """What its observations hold, or None where that is told by the rows alone."""
+        stored = self.attributes.get("observation_layout")
+        return None if stored is None else ObservationLayout.from_json(stored)
 
     @property
     def true_success(self) -> bool | None:
@@ -148,7 +167,9 @@ def checked(path: Path, group: h5py.Group) -> EpisodeHeader:
         _expect(layout.LABELS, dataset_of(group, layout.LABELS), steps, "iu", 1)
     elif attributes["kind"] == "label":
         raise ValueError(f"{layout.LABELS} are missing")
-    return EpisodeHeader(path, steps, attributes)
+    header = EpisodeHeader(path, steps, attributes)
+    _check_layouts(group, header)
+    return header
 
 
 def _check_steps(group: h5py.Group, steps: int) -> None:
@@ -162,6 +183,17 @@ def _check_steps(group: h5py.Group, steps: int) -> None:
         raise ValueError("the kinds of actions differ in shape")
     stamps = dataset_of(group, layout.STAMP_COLUMN)
     _expect(layout.STAMP_COLUMN, stamps, steps + 1, "iu", 1)
+
+
+def _check_layouts(group: h5py.Group, header: EpisodeHeader) -> None:
+    """Check that the rows are as wide as the layouts say."""
+    columns, wanted = group["actions"].shape[1], header.action_layout.size
+    if columns != wanted:
+        raise ValueError(f"actions have {columns} columns, their layout {wanted}")
+    seen = header.observation_layout
+    for name, width in seen.state.items() if seen else ():
+        if name not in group["obs"] or group["obs"][name].shape[1:] != (width,):
+            raise ValueError(f"obs/{name} is not of {width} columns, as the layout says")
 
 
 def _check_observations(group: h5py.Group, steps: int) -> None:

@@ -82,6 +82,9 @@ def _write(file: h5py.File, headers: Sequence[EpisodeHeader]) -> None:
     }
     data.attrs["total"] = sum(header.num_samples for header in headers)
     data.attrs["env_args"] = json.dumps(environment, sort_keys=True)
+    if headers:
+        actions = headers[0].action_layout.as_json()
+        data.attrs["action_layout"] = json.dumps(actions, sort_keys=True)
     for part, names in zip(("train", "valid"), split_by_episode(list(demos)), strict=True):
         mask[part] = np.array([demos[name] for name in names], dtype="S16")
 

@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.clock import Clock
-from hilctl.task.action import no_motion
+from hilctl.devices import Device
+from hilctl.errors import DeviceError
+from hilctl.task.layout import ActionLayout, ObservationLayout
+from hilctl.task.spec import ControlSpec
 
 Array = NDArray[np.float64]
 Obs = dict[str, dict[str, NDArray[Any]]]
@@ -25,13 +28,21 @@ class Environment(gymnasium.Env[Obs, Array]):
 
     Attributes:
         clock: that its control periods and stamps are told by.
+        action_layout: what the numbers of an action are.
+        observation_layout: what an observation holds.
     """
 
     clock: Clock
+    action_layout: ActionLayout
+    observation_layout: ObservationLayout
 
     def idle_action(self) -> Array:
         """Return the (A,) action that changes nothing now."""
-        return no_motion()
+        return self.action_layout.idle()
+
+    def driven_by(self, twist: Array, gripper: int) -> Array:
+        """Return the (A,) action of a hand that says so: (6,) in [-1, 1], and -1, 0 or 1."""
+        return twist
 
     @abstractmethod
     def stop(self) -> None:
@@ -39,6 +50,42 @@ class Environment(gymnasium.Env[Obs, Array]):
 
     def resume(self) -> None:
         """Go on after a stop within an episode: that time belongs to no control period."""
+
+
+class TaskEnvironment(Environment, Device):
+    """An environment that a task names in place of robot, cameras and reset.
+
+    It is opened and closed as a device is; clock, layouts and spaces are known once it is open.
+
+    Attributes:
+        control: the task's; set by whoever builds it.
+        executed: the (A,) action of the last step; None before the first one.
+    """
+
+    control: ControlSpec
+    executed: Array | None = None
+
+    @abstractmethod
+    def solved(self) -> bool:
+        """Return whether the task is done, in truth."""
+
+    def hire(self, operator: str) -> None:
+        """Have an expert look on, `package.module:factory`; an episode begins for it.
+
+        Raises:
+            DeviceError: there is none, or it fails; here: nobody can be hired.
+        """
+        raise DeviceError(
+            f"environments of type {type(self).__name__} take no expert: {operator}",
+            hint="choose another teleop type in task.yaml",
+        )
+
+    def advice(self) -> Array:
+        """Return the (A,) action in [-1, 1] that the expert would take now."""
+        raise NotImplementedError
+
+    def __exit__(self, *exc: object) -> None:  # type: ignore[override]  # both bases close it
+        self.close()
 
 
 def environment_of(env: gymnasium.Env[Obs, Array]) -> Environment:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from hilctl.data.step import EpisodeSummary, Observation, Outcome, Step
 from hilctl.env.base import Obs, environment_of
 from hilctl.env.questions import NOTHING, REJECTED, Questions, Said
-from hilctl.task.action import no_motion
 from hilctl.teleop.base import Role, Teleop, TeleopEvent
 
 Array = NDArray[np.float64]
@@ -166,7 +165,7 @@ class EpisodeLoop:
 
     def _step(self, observation: Observation) -> tuple[Step, dict[str, Any]]:
         proposal = self.policy.act(observation)
-        wanted = no_motion() if proposal is None else proposal
+        wanted = environment_of(self.env).idle_action() if proposal is None else proposal
         obs, reward, terminated, truncated, info = self.env.step(wanted)
         events = info.get("events", ())
         info["judged_success"] = terminated

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -15,14 +16,15 @@ from hilctl.cameras.base import Camera
 from hilctl.clock import Clock
 from hilctl.devices import Rig
 from hilctl.driver_faults import attended
-from hilctl.env.base import Environment, Obs, environment_of
+from hilctl.env import ENVIRONMENTS
+from hilctl.env.base import Environment, Obs, TaskEnvironment, environment_of
 from hilctl.env.questions import Questions, Screen, show_nobody
 from hilctl.env.robot_env import RobotEnv
 from hilctl.env.wrappers import EncodeFrames, EncodeImages, JudgeReward, Takeover
 from hilctl.rewards.base import Reward
 from hilctl.robots import ROBOTS
 from hilctl.robots.base import Robot
-from hilctl.task.action import action_scale
+from hilctl.task.layout import ActionLayout, ObservationLayout, pose_scale
 from hilctl.task.spec import TaskSpec
 from hilctl.teleop import TELEOPS
 from hilctl.teleop.base import Teleop
@@ -30,10 +32,14 @@ from hilctl.teleop.base import Teleop
 
 @dataclass(frozen=True)
 class Station:
-    """Everything that is open while a command runs."""
+    """Everything that is open while a command runs; no robot where an environment is in its place.
+
+    Attributes:
+        env: what episodes run in, with all wrappers.
+    """
 
     rig: Rig
-    robot: Robot
+    robot: Robot | None
     cameras: dict[str, Camera]
     env: gymnasium.Env[Obs, NDArray[np.float64]]
     teleop: Teleop
@@ -43,6 +49,16 @@ class Station:
     def clock(self) -> Clock:
         """The environment's."""
         return environment_of(self.env).clock
+
+    @property
+    def action_layout(self) -> ActionLayout:
+        """The environment's."""
+        return environment_of(self.env).action_layout
+
+    @property
+    def observation_layout(self) -> ObservationLayout:
+        """The environment's."""
+        return environment_of(self.env).observation_layout
 
     def stopwatch(self) -> Callable[[], float]:
         """Return what tells the seconds since now, but for those that a person was waited for."""
@@ -65,6 +81,7 @@ def open_station(
     watch: Callable[[Teleop], Teleop] | None = None,
     screen: Screen = show_nobody,
     stop: Callable[[], bool] = lambda: False,
+    folder: Path | None = None,
 ) -> Iterator[Station]:
     """Open robot, cameras and teleop of a task, and close them whatever happens.
 
@@ -77,23 +94,24 @@ def open_station(
         watch: stands between the hand and whoever polls it.
         screen: told what the operator is asked.
         stop: asked while an answer is waited for; True ends the wait.
+        folder: of the task, where an environment finds what the task brings along.
 
     Raises:
         DeviceError: a device cannot be opened.
     """
     hand = TELEOPS.get(spec.teleop.type)
-    rig = Rig(seed, real_time=real_time or hand.in_real_time)
+    rig = Rig(seed, real_time=real_time or hand.in_real_time, folder=folder)
     with ExitStack() as stack:
-        robot = attended("robot", ROBOTS.get(spec.robot.type), spec.robot.options, rig)
-        stack.enter_context(robot)
+        robot: Robot | None = None
         cameras: dict[str, Camera] = {}
-        for name, camera in spec.cameras.items():
-            driver = CAMERAS.get(camera.type)
-            device = attended(f"camera {name}", driver, camera.options, rig)
-            cameras[name] = stack.enter_context(device)
+        bare: Environment
+        if spec.environment is not None:
+            bare = open_environment(spec, rig, stack)
+        else:
+            robot, cameras = _open_robot(spec, rig, stack)
+            bare = RobotEnv(spec, robot, cameras, rig.generator("reset"))
         teleop = stack.enter_context(teleop_of(spec, rig))
         teleop = teleop if watch is None else watch(teleop)
-        bare: Environment = RobotEnv(spec, robot, cameras, rig.generator("reset"))
         env: gymnasium.Env[Obs, NDArray[np.float64]] = bare
         if encode is not None:
             env = EncodeFrames(env, encode)
@@ -112,5 +130,31 @@ def teleop_of(spec: TaskSpec, rig: Rig) -> Teleop:
         DeviceError: it cannot be built.
     """
     teleop = attended("teleop", TELEOPS.get(spec.teleop.type), spec.teleop.options, rig)
-    teleop.action_scale = action_scale(spec.control)
+    teleop.action_scale = pose_scale(spec.control)
     return teleop
+
+
+def _open_robot(spec: TaskSpec, rig: Rig, stack: ExitStack) -> tuple[Robot, dict[str, Camera]]:
+    robot = attended("robot", ROBOTS.get(spec.robot.type), spec.robot.options, rig)
+    stack.enter_context(robot)
+    cameras: dict[str, Camera] = {}
+    for name, camera in spec.cameras.items():
+        driver = CAMERAS.get(camera.type)
+        device = attended(f"camera {name}", driver, camera.options, rig)
+        cameras[name] = stack.enter_context(device)
+    return robot, cameras
+
+
+def open_environment(spec: TaskSpec, rig: Rig, stack: ExitStack) -> TaskEnvironment:
+    """Open what a task has in place of a robot, to be closed by the stack.
+
+    Raises:
+        DeviceError: it cannot be opened.
+    """
+    assert spec.environment is not None
+    driver = ENVIRONMENTS.get(spec.environment.type)
+    environment = attended("environment", driver, spec.environment.options, rig)
+    environment.control = spec.control
+    stack.enter_context(environment)
+    rig.attach_environment(environment)
+    return environment

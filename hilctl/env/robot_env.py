@@ -17,7 +17,7 @@ from hilctl.errors import DeviceError
 from hilctl.networks.letterbox import letterboxed
 from hilctl.robots.base import Command, Robot, RobotState
 from hilctl.robots.scene import SimulatedScene
-from hilctl.task.action import ACTION_DIM
+from hilctl.task.layout import ActionLayout, ObservationLayout
 from hilctl.task.spec import CameraSpec, TaskSpec
 from hilctl.task.starts import yaw_range
 
@@ -27,7 +27,7 @@ MAX_FRAME_AGE_S = 0.2
 class RobotEnv(Environment):
     """Run episodes of a task at its control rate, on the robot's clock.
 
-    The state is absolute, in the base frame; `task/action.py` says what an action is. This
+    The state is absolute, in the base frame; `task/layout.py` says what an action is. This
     environment never terminates by itself: rewards are wrappers.
     """
 
@@ -47,7 +47,14 @@ class RobotEnv(Environment):
         self._max_steps = max(1, round(spec.control.max_episode_s * spec.control.rate_hz))
         self._steps = 0
         self._next_tick_ns = 0
-        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (ACTION_DIM,), np.float64)
+        actions = ActionLayout.of(spec)
+        assert actions is not None  # it has a robot
+        self.action_layout = actions
+        self.observation_layout = ObservationLayout(
+            {name: camera.size for name, camera in spec.cameras.items()},
+            {name: len(array) for name, array in state_arrays(robot.state()).items()},
+        )
+        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (self.action_layout.size,), np.float64)
         self.observation_space = cast(gymnasium.Space[Obs], self._space())
 
     def reset(
@@ -157,12 +164,12 @@ class RobotEnv(Environment):
     def _space(self) -> gymnasium.spaces.Dict:
         spaces = gymnasium.spaces
         images: dict[str, gymnasium.Space[Any]] = {
-            name: spaces.Box(0, 255, (camera.size[1], camera.size[0], 3), np.uint8)
-            for name, camera in self.task.cameras.items()
+            name: spaces.Box(0, 255, (height, width, 3), np.uint8)
+            for name, (width, height) in self.observation_layout.images.items()
         }
         state: dict[str, gymnasium.Space[Any]] = {
-            name: spaces.Box(-np.inf, np.inf, array.shape, np.float64)
-            for name, array in state_arrays(self.robot.state()).items()
+            name: spaces.Box(-np.inf, np.inf, (width,), np.float64)
+            for name, width in self.observation_layout.state.items()
         }
         return spaces.Dict({"images": spaces.Dict(images), "state": spaces.Dict(state)})
 

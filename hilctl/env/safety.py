@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hilctl import geometry
 from hilctl.errors import SafetyStopError
 from hilctl.robots.base import RobotLimits
-from hilctl.task.action import ROTATION, TRANSLATION, action_scale
+from hilctl.task.layout import ROTATION, TRANSLATION, pose_scale
 from hilctl.task.spec import ControlSpec, ResetSpec
 
 Array = NDArray[np.float64]
@@ -27,7 +27,7 @@ class ActionLimiter:
     """
 
     def __init__(self, control: ControlSpec, reset: ResetSpec) -> None:
-        self._scale = action_scale(control)
+        self._scale = pose_scale(control)
         self._low = np.array(control.bounds.low)
         self._high = np.array(control.bounds.high)
         self._reset = reset_pose(reset)

@@ -12,7 +12,7 @@ from hilctl.env.base import Obs, environment_of
 from hilctl.env.questions import ENDS, Questions, Said
 from hilctl.networks.encoders.base import EncodeImages, encode_each
 from hilctl.rewards.base import Reward
-from hilctl.teleop.base import Role, Teleop, TeleopEvent
+from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput
 
 Array = NDArray[np.float64]
 
@@ -102,12 +102,13 @@ class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
             hand = self.teleop.poll()  # what it wants now
             events = (*events, *said, *hand.events)
         drives = hand.engaged and not self._hands_off and goes_on
-        chosen = np.clip(hand.twist, -1.0, 1.0) if drives else action
+        wanted = self._wanted_by(hand) if drives else None
+        chosen = action if wanted is None else np.clip(wanted, -1.0, 1.0)
         if not goes_on:
             chosen = environment_of(self.env).idle_action()
         obs, reward, terminated, truncated, info = self.env.step(chosen)
         info["intervened"] = drives
-        info["human_action"] = hand.twist if drives else None
+        info["human_action"] = wanted
         info["events"] = events
         truncated = truncated or not ENDS.isdisjoint(events)
         return obs, float(reward), terminated, truncated and not terminated, info
@@ -119,3 +120,8 @@ class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
         said = self.questions.pause()
         bare.resume()
         return said, not (said & ENDS or self.questions.over or self.questions.stop())
+
+    def _wanted_by(self, hand: TeleopInput) -> Array:
+        if hand.action is not None:
+            return hand.action
+        return environment_of(self.env).driven_by(hand.twist, hand.gripper)

@@ -143,8 +143,8 @@ def state_vectors(
     everywhere: Zhou et al. 2019). With `relative`, they are `T = T_b0⁻¹ T_bt` and velocities are
     turned into the tcp frame, so that nothing depends on where the base stands.
     """
-    poses = states["tcp_pose"]
-    origin = (states["tcp_pose"][0] if first is None else first["tcp_pose"]) if relative else None
+    poses = states.get(POSE, np.empty((0, 7)))  # where there is no tool, nothing is relative
+    origin = (poses[0] if first is None else first[POSE]) if relative else None
     columns = []
     for key in keys:
         if key == "tcp_pose":

@@ -38,7 +38,8 @@ def between_episodes(
         DeviceError: a person is to say ready, and the device has nothing to say it with.
         DataError: a demonstration is unreadable.
     """
-    if workspace.spec.reset.by == "script":
+    reset = workspace.spec.reset
+    if reset is None or reset.by == "script":  # an environment resets itself
         return lambda: True
     keys = station.teleop.keys
     if keys and TeleopEvent.READY not in keys:
@@ -57,10 +58,11 @@ class HumanReset:
     def __init__(
         self, workspace: Workspace, station: Station, report: Report, reward: Reward | None
     ) -> None:
-        self._workspace, self._station = workspace, station
+        assert station.robot is not None  # an environment in its place resets itself
+        self._workspace, self._station, self._robot = workspace, station, station.robot
         self._report, self._reward = report, reward
         self._waits = station.teleop.in_real_time
-        self._scene = station.robot if isinstance(station.robot, SimulatedScene) else None
+        self._scene = self._robot if isinstance(self._robot, SimulatedScene) else None
         demos = DemoStarts.read(workspace)
         self._far = demos.far_from(workspace.spec.reset)
         self._light: dict[str, Brightness] = dict(demos.light)  # else that of the first start
@@ -69,7 +71,7 @@ class HumanReset:
 
     def __call__(self) -> bool:
         """Return whether the next episode may begin."""
-        go_home(self._station.robot, self._workspace.spec)
+        go_home(self._robot, self._workspace.spec)
         trouble: str | None = None
         while (said := self._until_ready(trouble)) is not None:
             if TeleopEvent.VETO in said:  # whoever is there sees better than the classifier
@@ -95,12 +97,12 @@ class HumanReset:
     def _put_simulated_things_back(self) -> None:
         if self._scene is not None:
             self._scene.reset_scene()
-            go_home(self._station.robot, self._workspace.spec)
+            go_home(self._robot, self._workspace.spec)
 
     def _look(self) -> str | None:
         """Return why no episode can begin like this, or None; note what else there is to say."""
         station = self._station
-        checked = compare_cameras(self._workspace, station.robot, station.cameras)
+        checked = compare_cameras(self._workspace, self._robot, station.cameras)
         if moved := complaints(checked):
             return moved
         seen: Obs = station.env.get_wrapper_attr("look")()

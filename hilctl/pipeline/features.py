@@ -18,6 +18,7 @@ from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.perception import POSE, Perception
 from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
 from hilctl.task.fingerprint import data_fingerprint, data_identity
+from hilctl.task.layout import ActionLayout, ObservationLayout
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 from hilctl.training.trajectory import Trajectory
@@ -61,6 +62,7 @@ class Demonstrations:
             workspace.demos,
             expect_fingerprint=data_fingerprint(spec),
             expect_identity=data_identity(spec),
+            expect_actions=ActionLayout.of(spec),
         )
         cache = ArrayCache(workspace.demos / FEATURES)
         episodes, features = [], []
@@ -72,6 +74,15 @@ class Demonstrations:
             done, total = len(episodes), len(dataset)
             report(Event("encode", f"encoding demonstrations {done}/{total}", done, total))
         return cls(episodes, features)
+
+    @property
+    def action_layout(self) -> ActionLayout:
+        """What was done in them; there is at least one."""
+        return self.episodes[0].header.action_layout
+
+    def observation_layout(self, spec: TaskSpec) -> ObservationLayout:
+        """Return the layout of what the policy is shown of them; there is at least one."""
+        return self.episodes[0].layout.only(spec.observation.images, spec.observation.state)
 
     def perception(self, spec: TaskSpec) -> Perception:
         """Fit what the policy sees on these demonstrations."""
@@ -132,4 +143,5 @@ def states_of(episode: Episode, keys: Iterable[str]) -> dict[str, NDArray[Any]]:
     Raises:
         DataError: the episode lacks one of them.
     """
-    return {key: episode.state(key) for key in (POSE, *keys)}
+    origin = {POSE} & {*episode.state_keys}
+    return {key: episode.state(key) for key in (*origin, *keys)}

@@ -55,10 +55,10 @@ class StageCheck:
 def check_task(workspace: Workspace) -> StageCheck:
     """Return what the task is; its file has been read by now, so it is always ready."""
     spec = workspace.spec
-    cameras = "1 camera" if len(spec.cameras) == 1 else f"{len(spec.cameras)} cameras"
-    return StageCheck(
-        State.READY, f"{spec.name}: {spec.robot.type} robot, {cameras}, {spec.agent.type}"
-    )
+    views = "1 camera" if len(spec.views) == 1 else f"{len(spec.views)} cameras"
+    environment = spec.environment
+    where = f"{spec.robot.type} robot" if environment is None else f"{environment.type} environment"
+    return StageCheck(State.READY, f"{spec.name}: {where}, {views}, {spec.agent.type}")
 
 
 def check_cameras(workspace: Workspace) -> StageCheck:

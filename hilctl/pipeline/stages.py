@@ -52,6 +52,8 @@ def survey(workspace: Workspace) -> list[Stage]:
     spec = workspace.spec
     agent = cast(AgentOptions, spec.agent.options)
     needed = {*ALWAYS, *agent.stages, *REWARDS.get(spec.reward.type).stages}
+    if spec.environment is not None:
+        needed.remove("cameras")  # there is nothing to calibrate
     stages = []
     for name, (check, verb) in _TABLE.items():
         if name not in needed:

@@ -21,6 +21,11 @@ def data_identity(spec: TaskSpec) -> Identity:
     change between recordings. Every episode holds all that the robot measures.
     """
     control = spec.control.model_dump(mode="json")
+    if spec.environment is not None:
+        return {
+            "environment": _plugin(spec.environment),
+            "control": {"rate_hz": control["rate_hz"]},
+        }
     return {
         "robot": _plugin(spec.robot),
         "cameras": {

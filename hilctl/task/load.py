@@ -16,7 +16,7 @@ from hilctl.task.document import Document
 from hilctl.task.explain import SettingError, explain
 from hilctl.task.plugins import PluginBlock, PluginProblem, blocks, check_encoder
 from hilctl.task.problems import Problem, TaskProblemsError
-from hilctl.task.spec import TaskSpec
+from hilctl.task.spec import TaskSpec, measurement_name, spec_type
 
 TASK_FILE = "task.yaml"
 
@@ -39,7 +39,7 @@ def load_task(path: Path) -> TaskSpec:
     if document.problems or flaws:
         hint = f"edit {document.file}, then run the command again"
         raise TaskProblemsError(_located(document, flaws), hint=hint)
-    return TaskSpec.model_validate(checker.resolved)
+    return spec_type(data).model_validate(checker.resolved)
 
 
 def task_from_dump(dump: Mapping[str, Any]) -> TaskSpec:
@@ -48,7 +48,7 @@ def task_from_dump(dump: Mapping[str, Any]) -> TaskSpec:
     Raises:
         DataError: this version knows no such task.
     """
-    data = {key: _flat(value) for key, value in dump.items()}
+    data = {key: _flat(value) for key, value in dump.items() if value is not None}
     cameras = dump.get("cameras")
     if isinstance(cameras, Mapping):
         data["cameras"] = {name: _flat(camera) for name, camera in cameras.items()}
@@ -56,7 +56,7 @@ def task_from_dump(dump: Mapping[str, Any]) -> TaskSpec:
     flaws = [f"{_dotted(flaw.loc)}: {flaw.message}" for flaw in checker.run()]
     if flaws:
         raise DataError("these settings do not fit this version: " + "; ".join(flaws))
-    return TaskSpec.model_validate(checker.resolved)
+    return spec_type(data).model_validate(checker.resolved)
 
 
 def _flat(value: Any) -> Any:
@@ -77,20 +77,32 @@ class _Checker:
             self.resolved["cameras"] = {**data["cameras"]}
 
     def run(self) -> Iterator[SettingError]:
-        cameras = self.data.get("cameras")
+        cameras, model = self._seen, spec_type(self.data)
         for block in blocks(self.data):
             yield from self._plugin(block)
+        if model is not TaskSpec:
+            yield from sanity.check_environment(self.data, self.options)
+            self.resolved.setdefault("observation", everything(self.options.get("environment")))
         try:
-            TaskSpec.model_validate(self.resolved)
+            model.model_validate(self.resolved)
         except ValidationError as error:
-            yield from explain(error.errors(include_url=False), TaskSpec)
-        yield from sanity.check_geometry(self.data)
+            yield from explain(error.errors(include_url=False), model)
+        if model is TaskSpec:
+            yield from sanity.check_geometry(self.data)
         yield from sanity.check_one_encoder(self.options)
         yield from sanity.check_update_groups(self.options, self.data.get("training"))
         yield from sanity.check_reserved_names(cameras)
         observation = self.data.get("observation")
         images = observation.get("images") if isinstance(observation, dict) else None
         yield from sanity.check_camera_names(("observation", "images"), images, cameras)
+
+    @property
+    def _seen(self) -> Any:
+        """What pictures there are, by name."""
+        environment = self.data.get("environment")
+        if isinstance(environment, dict):
+            return environment.get("images")
+        return self.data.get("cameras")
 
     def _plugin(self, block: PluginBlock) -> Iterator[SettingError]:
         options = Options()
@@ -103,7 +115,7 @@ class _Checker:
                 yield from sanity.check_crop(block, block.find_class(), options)
             named = getattr(options, "cameras", None)
             loc = (*block.loc, "cameras")
-            yield from sanity.check_camera_names(loc, named, self.data.get("cameras"))
+            yield from sanity.check_camera_names(loc, named, self._seen)
         except PluginProblem as problem:
             yield SettingError(problem.loc, problem.message, problem.hint)
         except ValidationError as error:
@@ -116,6 +128,15 @@ class _Checker:
         parent = self.resolved["cameras"] if block.section == "cameras" else self.resolved
         # The type was looked at above; a stand-in keeps pydantic from saying the same again.
         parent[str(block.loc[-1])] = {**own, "type": str(own.get("type", "")), "options": options}
+
+
+def everything(environment: Options | None) -> dict[str, Any]:
+    """Return the observation section that shows all that an environment has."""
+    paths = getattr(environment, "state", ())
+    return {
+        "images": list(getattr(environment, "images", ())),
+        "state": [measurement_name(path) for path in paths],
+    }
 
 
 def _located(document: Document, flaws: list[SettingError]) -> list[Problem]:

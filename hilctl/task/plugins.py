@@ -16,6 +16,7 @@ from hilctl.task.spec import CameraSpec, PluginSpec
 
 # Named by strings: drivers build on the task package, not the other way round.
 REGISTRIES = {
+    "environment": "hilctl.env:ENVIRONMENTS",
     "robot": "hilctl.robots:ROBOTS",
     "cameras": "hilctl.cameras:CAMERAS",
     "teleop": "hilctl.teleop:TELEOPS",

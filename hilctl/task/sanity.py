@@ -18,10 +18,12 @@ from hilctl.task.spec import (
     CHUNK_STEPS,
     Bounds,
     CameraSpec,
+    ControlSpec,
     ResetSpec,
     StateKey,
     TrainingSpec,
     Vec6,
+    measurement_name,
 )
 from hilctl.task.starts import vertical_in_tool, yaw_room
 
@@ -51,6 +53,36 @@ def check_geometry(data: Mapping[str, Any]) -> Iterator[SettingError]:
         yield from _order(here, bounds)
     if bounds and reset and not units:
         yield from _start_inside(bounds, reset)
+
+
+def check_environment(
+    data: Mapping[str, Any], options: Mapping[str, Any]
+) -> Iterator[SettingError]:
+    """Yield what a task with an environment in place of a robot cannot have, or has not."""
+    for key in ("robot", "cameras", "reset"):
+        if data.get(key):
+            message = f"this task has an environment in place of its {key}"
+            yield SettingError((key,), message, "remove one of the two", at_key=True)
+    control = data.get("control")
+    for key, value in control.items() if isinstance(control, dict) else ():
+        field = ControlSpec.model_fields.get(key)
+        if field and key not in ("rate_hz", "max_episode_s") and value not in (None, field.default):
+            message = "an environment has no such setting"
+            hint = "it knows rate_hz and max_episode_s; bounds are environment.action"
+            yield SettingError(("control", key), message, hint, at_key=True)
+    observation = data.get("observation")
+    named = observation.get("state") if isinstance(observation, dict) else None
+    paths: list[str] = getattr(options.get("environment"), "state", [])
+    known = [measurement_name(path) for path in paths]
+    for i, name in enumerate(known):
+        if name in _RESERVED:
+            message = f"{name!r} is a robot's measurement"
+            hint = "call it something else in a wrapper of the environment"
+            yield SettingError(("environment", "state", i), message, hint)
+    for i, name in enumerate(named if isinstance(named, list) and known else ()):
+        if name not in known:
+            message = f"environment.state has no {name!r}"
+            yield SettingError(("observation", "state", i), message, did_you_mean(str(name), known))
 
 
 def check_crop(block: PluginBlock, cls: type[Any], options: Any) -> Iterator[SettingError]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
@@ -180,7 +181,10 @@ class TrainingSpec(Section):
 
 
 class TaskSpec(Section):
-    """A whole task: the only thing a person edits."""
+    """A whole task: the only thing a person edits.
+
+    A task with an `environment` is an `EnvironmentTaskSpec`: what only a robot has is not there.
+    """
 
     format: Literal[1] = Field(description="version of the layout of this file")
     name: Name = Field(description="letters, digits, '-' and '_', starting with a letter")
@@ -203,3 +207,55 @@ class TaskSpec(Section):
     training: TrainingSpec = Field(
         default=TrainingSpec(), description="how much of everything, and when to stop"
     )
+    environment: PluginSpec | None = Field(
+        default=None, description="in place of robot, cameras and reset: {type: ..., its options}"
+    )
+
+    @property
+    def views(self) -> dict[str, Size]:
+        """The width and height in px of what is seen, by name of the camera."""
+        return {name: camera.size for name, camera in self.cameras.items()}
+
+
+def measurement_name(path: str) -> str:
+    """Return what a path of an environment is called as a measurement, in files and task.yaml."""
+    return path.replace("/", ".")
+
+
+class SteppedControlSpec(ControlSpec):
+    """How an environment that is stepped, not timed, counts its steps."""
+
+    bounds: None = None  # type: ignore[assignment]
+
+
+class EnvironmentObservationSpec(ObservationSpec):
+    """What the policy sees of an environment; absent = all of it."""
+
+    state: list[str] = Field(  # type: ignore[assignment]
+        min_length=1, description="paths of measurements, of those of the environment"
+    )
+    relative: Literal[False] = Field(default=False, description="its numbers are as they are")
+
+
+class EnvironmentTaskSpec(TaskSpec):
+    """A task with an environment in place of robot, cameras and reset."""
+
+    environment: PluginSpec = Field(description="the environment: {type: ..., its options}")
+    robot: None = None  # type: ignore[assignment]
+    cameras: dict[Name, CameraSpec] = Field(default={}, max_length=0)
+    reset: None = None  # type: ignore[assignment]
+    control: SteppedControlSpec = Field(
+        default=SteppedControlSpec(), description="how many steps make a second and an episode"
+    )
+    observation: EnvironmentObservationSpec = Field(description="what the policy sees")
+
+    @property
+    def views(self) -> dict[str, Size]:
+        """The width and height in px of what is seen, by name of the picture."""
+        size = getattr(self.environment.options, "size", (128, 128))
+        return dict.fromkeys(getattr(self.environment.options, "images", ()), size)
+
+
+def spec_type(data: Mapping[str, Any]) -> type[TaskSpec]:
+    """Return which kind of task the plain data of a file are of."""
+    return EnvironmentTaskSpec if data.get("environment") is not None else TaskSpec

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.devices import Device
-from hilctl.task.action import no_motion
+from hilctl.task.layout import TWIST
 
 
 class TeleopEvent(enum.StrEnum):
@@ -37,21 +37,29 @@ class Role(enum.StrEnum):
     WATCH = "watch"  # hands off; only events count
 
 
+def no_twist() -> NDArray[np.float64]:
+    """Return the (6,) twist that leaves the tool where it is."""
+    return np.zeros(len(TWIST))
+
+
 @dataclass(frozen=True)
 class TeleopInput:
     """One poll of the device.
 
     Attributes:
-        twist: (A,) in [-1, 1], tcp frame: translation then rotation, 1 = one full action.
+        twist: (6,) in [-1, 1], tcp frame: translation then rotation, 1 = one full action.
         gripper: -1 close, 0 leave, 1 open.
         engaged: the human is in charge of this step.
         events: buttons pressed since the last poll.
+        action: (A,) a whole action in place of twist and gripper, from an operator who knows the
+            environment itself; NaN where it has no say. None = there is none.
     """
 
-    twist: NDArray[np.float64] = field(default_factory=no_motion)
+    twist: NDArray[np.float64] = field(default_factory=no_twist)
     gripper: int = 0
     engaged: bool = False
     events: tuple[TeleopEvent, ...] = ()
+    action: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,7 @@ class TeleopStatus:
 
 
 class Teleop(Device):
-    """A device in an operator's hand.
+    """A device in an operator's hand, for one arm.
 
     Attributes:
         operator: who that is, as stored with what was recorded.
@@ -82,7 +90,7 @@ class Teleop(Device):
 
     operator: ClassVar[str] = "human"
     in_real_time: ClassVar[bool] = True
-    action_scale: NDArray[np.float64]  # (A,) m and rad of one full action; set by whoever builds it
+    action_scale: NDArray[np.float64]  # (6,) m and rad of a full twist; set by whoever builds it
 
     @property
     def keys(self) -> Mapping[TeleopEvent, str]:

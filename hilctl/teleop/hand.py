@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl import geometry
-from hilctl.task.action import no_motion
+from hilctl.teleop.base import no_twist
 
 Array = NDArray[np.float64]
 
@@ -21,7 +21,7 @@ class ScriptedHand:
     Args:
         rng: source of pace, noise and pauses.
         skill: 1 = steady and quick, 0 = clumsy.
-        action_scale: (A,) metres and radians one full action means.
+        action_scale: (6,) metres and radians one full twist means.
         pauses: looks before it moves, and rests now and then. A correction does neither: it is
             imitated step by step, and would teach the policy to stand still.
     """
@@ -36,12 +36,12 @@ class ScriptedHand:
         self._pause_chance = 0.1 * clumsy if pauses else 0.0
         self._pace = rng.uniform(0.4 + 0.4 * skill, 0.6 + 0.4 * skill)
         self._pause = int(rng.integers(0, 1 + round(20 * clumsy))) if pauses else 0
-        self._drift = no_motion()
+        self._drift = no_twist()
         self._history: list[float] = []
         self._back_off = 0
 
     def steer(self, T_base_tcp: Array, target: Array, remaining_m: float | None = None) -> Array:
-        """Return the (A,) twist in [-1, 1] of this poll.
+        """Return the (6,) twist in [-1, 1] of this poll.
 
         Args:
             T_base_tcp: (7,) present pose.
@@ -51,7 +51,7 @@ class ScriptedHand:
         """
         if self._pause > 0:
             self._pause -= 1
-            return no_motion()
+            return no_twist()
         if self._rng.random() < self._pause_chance:
             self._pause = int(self._rng.integers(1, 5))
         if remaining_m is not None and self._is_stuck(remaining_m):

@@ -33,6 +33,7 @@ from hilctl.task.files import (
 )
 from hilctl.task.fingerprint import explain_difference, fingerprint, policy_identity
 from hilctl.task.json_files import first_flaw, parse_json
+from hilctl.task.layout import ActionLayout, ObservationLayout
 from hilctl.task.names import plain_name
 from hilctl.task.regular_files import LARGE_BYTES, read_regular
 from hilctl.task.spec import TaskSpec
@@ -71,8 +72,30 @@ class _About(BaseModel):
     policy_identity: dict[str, Any]
     agent: dict[str, Any]
     feature_grid: tuple[Side, Side]
-    action_dim: Side
+    action_layout: dict[str, Any] | None = None  # None: written before there was more than one
+    observation_layout: dict[str, Any] | None = None
     learner: _Learner | None = None
+
+    @property
+    def actions(self) -> ActionLayout:
+        """What the numbers of an action are.
+
+        Raises:
+            ValueError: nobody can tell.
+        """
+        if self.action_layout is None:
+            return ActionLayout.one_arm()
+        return ActionLayout.from_json(self.action_layout)
+
+    @property
+    def observations(self) -> ObservationLayout | None:
+        """What is seen, or None where only the weights tell.
+
+        Raises:
+            ValueError: nobody can tell.
+        """
+        stored = self.observation_layout
+        return None if stored is None else ObservationLayout.from_json(stored)
 
 
 @dataclass(frozen=True)
@@ -83,11 +106,31 @@ class Checkpoint:
         agent: networks and optimiser states.
         perception: what its observations are made with.
         about: the JSON beside it: steps, updates, encoder fingerprint, task identity.
+        actions: layout of what it does.
+        observations: layout of what it is shown; None where that was not stored.
     """
 
     agent: Agent
     perception: Perception
     about: Mapping[str, Any]
+    actions: ActionLayout
+    observations: ObservationLayout | None
+
+    def check_environment(self, actions: ActionLayout, observations: ObservationLayout) -> None:
+        """Check that the policy fits what it shall act in.
+
+        Raises:
+            DataError: it does not; says in what.
+        """
+        difference = self.actions.difference(actions)
+        if difference is None and self.observations is not None:
+            difference = self.observations.difference(observations)
+        if difference:
+            raise DataError(
+                f"the policy was trained with {difference}",
+                where=str(self.about.get("file", "")),
+                hint=TRAIN_AGAIN,
+            )
 
 
 def save_checkpoint(
@@ -100,7 +143,8 @@ def save_checkpoint(
         agent: what was learnt.
         perception: belongs to it.
         spec: of the task.
-        about: must hold robot_steps, updates and encoder_fingerprint.
+        about: must hold robot_steps, updates, encoder_fingerprint, feature_grid, action_layout
+            and observation_layout.
 
     Returns:
         The JSON file.
@@ -163,16 +207,17 @@ def load_checkpoint(folder: Path, spec: TaskSpec, *, encoder_fingerprint: str) -
         raise MissingStageError("no policy has been trained", where=str(folder), hint=TRAIN_AGAIN)
     try:
         about = parse_json(read_regular(files[-1]))
-        _About.model_validate(about)
+        known = _About.model_validate(about)
+        actions, observations = known.actions, known.observations
         # read first: zipfile takes an error of the disk for damage
         content = read_regular(folder / plain_name(about["weights"]), LARGE_BYTES)
         arrays = load_arrays(io.BytesIO(content))
-        _check(about, spec, encoder_fingerprint, files[-1])
+        _check(about, actions, spec, encoder_fingerprint, files[-1])
         if about["updates"] == 0:
             raise MissingStageError(
                 "the policy has learnt nothing yet", where=str(files[-1]), hint=TRAIN_AGAIN
             )
-        return _rebuild(spec, arrays, {**about, "file": str(files[-1])})
+        return _rebuild(spec, arrays, {**about, "file": str(files[-1])}, actions, observations)
     except (*BROKEN, OSError) as error:
         if is_computers(error):
             raise explain_os_error(error, files[-1]) from error
@@ -196,9 +241,14 @@ def put_aside(folder: Path) -> list[str]:
     return moved
 
 
-def _check(about: Mapping[str, Any], spec: TaskSpec, encoder: str, file: Path) -> None:
+def _check(
+    about: Mapping[str, Any], actions: ActionLayout, spec: TaskSpec, encoder: str, file: Path
+) -> None:
     ours, theirs = policy_identity(spec), about["policy_identity"]
     differences = []
+    wanted = ActionLayout.of(spec)
+    if wanted is not None and (difference := actions.difference(wanted)):
+        differences.append(f"it has {difference}")
     if fingerprint(ours) != fingerprint(theirs):
         differences += explain_difference(ours, theirs)
     if about["encoder_fingerprint"] != encoder:
@@ -212,7 +262,11 @@ def _check(about: Mapping[str, Any], spec: TaskSpec, encoder: str, file: Path) -
 
 
 def _rebuild(
-    spec: TaskSpec, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]
+    spec: TaskSpec,
+    arrays: Mapping[str, NDArray[Any]],
+    about: Mapping[str, Any],
+    actions: ActionLayout,
+    observations: ObservationLayout | None,
 ) -> Checkpoint:
     perception = Perception.from_arrays(
         _under("perception/", arrays),
@@ -222,9 +276,10 @@ def _rebuild(
     )
     example = perception.example(tuple(about["feature_grid"]))
     agent_class = AGENTS.get(spec.agent.type)
-    blank = agent_class.create(jax.random.key(0), example, about["action_dim"], spec.agent.options)
+    blank = agent_class.create(jax.random.key(0), example, actions, spec.agent.options)
     try:
-        return Checkpoint(fill(blank, _under("agent/", arrays)), perception, about)
+        agent = fill(blank, _under("agent/", arrays))
+        return Checkpoint(agent, perception, about, actions, observations)
     except ValueError as error:
         ours = {"type": spec.agent.type, **spec.agent.options.model_dump(mode="json")}
         changed = explain_difference({"agent": ours}, {"agent": about["agent"]})

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.data.step import EpisodeSummary, Step
+from hilctl.errors import DataError
+from hilctl.task.layout import ActionLayout, ObservationLayout
 from hilctl.training.trajectory import Trajectory, trajectory_of
 
 if TYPE_CHECKING:
@@ -75,10 +77,27 @@ class Greeting:
     Attributes:
         taken: number of the last episode that the learner has.
         perception: arrays of what its policies see.
+        actions: layout of what its policies do.
+        observations: layout of what they are shown.
     """
 
     taken: int
     perception: Mapping[str, NDArray[Any]]
+    actions: ActionLayout
+    observations: ObservationLayout
+
+    def check_environment(self, actions: ActionLayout, observations: ObservationLayout) -> None:
+        """Check that what the learner has learnt from fits what its policies shall act in.
+
+        Raises:
+            DataError: it does not; says in what.
+        """
+        difference = self.actions.difference(actions)
+        if difference := difference or self.observations.difference(observations):
+            raise DataError(
+                f"the learner works with {difference}",
+                hint="record demonstrations with these devices, then: hilctl train --new",
+            )
 
 
 @dataclass(frozen=True)

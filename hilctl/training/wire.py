@@ -5,6 +5,7 @@ Whatever bytes arrive, reading them gives a message or a ValueError.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,6 +19,8 @@ from pydantic import TypeAdapter
 from hilctl.agents.base import Agent
 from hilctl.data.step import EpisodeSummary
 from hilctl.rewards.base import RewardModel
+from hilctl.task.json_files import parse_json
+from hilctl.task.layout import ActionLayout, ObservationLayout
 from hilctl.training.checkpoints import fill, leaves
 from hilctl.training.link import FinishedEpisode, Greeting, Health, PolicyUpdate, RewardUpdate
 from hilctl.training.trajectory import Trajectory
@@ -50,7 +53,15 @@ def unpack(data: bytes) -> dict[str, Any]:
 
 def pack_greeting(greeting: Greeting) -> bytes:
     """Return a greeting as bytes."""
-    return pack("greeting", {"taken": greeting.taken, "perception": plain(greeting.perception)})
+    return pack(
+        "greeting",
+        {
+            "taken": greeting.taken,
+            "perception": plain(greeting.perception),
+            "actions": json.dumps(greeting.actions.as_json()),
+            "observations": json.dumps(greeting.observations.as_json()),
+        },
+    )
 
 
 def unpack_greeting(message: Message) -> Greeting:
@@ -60,7 +71,12 @@ def unpack_greeting(message: Message) -> Greeting:
         ValueError: it is something else.
     """
     with _reading("greeting"):
-        return Greeting(_count(message["taken"]), _arrays(message["perception"]))
+        return Greeting(
+            _count(message["taken"]),
+            _arrays(message["perception"]),
+            ActionLayout.from_json(parse_json(message["actions"])),
+            ObservationLayout.from_json(parse_json(message["observations"])),
+        )
 
 
 def pack_episode(episode: FinishedEpisode) -> bytes:

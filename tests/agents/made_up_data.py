@@ -13,8 +13,10 @@ from flax import traverse_util
 from hilctl.agents import AGENTS
 from hilctl.agents.base import Agent
 from hilctl.data.batch import Batch
+from hilctl.task.layout import ActionLayout, ActionPart
 
 GRID, CHANNELS, STATE_SIZE, ACTIONS = (2, 2), 3, 4, 2
+PUSH = ActionLayout((ActionPart("push", "", "generic", ACTIONS),))
 
 
 def observations(rng: np.random.Generator, *lead: int) -> dict[str, np.ndarray]:
@@ -44,7 +46,7 @@ def batches(
 def _created(kind: str, seed: int, options: tuple[tuple[str, Any], ...]) -> Agent:
     cls = AGENTS.get(kind)
     example = observations(np.random.default_rng(0))
-    return cls.create(jax.random.key(seed), example, ACTIONS, cls.OptionsType(**dict(options)))
+    return cls.create(jax.random.key(seed), example, PUSH, cls.OptionsType(**dict(options)))
 
 
 def create(kind: str, seed: int = 0, *, log_std: float | None = None, **options: Any) -> Agent:

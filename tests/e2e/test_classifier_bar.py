@@ -58,7 +58,7 @@ def judge_random_frames(space: Workspace, result: ClassifierResult, seed: int) -
         assert world is not None
         reward = ClassifierReward(result.fitted.model, result.fitted.consecutive)
         judge = Judge(reward, world.solved)
-        policy = RandomPolicy(np.random.default_rng(seed))
+        policy = RandomPolicy(np.random.default_rng(seed), station.action_layout)
         loop = EpisodeLoop(
             station.env, policy, station.teleop, Role.WATCH, [judge], claims_end_episode=False
         )

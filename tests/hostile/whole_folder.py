@@ -17,6 +17,7 @@ from hilctl.pipeline.run_folder.manifest import Evaluation, write_manifest
 from hilctl.pipeline.run_folder.run import Run
 from hilctl.task import scaffold
 from hilctl.task.fingerprint import data_fingerprint, data_identity
+from hilctl.task.layout import ActionLayout
 from hilctl.task.spec import PluginSpec
 from hilctl.task.workspace import Workspace
 from hilctl.training.checkpoints import save_checkpoint
@@ -109,7 +110,7 @@ def perception(space: Workspace) -> Perception:
 def save_policy(space: Workspace, folder: Path, robot_steps: int) -> Path:
     sight = perception(space)
     agent = AGENTS.get("bc").create(
-        jax.random.key(1), sight.example(GRID), 6, space.spec.agent.options
+        jax.random.key(1), sight.example(GRID), ActionLayout.one_arm(), space.spec.agent.options
     )
     about = {
         "robot_steps": robot_steps,
@@ -117,7 +118,7 @@ def save_policy(space: Workspace, folder: Path, robot_steps: int) -> Path:
         "autonomous_success_last20": 0.9,
         "encoder_fingerprint": ENCODER,
         "feature_grid": list(GRID),
-        "action_dim": 6,
+        "action_layout": ActionLayout.one_arm().as_json(),
         "seed": 0,
         "learner": {
             "updates": 240,

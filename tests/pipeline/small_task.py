@@ -10,6 +10,7 @@ from hilctl.data.step import EpisodeSummary, Observation, Outcome, Step
 from hilctl.data.writer import EpisodeWriter, Kind
 from hilctl.task import scaffold
 from hilctl.task.fingerprint import data_fingerprint, data_identity
+from hilctl.task.layout import ActionLayout
 from hilctl.task.workspace import Workspace
 
 TINY_CAMERAS = {
@@ -57,10 +58,13 @@ def write_demo(
     kind: Kind = "demo",
 ) -> Path:
     """Write a successful episode, made without robot or simulator."""
+    actions = ActionLayout.of(space.spec)
+    assert actions is not None
     attributes = {
         "task_fingerprint": data_fingerprint(space.spec),
         "task_identity": data_identity(space.spec),
         "operator": "nobody",
+        "action_layout": actions.as_json(),
     }
     action = np.array([0.1, 0.0, 0.0, 0.0, 0.0, 0.0])
     with EpisodeWriter(folder or space.demos, kind=kind, attributes=attributes) as writer:

@@ -20,6 +20,7 @@ from hilctl.pipeline.run_folder.best import best_policy
 from hilctl.pipeline.run_folder.run import Run
 from hilctl.pipeline.train.learner.learning import LearningSide
 from hilctl.task import scaffold
+from hilctl.task.layout import ActionLayout, ObservationLayout
 from hilctl.task.spec import PluginSpec
 from hilctl.task.workspace import Workspace
 from hilctl.training.episode_learner import EpisodeLearner
@@ -27,6 +28,7 @@ from hilctl.training.learner import Learner
 from hilctl.training.link import finished_episode
 from hilctl.training.metrics import Progress
 
+ACTIONS = ActionLayout.one_arm()
 SEEN = perception()
 
 
@@ -38,7 +40,7 @@ class School:
         scaffold.create(template, folder, template.answers({}))
         spec = Workspace(folder).spec
         spec = spec.model_copy(update={"agent": PluginSpec(type="bc", options=BCOptions())})
-        agent = AGENTS.get("bc").create(jax.random.key(1), SEEN.example(GRID), 6, BCOptions())
+        agent = AGENTS.get("bc").create(jax.random.key(1), SEEN.example(GRID), ACTIONS, BCOptions())
         shapes: dict[str, Any] = dict.fromkeys(CAMERAS, ((*GRID, 3), np.float16))
         shapes[STATE] = ((len(SEEN.mean),), np.float32)
         buffers = [ReplayBuffer(2000, shapes, 6) for _ in range(2)]
@@ -47,7 +49,15 @@ class School:
         self.run = Run(Workspace(folder, spec=spec), folder / "runs" / "one", seed=0)
         encoder: Any = SimpleNamespace(fingerprint="abc", feature_shape=(*GRID, FEATURES))
         episode_learner = EpisodeLearner(self.learner, None, Progress())
-        self.side = LearningSide(self.run, encoder, SEEN, self.learner, episode_learner)
+        self.side = LearningSide(
+            self.run,
+            encoder,
+            SEEN,
+            self.learner,
+            episode_learner,
+            ACTIONS,
+            ObservationLayout({}, {}),
+        )
         self._steps = steps_of(intervened=[False] * 4)
 
     def episode(self, *, success: bool = True, trial: int = 0, policy: int, **ended: Any) -> None:

@@ -16,6 +16,7 @@ from hilctl.agents.options import BCOptions, RLPDOptions
 from hilctl.errors import ComputerError, DamagedDataError, DataError, MissingStageError
 from hilctl.networks.perception import Perception
 from hilctl.task import scaffold
+from hilctl.task.layout import ActionLayout
 from hilctl.task.load import load_task
 from hilctl.task.spec import PluginSpec, TaskSpec
 from hilctl.training.checkpoints import (
@@ -26,12 +27,13 @@ from hilctl.training.checkpoints import (
 )
 from hilctl.training.policy import AgentPolicy
 
+ACTIONS = ActionLayout.one_arm()
 ABOUT = {
     "robot_steps": 120,
     "updates": 240,
     "encoder_fingerprint": "abc",
     "feature_grid": list(GRID),
-    "action_dim": 6,
+    "action_layout": ACTIONS.as_json(),
 }
 SEEN = perception()
 
@@ -49,7 +51,7 @@ def spec(tmp_path_factory: pytest.TempPathFactory) -> TaskSpec:
 @pytest.fixture(scope="module")
 def agent(spec: TaskSpec) -> Any:
     cls = AGENTS.get(spec.agent.type)
-    return cls.create(jax.random.key(1), SEEN.example(GRID), 6, spec.agent.options)
+    return cls.create(jax.random.key(1), SEEN.example(GRID), ACTIONS, spec.agent.options)
 
 
 def act(agent: Any, seen: Perception) -> np.ndarray:
@@ -190,7 +192,7 @@ def test_networks_of_another_shape_are_another_set_up_not_damage(
         return spec.model_copy(update={"agent": chosen})
 
     small = with_critics(1)
-    agent = cls.create(jax.random.key(1), SEEN.example(GRID), 6, small.agent.options)
+    agent = cls.create(jax.random.key(1), SEEN.example(GRID), ACTIONS, small.agent.options)
     save_checkpoint(tmp_path, agent, SEEN, small, ABOUT)
     with pytest.raises(DataError, match=r"agent\.critics: 3 here, 1 there") as caught:
         load_checkpoint(tmp_path, with_critics(3), encoder_fingerprint="abc")

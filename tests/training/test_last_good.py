@@ -16,17 +16,19 @@ from hilctl.agents.rlpd import RLPD
 from hilctl.data.replay import ReplayBuffer
 from hilctl.errors import DataError
 from hilctl.networks.perception import STATE
+from hilctl.task.layout import ActionLayout
 from hilctl.training.last_good import FAULTS_IN_A_ROW, REMEMBER_EVERY
 from hilctl.training.learner import Learner
 from hilctl.training.trajectory import trajectory_of
 
+ACTIONS = ActionLayout.one_arm()
 SEEN = perception()
 
 
 def learner(faults: Path) -> Learner:
     shapes: dict[str, Any] = dict.fromkeys(CAMERAS, ((*GRID, 3), np.float16))
     shapes |= {STATE: ((len(SEEN.mean),), np.float32)}
-    agent = RLPD.create(jax.random.key(0), SEEN.example(GRID), 6, RLPDOptions(batch=4))
+    agent = RLPD.create(jax.random.key(0), SEEN.example(GRID), ACTIONS, RLPDOptions(batch=4))
     made = Learner(
         agent,
         ReplayBuffer(100, shapes, 6),

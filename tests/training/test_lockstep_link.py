@@ -15,14 +15,16 @@ from hilctl.agents.rlpd import RLPD
 from hilctl.data.step import Outcome
 from hilctl.errors import DataError
 from hilctl.rewards.model import Heads, SuccessModel
+from hilctl.task.layout import ActionLayout
 from hilctl.training.link import Health, PolicyUpdate, RewardUpdate, finished_episode
 from hilctl.training.lockstep_link import LockstepLink
 
+ACTIONS = ActionLayout.one_arm()
 SEEN = perception()
 
 
 def agent(seed: int) -> RLPD:
-    return RLPD.create(jax.random.key(seed), SEEN.example(GRID), 6, RLPDOptions())
+    return RLPD.create(jax.random.key(seed), SEEN.example(GRID), ACTIONS, RLPDOptions())
 
 
 class Pupil:

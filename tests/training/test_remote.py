@@ -23,6 +23,7 @@ from hilctl.agents.options import RLPDOptions
 from hilctl.agents.rlpd import RLPD
 from hilctl.data.step import Outcome
 from hilctl.rewards.model import Heads, SuccessModel
+from hilctl.task.layout import ActionLayout, ObservationLayout
 from hilctl.training import wire
 from hilctl.training.channel import Channel, Listener
 from hilctl.training.link import (
@@ -37,6 +38,8 @@ from hilctl.training.mail import Announcer
 from hilctl.training.remote import KEPT_EPISODES, RETRY_S, ActorClient, LearnerServer
 
 SEEN = perception()
+ACTIONS = ActionLayout.one_arm()
+SHOWN = ObservationLayout({"wrist": (32, 32)}, {"tcp_pose": 7})
 PATIENCE_S = 10.0
 
 
@@ -48,7 +51,7 @@ def episode(number: int, **ended: Any) -> FinishedEpisode:
 
 
 def agent(seed: int) -> RLPD:
-    return RLPD.create(jax.random.key(seed), SEEN.example(GRID), 6, RLPDOptions())
+    return RLPD.create(jax.random.key(seed), SEEN.example(GRID), ACTIONS, RLPDOptions())
 
 
 def success_model(seed: int) -> SuccessModel:
@@ -119,7 +122,7 @@ values = st.recursive(
 )
 FIRST_AGENT, FIRST_MODEL = agent(1), success_model(1)
 RIGHT: dict[str, bytes] = {
-    "greeting": wire.pack_greeting(Greeting(3, SEEN.arrays())),
+    "greeting": wire.pack_greeting(Greeting(3, SEEN.arrays(), ACTIONS, SHOWN)),
     "episode": wire.pack_episode(episode(7, outcome=Outcome.FAILURE, vetoed=True)),
     "policy": wire.pack_policy(PolicyUpdate(1, FIRST_AGENT)),
     "reward": wire.pack_reward(RewardUpdate(1, FIRST_MODEL)),
@@ -210,7 +213,7 @@ class LearnerSide:
 
     def greeting(self) -> bytes:
         """Return what an acting side is told first."""
-        return wire.pack_greeting(Greeting(self.taken, SEEN.arrays()))
+        return wire.pack_greeting(Greeting(self.taken, SEEN.arrays(), ACTIONS, SHOWN))
 
     def take(self, count: int) -> None:
         """Take in `count` more episodes, as the learner does."""
@@ -394,7 +397,7 @@ def test_malformed_messages_of_a_learner_are_left_out_told_once_and_end_nothing(
         assert link.latest_policy() is link.latest_reward() is None
     link.send(episode(1))
     assert channel.receive(0.3) is None  # nobody has told what is wanted
-    channel.send(wire.pack_greeting(Greeting(0, SEEN.arrays())))
+    channel.send(wire.pack_greeting(Greeting(0, SEEN.arrays(), ACTIONS, SHOWN)))
     sent = channel.receive(PATIENCE_S)
     assert sent is not None
     assert wire.unpack_episode(wire.unpack(sent)).number == 1

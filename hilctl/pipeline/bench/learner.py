@@ -20,9 +20,10 @@ from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.encoders.resnet10 import ResNet10
 from hilctl.networks.perception import STATE
 from hilctl.pipeline.events import Event, Report
-from hilctl.task.action import ACTION_DIM
+from hilctl.task.layout import ActionLayout
 from hilctl.task.spec import CHUNK_STEPS
 
+ACTIONS = ActionLayout.one_arm()
 BATCH = 256
 UPDATES_PER_STEP = 2
 CHANNELS = 8
@@ -56,7 +57,7 @@ def bench_learner(cameras: Sequence[str], encoder: Encoder, report: Report) -> d
     resnet_ms = encoding_ms(ResNet10.untrained(np.random.default_rng(0)), frames, RESNET_BATCH)
     shapes = observation_shapes(cameras, encoder)
     # rollouts and what humans did go to two buffers, each with room for a start every step
-    replay_bytes = 2 * bytes_needed(2 * REPLAY_STEPS, shapes, ACTION_DIM)
+    replay_bytes = 2 * bytes_needed(2 * REPLAY_STEPS, shapes, ACTIONS.size)
     reencode_ms = cached_ms + encode_ms * frames
     return {
         "learner_step_cached_ms": cached_ms,
@@ -115,7 +116,7 @@ def filled_learner(
     """Return an untrained agent and a buffer of noise to train it on."""
     shapes = observation_shapes(cameras, encoder)
     example = {name: np.zeros(shape, dtype) for name, (shape, dtype) in shapes.items()}
-    buffer = ReplayBuffer(5000, shapes, ACTION_DIM)
+    buffer = ReplayBuffer(5000, shapes, ACTIONS.size)
     steps = 100
     for _ in range(40):
         observations = {
@@ -124,12 +125,12 @@ def filled_learner(
         }
         buffer.add_episode(
             observations,
-            rng.uniform(-1, 1, (steps, ACTION_DIM)),
+            rng.uniform(-1, 1, (steps, ACTIONS.size)),
             np.zeros(steps),
             np.zeros(steps, bool),
             np.zeros(steps, bool),
         )
-    return RLPD.create(jax.random.key(0), example, ACTION_DIM, RLPDOptions(batch=BATCH)), buffer
+    return RLPD.create(jax.random.key(0), example, ACTIONS, RLPDOptions(batch=BATCH)), buffer
 
 
 def timed_ms(call: Callable[[], Any], repeats: int) -> list[float]:

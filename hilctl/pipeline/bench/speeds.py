@@ -15,13 +15,14 @@ from hilctl.agents.options import RLPDOptions
 from hilctl.agents.rlpd import RLPD
 from hilctl.data.step import Observation
 from hilctl.env.loop import to_observation
-from hilctl.env.make import open_station
+from hilctl.env.make import Station, open_station
 from hilctl.networks.encoders.base import Encoder, encode_each
 from hilctl.networks.perception import Perception
+from hilctl.pipeline.bench.environments import bench_environments
 from hilctl.pipeline.bench.learner import bench_learner, timed_ms
 from hilctl.pipeline.events import Event, Report, silent
 from hilctl.pipeline.parts import open_encoder
-from hilctl.task.action import ACTION_DIM, no_motion
+from hilctl.task.layout import ActionLayout
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 from hilctl.training.policy import AgentPolicy
@@ -43,20 +44,23 @@ def bench_speeds(workspace: Workspace, report: Report = silent) -> dict[str, Any
     figures: dict[str, Any] = {}
     spec = workspace.spec
     encoder = open_encoder(workspace)
-    with open_station(spec) as station:
+    with open_station(spec, folder=workspace.root) as station:
         report(Event("bench", "simulator with two cameras"))
-        figures["sim_steps_per_s"] = sim_steps_per_s(station.env)
+        figures["sim_steps_per_s"] = sim_steps_per_s(station)
         obs, info = station.env.reset()
         observation = to_observation(obs, info)
+        layout = station.action_layout
     report(Event("bench", "policy: encode two pictures and choose an action"))
-    figures |= policy_inference_ms(observation, encoder, spec)
+    figures |= policy_inference_ms(observation, encoder, spec, layout)
+    figures |= bench_environments(encoder, report)
     return figures | bench_learner(spec.observation.images, encoder, report)
 
 
-def sim_steps_per_s(env: Any) -> float:
+def sim_steps_per_s(station: Station) -> float:
     """Return environment steps a second, pictures included, resets not."""
+    env = station.env
     env.reset()
-    idle = no_motion()
+    idle = station.action_layout.idle()
     started = time.perf_counter()
     for _ in range(SIM_STEPS):
         env.step(idle)
@@ -64,7 +68,7 @@ def sim_steps_per_s(env: Any) -> float:
 
 
 def policy_inference_ms(
-    observation: Observation, encoder: Encoder, spec: TaskSpec
+    observation: Observation, encoder: Encoder, spec: TaskSpec, layout: ActionLayout
 ) -> dict[str, float]:
     """Return median and 99th percentile of what a policy needs from frames to action."""
     names = spec.observation.images
@@ -82,7 +86,7 @@ def policy_inference_ms(
         name: array[0]
         for name, array in perception({n: f[None] for n, f in features.items()}, states).items()
     }
-    agent = RLPD.create(jax.random.key(0), example, ACTION_DIM, RLPDOptions())
+    agent = RLPD.create(jax.random.key(0), example, layout, RLPDOptions())
     policy = AgentPolicy(agent, perception, jax.random.key(1), greedy=True)
     policy.begin_episode(observation)
 

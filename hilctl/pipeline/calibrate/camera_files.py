@@ -14,6 +14,21 @@ from hilctl.task.plugins import frame_size_px
 from hilctl.task.workspace import Workspace
 
 
+def require_robot(workspace: Workspace) -> None:
+    """Check that a task has a robot and cameras, which can be calibrated.
+
+    Raises:
+        UsageError: it has an environment in their place.
+    """
+    if workspace.spec.environment is not None:
+        raise UsageError(
+            "this task has an environment in place of robot and cameras: "
+            "there is nothing to calibrate",
+            where=str(workspace.task_file),
+            hint=workspace.command("status"),
+        )
+
+
 def only_camera(workspace: Workspace) -> str:
     """Return the one camera of a task.
 

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from hilctl.cameras import CAMERAS
 from hilctl.cameras.base import STILL_MAX_AGE_S
 from hilctl.devices import Device, Finding, Rig
 from hilctl.driver_faults import attended, call
+from hilctl.env import ENVIRONMENTS
+from hilctl.env.base import TaskEnvironment
 from hilctl.errors import HilctlError
 from hilctl.robots import ROBOTS
+from hilctl.task.layout import pose_scale
 from hilctl.task.spec import PluginSpec, TaskSpec
 from hilctl.teleop import TELEOPS
 
 
-def examine_devices(spec: TaskSpec) -> list[Finding]:
+def examine_devices(spec: TaskSpec, folder: Path | None = None) -> list[Finding]:
     """Return what was found by trying a task's devices; they are open all at once, as at work.
 
     Call it with the folder locked: nobody else may be using them.
     """
-    trial = _Trial()
+    trial = _Trial(spec, folder)
     try:
-        if trial.opens("robot", ROBOTS.get(spec.robot.type), spec.robot):
+        if spec.environment is not None:
+            driver = ENVIRONMENTS.get(spec.environment.type)
+            if not trial.opens("environment", driver, spec.environment):
+                trial.findings.append(Finding(None, "teleop", "not without the environment"))
+                return trial.findings
+        elif trial.opens("robot", ROBOTS.get(spec.robot.type), spec.robot):
             trial.findings.append(Finding(None, "robot", "motion: doctor moves nothing"))
         elif spec.robot.type == "sim":  # the others may live in its world
             why = "not without the simulated robot"
@@ -41,9 +48,10 @@ def examine_devices(spec: TaskSpec) -> list[Finding]:
 class _Trial:
     """Devices that are open, and what was found of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, spec: TaskSpec, folder: Path | None) -> None:
         self.findings: list[Finding] = []
-        self._rig = Rig()
+        self._spec = spec
+        self._rig = Rig(folder=folder)
         self._open: list[tuple[str, Device]] = []
 
     def opens(self, subject: str, driver: type[Any], block: PluginSpec) -> bool:
@@ -56,8 +64,12 @@ class _Trial:
             device = attended(subject, driver, block.options, self._rig)
             self._open.append((subject, device))
             if hasattr(driver, "poll"):
-                device.action_scale = np.ones(6)  # what a teleop is told before it is opened
+                device.action_scale = pose_scale(self._spec.control)  # told before it is opened
+            if issubclass(driver, TaskEnvironment):
+                device.control = self._spec.control
             device.open()
+            if issubclass(driver, TaskEnvironment):
+                self._rig.attach_environment(device)
             # what is no reading at all is a fault of the driver, too
             reading = call(subject, driver, "state", lambda: _reading(device))
         except HilctlError as error:
@@ -83,5 +95,8 @@ def _reading(device: Any) -> str:
     if hasattr(device, "state"):
         x, y, z = (float(number) for number in device.state().tcp_pose[:3])
         return f"tool at {x:.3f}, {y:.3f}, {z:.3f} m"
+    if isinstance(device, TaskEnvironment):
+        device.reset()
+        return f"an action has {device.action_layout.size} numbers; reset"
     hand = device.poll()
     return "a hand on it" if hand.engaged else "no hand on it"

@@ -171,8 +171,10 @@ def evaluate(
                 reward=reward,
                 screen=told_by(report),
                 stop=stop,
+                folder=workspace.root,
             )
         )
+        chosen.check_environment(station)
         check_cameras(workspace, station.robot, station.cameras, report)
         loop = EpisodeLoop(
             station.env,

@@ -120,7 +120,11 @@ def _record(
     spec = workspace.spec
     most = ATTEMPTS_PER_DEMO * (result.wanted - result.demos)
     with open_station(
-        spec, seed=station_seed(seed, "demos", episodes), screen=told_by(report), stop=stop
+        spec,
+        seed=station_seed(seed, "demos", episodes),
+        screen=told_by(report),
+        stop=stop,
+        folder=workspace.root,
     ) as station:
         check_cameras(workspace, station.robot, station.cameras, report)
         clock_s = station.stopwatch()

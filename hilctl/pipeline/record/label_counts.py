@@ -34,7 +34,9 @@ class LabelsResult:
         wanted: "success" and "failure" → frames.
         counts: frames for each source and label.
         episodes: that there are now.
-        coverage: share of the workspace's cells that the tool has been in, demonstrations included.
+        sources: the ways to labelled frames of the task.
+        coverage: share of the workspace's cells that the tool has been in, demonstrations included;
+            None = it has no tool.
         variety: of the failures, see `rewards.frames.variety`; None = nothing to compare.
         robot_s: seconds on the robot's clock in this session, resets included.
         recovered: leftovers of an earlier session that were put away.
@@ -43,7 +45,8 @@ class LabelsResult:
     wanted: dict[str, int]
     counts: Counter[tuple[str, int]]
     episodes: int
-    coverage: float = 0.0
+    sources: tuple[LabelSource, ...] = SOURCES
+    coverage: float | None = 0.0
     variety: float | None = None
     robot_s: float = 0.0
     recovered: int = 0
@@ -76,11 +79,11 @@ class LabelsResult:
     def lacking(self, source: LabelSource) -> int:
         """Return how many frames a source still has to bring; the last one fills up the rest."""
         found, wanted = self.found, self.wanted
-        if source is SHOWN:
+        if source.name == SHOWN.name:
             return max(0, wanted["success"] - found["success"])
         quota = ceil(source.failure_share * wanted["failure"])
         lacking = quota - self.counts[source.name, FAILURE]
-        if source is SOURCES[-1]:
+        if source is self.sources[-1]:
             lacking = max(lacking, wanted["failure"] - found["failure"])
         return max(0, lacking)
 
@@ -89,7 +92,7 @@ class LabelsResult:
         return {
             **self.found,
             "wanted": self.wanted,
-            "sources": {s.name: self.counts[s.name, FAILURE] for s in SOURCES},
+            "sources": {s.name: self.counts[s.name, FAILURE] for s in self.sources},
             "episodes": self.episodes,
             "coverage": self.coverage,
             "variety": self.variety,

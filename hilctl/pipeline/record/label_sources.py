@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gymnasium
@@ -10,9 +10,9 @@ import numpy as np
 from gymnasium.wrappers import TimeLimit
 from numpy.typing import NDArray
 
-from hilctl.devices import Rig
 from hilctl.env.base import Obs
 from hilctl.env.loop import HandsOff, Policy
+from hilctl.env.make import Station
 from hilctl.pipeline.record.labelling import LabelWindow
 from hilctl.pipeline.record.sweep import Coverage, SweepPolicy
 from hilctl.task.spec import TaskSpec
@@ -57,11 +57,13 @@ class LabelSource:
             return env
         return HeldSuccess(env, self.hold_frames + self.window(rate_hz).guard)
 
-    def policy(self, spec: TaskSpec, coverage: Coverage, rig: Rig) -> Policy:
+    def policy(self, spec: TaskSpec, coverage: Coverage | None, station: Station) -> Policy:
         """Return what moves the arm when the operator does not."""
-        if self is SWEEP:
-            return SweepPolicy(spec, coverage, rig.generator("sweep"))
-        return RandomPolicy(rig.generator("random")) if self is RANDOM else HandsOff()
+        if self.name == SWEEP.name and coverage is not None:
+            return SweepPolicy(spec, coverage, station.rig.generator("sweep"))
+        if self.name == RANDOM.name:
+            return RandomPolicy(station.rig.generator("random"), station.action_layout)
+        return HandsOff()
 
 
 class HeldSuccess(gymnasium.Wrapper[Obs, Array, Obs, Array]):
@@ -94,3 +96,19 @@ SHOWN = LabelSource("success", Role.DEMONSTRATE, 12.0, 0.0, lead_s=0.5, hold_fra
 RANDOM = LabelSource("random", Role.WATCH, 5.0, 0.2)
 SWEEP = LabelSource("sweep", Role.WATCH, 8.0, 0.4)
 SOURCES = (ALIKE, SHOWN, RANDOM, SWEEP)
+
+# Where there is no tool to sweep with, the expert breaks off on its way, near success most often.
+INTERRUPTED = LabelSource("interrupted", Role.LABEL, 8.0, 0.6)
+HELD_S = 2.0  # longer than an episode of the task, to hold success
+
+
+def sources_of(spec: TaskSpec) -> tuple[LabelSource, ...]:
+    """Return the ways to labelled frames of a task."""
+    if spec.environment is None:
+        return SOURCES
+    longest_s = spec.control.max_episode_s
+    return (
+        replace(INTERRUPTED, episode_s=longest_s),
+        replace(SHOWN, episode_s=longest_s + HELD_S),
+        replace(RANDOM, episode_s=min(RANDOM.episode_s, longest_s), failure_share=0.4),
+    )

@@ -23,7 +23,7 @@ from hilctl.pipeline.between_episodes import between_episodes
 from hilctl.pipeline.calibrate.check import check_cameras
 from hilctl.pipeline.events import Event, Figures, Report, ShouldStop, never, silent, told_by
 from hilctl.pipeline.record.label_counts import SOURCE, LabelsResult, count_labels, frames_wanted
-from hilctl.pipeline.record.label_sources import GUARD_S, SOURCES, LabelSource
+from hilctl.pipeline.record.label_sources import GUARD_S, LabelSource, sources_of
 from hilctl.pipeline.record.labelling import Labeller, LabelWindow
 from hilctl.pipeline.record.recording import (
     RecordedEpisodes,
@@ -39,7 +39,6 @@ from hilctl.pipeline.record.recording import (
 from hilctl.pipeline.record.sweep import Coverage
 from hilctl.pipeline.record.variety import coverage_of, measure_variety
 from hilctl.task.fingerprint import data_fingerprint
-from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 
 DRY_EPISODES = 20  # in a row without a frame that is wanted: then something is wrong
@@ -73,16 +72,23 @@ def record_labels(
     tell_hidden_motion(workspace, report)
     there = open_dataset(workspace.labels, spec)
     found = put_away_partials(workspace.labels, report)
-    result = LabelsResult(wanted, count_labels(there.headers), len(there), recovered=len(found))
+    result = LabelsResult(
+        wanted,
+        count_labels(there.headers),
+        len(there),
+        sources_of(spec),
+        recovered=len(found),
+    )
     with indexed(workspace.labels):
-        if any(result.lacking(source) for source in SOURCES) and not stop():
+        if any(result.lacking(source) for source in result.sources) and not stop():
             coverage = _coverage(workspace, there)
             seed_here = station_seed(seed, "labels", len(there))
-            with _open_roomy(spec, seed_here, report, stop) as station:
+            with _open_roomy(workspace, seed_here, report, stop) as station:
                 check_cameras(workspace, station.robot, station.cameras, report)
                 _Session(workspace, station, seed, result, report, stop, keep).record(coverage)
     now = open_dataset(workspace.labels, spec)
-    result.coverage = _coverage(workspace, now).share
+    covered = _coverage(workspace, now)
+    result.coverage = None if covered is None else covered.share
     result.variety = measure_variety(now)
     result.episodes = len(now)
     return result
@@ -96,12 +102,16 @@ def are_complete(workspace: Workspace) -> bool:
         DataError: the folder holds episodes of another task.
     """
     there = open_dataset(workspace.labels, workspace.spec)
-    result = LabelsResult(frames_wanted(workspace), count_labels(there.headers), len(there))
-    return not any(result.lacking(source) for source in SOURCES)
+    sources = sources_of(workspace.spec)
+    counts = count_labels(there.headers)
+    result = LabelsResult(frames_wanted(workspace), counts, len(there), sources)
+    return not any(result.lacking(source) for source in sources)
 
 
-def _coverage(workspace: Workspace, labels: Dataset) -> Coverage:
-    """Return where the tool has been, in demonstrations of this task too."""
+def _coverage(workspace: Workspace, labels: Dataset) -> Coverage | None:
+    """Return where the tool has been, in demonstrations of this task too; None without a tool."""
+    if workspace.spec.environment is not None:
+        return None
     demos = Dataset.open(workspace.demos, expect_fingerprint=None).headers
     ours = data_fingerprint(workspace.spec)
     known = Dataset([header for header in demos if header.task_fingerprint == ours])
@@ -109,13 +119,14 @@ def _coverage(workspace: Workspace, labels: Dataset) -> Coverage:
 
 
 def _open_roomy(
-    spec: TaskSpec, seed: int, report: Report, stop: ShouldStop
+    workspace: Workspace, seed: int, report: Report, stop: ShouldStop
 ) -> AbstractContextManager[Station]:
     """Open the station with time for the longest episodes of any source."""
-    longest_s = max(source.episode_s for source in SOURCES)
+    spec = workspace.spec
+    longest_s = max(source.episode_s for source in sources_of(spec))
     control = spec.control.model_copy(update={"max_episode_s": longest_s})
     roomy = spec.model_copy(update={"control": control})
-    return open_station(roomy, seed=seed, screen=told_by(report), stop=stop)
+    return open_station(roomy, seed=seed, screen=told_by(report), stop=stop, folder=workspace.root)
 
 
 class _LabelledEpisode(UndecidedEpisode):
@@ -154,13 +165,13 @@ class _Session:
         self.station.questions.record_again = self._recorded.set_last_aside
         self._put_back = between_episodes(self.workspace, self.station, self.report)
 
-    def record(self, coverage: Coverage) -> None:
+    def record(self, coverage: Coverage | None) -> None:
         """Let every source bring what it lacks; sweeps begin where nobody has been.
 
         An episode that is set aside may be of a source that was complete: that one has its turn
         again.
         """
-        while source := next(filter(self.result.lacking, SOURCES), None):
+        while source := next(filter(self.result.lacking, self.result.sources), None):
             attributes = episode_attributes(self.workspace, self.station, self.seed)
             attributes |= {SOURCE: source.name, "guard_s": GUARD_S}
             window = source.window(self.workspace.spec.control.rate_hz)
@@ -169,12 +180,14 @@ class _Session:
                     break
         self._look_at_the_clock()
 
-    def _record(self, source: LabelSource, episode: _LabelledEpisode, coverage: Coverage) -> bool:
+    def _record(
+        self, source: LabelSource, episode: _LabelledEpisode, coverage: Coverage | None
+    ) -> bool:
         """Record one source; return whether the operator wants to leave."""
         spec, station = self.workspace.spec, self.station
         loop = EpisodeLoop(
             source.cut(station.env, spec.control.rate_hz),
-            source.policy(spec, coverage, station.rig),
+            source.policy(spec, coverage, station),
             station.teleop,
             source.role,
             [episode],
@@ -213,7 +226,7 @@ class _Session:
 
 
 def _told(result: LabelsResult, source: LabelSource) -> Event:
-    lacking = sum(result.lacking(one) for one in SOURCES)
+    lacking = sum(result.lacking(one) for one in result.sources)
     total = sum(result.wanted.values())
     text = ", ".join(
         f"{result.found[kind]} {kind}, want {result.wanted[kind]}" for kind in result.wanted

@@ -23,6 +23,7 @@ from hilctl.pipeline.calibrate.identity import current_references
 from hilctl.pipeline.events import Event, Report
 from hilctl.pipeline.record.labelling import NEITHER
 from hilctl.task.fingerprint import data_fingerprint, data_identity
+from hilctl.task.layout import ActionLayout
 from hilctl.task.same_folder import SameFolder
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
@@ -49,7 +50,10 @@ def open_dataset(folder: Path, spec: TaskSpec) -> Dataset:
         DataError: an episode is unreadable or of another task.
     """
     return Dataset.open(
-        folder, expect_fingerprint=data_fingerprint(spec), expect_identity=data_identity(spec)
+        folder,
+        expect_fingerprint=data_fingerprint(spec),
+        expect_identity=data_identity(spec),
+        expect_actions=ActionLayout.of(spec),
     )
 
 
@@ -87,6 +91,8 @@ def episode_attributes(workspace: Workspace, station: Station, seed: int) -> dic
         "references": current_references(workspace),
         "task_fingerprint": data_fingerprint(spec),
         "task_identity": data_identity(spec),
+        "action_layout": station.action_layout.as_json(),
+        "observation_layout": station.observation_layout.as_json(),
         "operator": station.teleop.operator,
         "seed": seed,
         "station_seed": station.rig.seed,

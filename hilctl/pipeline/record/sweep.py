@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hilctl import geometry
 from hilctl.data.step import Observation
 from hilctl.env.safety import reset_pose
-from hilctl.task.action import action_scale
+from hilctl.task.layout import pose_scale
 from hilctl.task.spec import TaskSpec
 
 Array = NDArray[np.float64]
@@ -58,7 +58,7 @@ class SweepPolicy:
 
     def __init__(self, spec: TaskSpec, coverage: Coverage, rng: np.random.Generator) -> None:
         control = spec.control
-        self._scale = action_scale(control)
+        self._scale = pose_scale(control)
         self._turns = np.array(control.bounds.low[3:]), np.array(control.bounds.high[3:])
         self._upright = reset_pose(spec.reset)[3:]
         self._coverage, self._rng = coverage, rng

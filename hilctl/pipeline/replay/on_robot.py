@@ -15,7 +15,7 @@ from hilctl.env.base import Obs
 from hilctl.env.loop import EpisodeLoop
 from hilctl.env.make import open_station
 from hilctl.env.safety import ActionLimiter
-from hilctl.errors import DataError
+from hilctl.errors import DataError, UsageError
 from hilctl.pipeline.between_episodes import between_episodes
 from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent, told_by
 from hilctl.task.fingerprint import data_identity, explain_difference
@@ -66,9 +66,16 @@ def start_of(episode: Episode, workspace: Workspace) -> Array:
     """Return the (7,) `T_base_tcp` that an episode began at, once it is known that it fits.
 
     Raises:
+        UsageError: the task has no robot.
         DataError: it is of another robot or control, without a tool, or began out of bounds.
     """
     spec, where = workspace.spec, str(episode.header.path)
+    if spec.environment is not None:
+        raise UsageError(
+            "this task has an environment and no robot to replay an episode on",
+            where=str(workspace.task_file),
+            hint=f"watch it as a film: {workspace.command('replay NUMBER')}",
+        )
     here, there = data_identity(spec), episode.header.task_identity
     if lines := explain_difference(_without_cameras(here), _without_cameras(there)):
         raise DataError(
@@ -110,13 +117,16 @@ def replay_on_robot(
         stop: asked every step; True stops the robot.
 
     Raises:
+        UsageError: the task has no robot.
         DataError: the episode does not fit; nothing has moved.
         DeviceError: something is in the way, or a device fails.
     """
     start = start_of(episode, workspace)
     watcher, recorded = _Watcher(episode, report), _Recorded(episode)
     spec = _long_enough(workspace.spec, len(episode))
-    with open_station(spec, seed=seed, screen=told_by(report), stop=stop) as station:
+    with open_station(
+        spec, seed=seed, screen=told_by(report), stop=stop, folder=workspace.root
+    ) as station:
         loop = EpisodeLoop(
             BeginsAt(station.env, start),
             recorded,

@@ -30,7 +30,7 @@ class WorkResult:
         checkpoint: the policy's file.
         wanted: episodes asked for; None = until somebody ends it.
         summaries: of the episodes that came to an end.
-        robot_s: seconds on the robot's clock, resets included.
+        robot_s: seconds on the robot's clock, resets included, without those a person was waited for.
     """
 
     checkpoint: Path
@@ -104,7 +104,9 @@ def run_policy(
         reward=reward,
         screen=told_by(report),
         stop=stop,
+        folder=workspace.root,
     ) as station:
+        chosen.check_environment(station)
         check_cameras(workspace, station.robot, station.cameras, report)
         loop = EpisodeLoop(
             station.env,
@@ -116,10 +118,10 @@ def run_policy(
             put_back=between_episodes(workspace, station, report, reward),
         )
         chosen.warm_up()
-        start_ns = station.clock.now_ns()
+        clock_s = station.stopwatch()
         while not result.done and loop.ready():
             summary = loop.run_episode()
-            result.robot_s = (station.clock.now_ns() - start_ns) * 1e-9
+            result.robot_s = clock_s()
             if not was_interrupted(summary):
                 result.summaries.append(summary)
                 report(_told(summary, result))

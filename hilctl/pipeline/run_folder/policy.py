@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jax
 
+from hilctl.env.make import Station
 from hilctl.errors import MissingStageError
 from hilctl.networks.encoders.base import Encoder
 from hilctl.pipeline.events import Event, Report
@@ -14,7 +15,7 @@ from hilctl.pipeline.parts import open_encoder
 from hilctl.pipeline.run_folder.best import BEST, best_policy, run_with_best
 from hilctl.pipeline.run_folder.run import CHECKPOINTS
 from hilctl.task.workspace import Workspace
-from hilctl.training.checkpoints import load_checkpoint
+from hilctl.training.checkpoints import Checkpoint, load_checkpoint
 from hilctl.training.compilation import enable_compilation_cache
 from hilctl.training.policy import AgentPolicy
 
@@ -28,12 +29,22 @@ class ChosenPolicy:
         checkpoint: its file.
         encoder: that it sees through.
         policy: acts.
+        trained: what it was loaded from.
     """
 
     run: Path
     checkpoint: Path
     encoder: Encoder
     policy: AgentPolicy
+    trained: Checkpoint
+
+    def check_environment(self, station: Station) -> None:
+        """Check that it fits what it shall act in.
+
+        Raises:
+            DataError: it does not; says in what.
+        """
+        self.trained.check_environment(station.action_layout, station.observation_layout)
 
     def warm_up(self) -> None:
         """Compile what it runs, so that no robot waits for it."""
@@ -66,4 +77,4 @@ def open_policy(
     if best and (kept := best_policy(run)):
         report(Event("phase", f"the best policy of run {run.name}: {kept.record} there"))
     policy = AgentPolicy(checkpoint.agent, checkpoint.perception, jax.random.key(seed), greedy=True)
-    return ChosenPolicy(run, Path(checkpoint.about["file"]), encoder, policy)
+    return ChosenPolicy(run, Path(checkpoint.about["file"]), encoder, policy, checkpoint)

@@ -16,11 +16,10 @@ from hilctl.clock import Clock
 from hilctl.devices import Rig
 from hilctl.driver_faults import attended
 from hilctl.env.loop import EpisodeLoop, HandsOff
-from hilctl.env.make import open_station, teleop_of
+from hilctl.env.make import open_environment, open_station, teleop_of
 from hilctl.pipeline.events import Event, Figures, Report, ShouldStop, never, silent
 from hilctl.robots import ROBOTS
 from hilctl.robots.scene import SimulatedScene
-from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput, TeleopStatus
 
@@ -104,21 +103,26 @@ def try_hand(
     limit_s = NO_LIMIT_S if seconds is None else seconds
     watched = _Watched(report, seconds)
     if move:
-        _follow(workspace.spec, limit_s, seed, watched, stop)
+        _follow(workspace, limit_s, seed, watched, stop)
     else:
-        _only_look(workspace.spec, limit_s, seed, watched, stop)
+        _only_look(workspace, limit_s, seed, watched, stop)
     return watched.trial
 
 
-def _follow(spec: TaskSpec, limit_s: float, seed: int, watched: _Watched, stop: ShouldStop) -> None:
+def _follow(
+    workspace: Workspace, limit_s: float, seed: int, watched: _Watched, stop: ShouldStop
+) -> None:
     """Let the robot follow, in one episode unless the hand itself ends it."""
+    spec = workspace.spec
     control = spec.control.model_copy(update={"max_episode_s": 2 * limit_s})
     spec = spec.model_copy(update={"control": control})
 
     def over() -> bool:
         return stop() or watched.trial.seconds >= limit_s
 
-    with open_station(spec, seed=seed, real_time=True, watch=watched.over, stop=over) as station:
+    with open_station(
+        spec, seed=seed, real_time=True, watch=watched.over, stop=over, folder=workspace.root
+    ) as station:
         loop = EpisodeLoop(
             station.env, HandsOff(), station.teleop, Role.DEMONSTRATE, stop=over,
             claims_end_episode=False, questions=station.questions,
@@ -129,11 +133,11 @@ def _follow(spec: TaskSpec, limit_s: float, seed: int, watched: _Watched, stop: 
 
 
 def _only_look(
-    spec: TaskSpec, limit_s: float, seed: int, watched: _Watched, stop: ShouldStop
+    workspace: Workspace, limit_s: float, seed: int, watched: _Watched, stop: ShouldStop
 ) -> None:
-    with _hand_alone(spec, seed, watched) as (teleop, clock):
+    with _hand_alone(workspace, seed, watched) as (teleop, clock):
         teleop.begin_episode(Role.DEMONSTRATE)
-        period_ns = round(1e9 / spec.control.rate_hz)
+        period_ns = round(1e9 / workspace.spec.control.rate_hz)
         next_ns = clock.now_ns()
         while not stop() and watched.trial.seconds < limit_s:
             teleop.poll()
@@ -142,12 +146,15 @@ def _only_look(
 
 
 @contextmanager
-def _hand_alone(spec: TaskSpec, seed: int, watched: _Watched) -> Iterator[tuple[Teleop, Clock]]:
-    """Open the hand, and below it a simulated robot; a real one is left alone."""
-    rig = Rig(seed, real_time=True)
+def _hand_alone(
+    workspace: Workspace, seed: int, watched: _Watched
+) -> Iterator[tuple[Teleop, Clock]]:
+    """Open the hand, and below it an environment or simulated robot; a real one is left alone."""
+    spec, rig = workspace.spec, Rig(seed, real_time=True, folder=workspace.root)
     with ExitStack() as stack:
-        driver = ROBOTS.get(spec.robot.type)
-        if issubclass(driver, SimulatedScene):
+        if spec.environment is not None:
+            open_environment(spec, rig, stack)
+        elif issubclass(driver := ROBOTS.get(spec.robot.type), SimulatedScene):
             stack.enter_context(attended("robot", driver, spec.robot.options, rig))
         yield watched.over(stack.enter_context(teleop_of(spec, rig))), rig.clock
 

@@ -34,7 +34,7 @@ def train_in_lockstep(
 
     Raises:
         MissingStageError: demonstrations or classifier are missing.
-        DataError: they belong to another set-up.
+        DataError: they belong to another set-up, or do not fit these devices.
         DeviceError: a device cannot be opened.
     """
     enable_compilation_cache()
@@ -51,7 +51,9 @@ def train_in_lockstep(
         reward=reward,
         screen=told_by(report),
         stop=stop,
+        folder=run.workspace.root,
     ) as station:
+        side.greeting().check_environment(station.action_layout, station.observation_layout)
         check_cameras(run.workspace, station.robot, station.cameras, report)
         going_on = run.progress.episodes
         run.begin()

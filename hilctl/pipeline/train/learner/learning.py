@@ -18,7 +18,7 @@ from hilctl.agents import AGENTS
 from hilctl.agents.base import Agent
 from hilctl.agents.options import AgentOptions
 from hilctl.data.index import episode_paths
-from hilctl.data.replay import ObservationSpec, ReplayBuffer, bytes_needed
+from hilctl.data.replay import ReplayBuffer, bytes_needed
 from hilctl.errors import DamagedDataError, MissingStageError, SafetyStopError
 from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.perception import Perception
@@ -29,12 +29,12 @@ from hilctl.pipeline.run_folder.best import BEST, best_policy
 from hilctl.pipeline.run_folder.resume import EPISODES
 from hilctl.pipeline.run_folder.run import CHECKPOINTS, Run
 from hilctl.pipeline.train.learner.stored import last_checkpoint, stored_episodes
-from hilctl.task.action import ACTION_DIM
+from hilctl.task.layout import ActionLayout, ObservationLayout
 from hilctl.task.spec import CHUNK_STEPS, TaskSpec
 from hilctl.training.checkpoints import save_checkpoint
 from hilctl.training.episode_learner import EpisodeLearner, is_warm
 from hilctl.training.learner import Learner
-from hilctl.training.link import FinishedEpisode
+from hilctl.training.link import FinishedEpisode, Greeting
 from hilctl.training.trial import evidence
 
 FAULTS = "faults"
@@ -52,6 +52,13 @@ class LearningSide:
     perception: Perception
     learner: Learner
     episode_learner: EpisodeLearner
+    actions: ActionLayout
+    observations: ObservationLayout
+
+    def greeting(self) -> Greeting:
+        """Return what the acting side has to know first."""
+        taken, perception = self.episode_learner.taken, self.perception.arrays()
+        return Greeting(taken, perception, self.actions, self.observations)
 
     def stored_episodes(self, *, before: int | None = None) -> Iterator[FinishedEpisode]:
         """Yield those of the run's episodes on disk that the learner does not have yet.
@@ -144,7 +151,8 @@ class LearningSide:
             "updates": self.learner.updates,
             "encoder_fingerprint": self.encoder.fingerprint,
             "feature_grid": list(self.encoder.feature_shape[:2]),
-            "action_dim": ACTION_DIM,
+            "action_layout": self.actions.as_json(),
+            "observation_layout": self.observations.as_json(),
             "seed": self.run.seed,
             "learner": self.learner.state(),
             **more,
@@ -206,7 +214,10 @@ def open_learning_side(
         learner.restore(saved.agent, saved.about["learner"])
     corrector = reward.corrector(seed=run.seed) if reward else None
     episode_learner = EpisodeLearner(learner, corrector, run.folder.name)
-    side = LearningSide(run, encoder, perception, learner, episode_learner)
+    seen = demos.observation_layout(spec)
+    side = LearningSide(
+        run, encoder, perception, learner, episode_learner, demos.action_layout, seen
+    )
     side.read_again(saved.about["robot_steps"] if saved else 0, report, stop)
     return None if stop() else side
 
@@ -246,15 +257,16 @@ def make_learner(
     trajectories = demos.trajectories(perception)
     example = {name: array[0] for name, array in trajectories[0].observations.items()}
     shapes = {name: (array.shape, array.dtype) for name, array in example.items()}
-    options = cast(AgentOptions, spec.agent.options)
+    options, actions = cast(AgentOptions, spec.agent.options), demos.action_layout
     agent: Agent = AGENTS.get(spec.agent.type).create(
-        jax.random.key(seed), example, ACTION_DIM, options
+        jax.random.key(seed), example, actions, options
     )
-    online, human = slots(spec, sum(len(t) + 1 for t in trajectories), shapes)
+    one_bytes = bytes_needed(1, shapes, actions.size)
+    online, human = slots(spec, sum(len(t) + 1 for t in trajectories), one_bytes)
     learner = Learner(
         agent,
-        ReplayBuffer(online, shapes, ACTION_DIM),
-        ReplayBuffer(human, shapes, ACTION_DIM),
+        ReplayBuffer(online, shapes, actions.size),
+        ReplayBuffer(human, shapes, actions.size),
         np.random.default_rng([seed, 1]),
         updates_per_step=spec.training.updates_per_step,
         batch=options.batch,
@@ -266,14 +278,19 @@ def make_learner(
     return learner
 
 
-def slots(spec: TaskSpec, demo_slots: int, shapes: ObservationSpec) -> tuple[int, int]:
+def slots(spec: TaskSpec, demo_slots: int, slot_bytes: int) -> tuple[int, int]:
     """Return how many observations the buffers of rollouts and of human steps have room for.
 
     Enough for all that can happen, unless that took more than half of the memory that is free.
+
+    Args:
+        spec: of the task.
+        demo_slots: observations of the demonstrations.
+        slot_bytes: that one observation and its step take.
     """
     seconds = max(spec.training.max_robot_minutes * 60, 2 * spec.control.max_episode_s)
     wanted = 2 * round(seconds * spec.control.rate_hz)  # twice: a start for every step
     free_bytes = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    affordable = int(MEMORY_SHARE * free_bytes / 2) // bytes_needed(1, shapes, ACTION_DIM)
+    affordable = int(MEMORY_SHARE * free_bytes / 2) // slot_bytes
     online = max(2, min(wanted, affordable))
     return online, 2 * demo_slots + online

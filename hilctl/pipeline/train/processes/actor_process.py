@@ -11,7 +11,7 @@ from typing import TypeVar
 import jax
 
 from hilctl.agents import AGENTS
-from hilctl.env.make import open_station
+from hilctl.env.make import Station, open_station
 from hilctl.errors import HilctlError
 from hilctl.networks.perception import Perception
 from hilctl.pipeline.calibrate.check import check_cameras
@@ -26,7 +26,6 @@ from hilctl.pipeline.train.processes.event_sender import EventSender
 from hilctl.pipeline.train.processes.share import become_real_time
 from hilctl.pipeline.train.processes.signals import ProcessSignals
 from hilctl.rewards.base import Reward
-from hilctl.task.action import ACTION_DIM
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 from hilctl.training.compilation import enable_compilation_cache
@@ -67,10 +66,11 @@ def main(assignment: ProcessTask, signals: ProcessSignals, sender: EventSender) 
             real_time=True,
             screen=told_by(sender.report),
             stop=stop,
+            folder=workspace.root,
         ) as station,
     ):
         check_cameras(workspace, station.robot, station.cameras, sender.report)
-        taught = _first_lesson(link, run, grid, reward, stop)
+        taught = _first_lesson(link, run, station, grid, reward, stop)
         if taught is None:
             return
         perception, first = taught
@@ -110,19 +110,29 @@ def _opened(workspace: Workspace, assignment: ProcessTask, sender: EventSender) 
 
 
 def _first_lesson(
-    link: ActorClient, run: Run, grid: tuple[int, int], reward: Reward, stop: ShouldStop
+    link: ActorClient,
+    run: Run,
+    station: Station,
+    grid: tuple[int, int],
+    reward: Reward,
+    stop: ShouldStop,
 ) -> tuple[Perception, PolicyUpdate] | None:
     """Return what the learner sees and its newest policy; None when stopped.
 
     The robot never moves untaught: a policy is waited for.
+
+    Raises:
+        DataError: the learner's policies do not fit the environment.
+        HilctlError: it does not answer.
     """
     greeting = _wait_for(link.greeting, stop)
     if greeting is None:
         return None
+    greeting.check_environment(station.action_layout, station.observation_layout)
     perception = _perception(greeting, run.workspace.spec)
     options = run.workspace.spec.agent
     agent = AGENTS.get(options.type).create(
-        jax.random.key(run.seed), perception.example(grid), ACTION_DIM, options.options
+        jax.random.key(run.seed), perception.example(grid), greeting.actions, options.options
     )
     link.expect(agent, reward.model)
     first = _wait_for(link.latest_policy, stop)

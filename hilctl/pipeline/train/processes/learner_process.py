@@ -17,7 +17,7 @@ from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 from hilctl.training import wire
 from hilctl.training.compilation import enable_compilation_cache
-from hilctl.training.link import FinishedEpisode, Greeting
+from hilctl.training.link import FinishedEpisode
 from hilctl.training.mail import Announcer
 from hilctl.training.remote import LearnerServer
 
@@ -80,7 +80,7 @@ def foretold(step_s: float, spec: TaskSpec) -> Event:
 
 def greeting(side: LearningSide) -> bytes:
     """Return what the acting side has to know first."""
-    return wire.pack_greeting(Greeting(side.episode_learner.taken, side.perception.arrays()))
+    return wire.pack_greeting(side.greeting())
 
 
 class LearnerLoop:

@@ -1,0 +1,41 @@
+"""What a scripted operator knows of its task, and how its hand moves."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from hilctl.teleop.base import Role, TeleopInput
+
+
+class Demonstrator(ABC):
+    """Know the way to success, and where it stands; look on even while another drives.
+
+    Attributes:
+        full_action: what one full action makes of `remaining()`.
+    """
+
+    full_action: float
+
+    @abstractmethod
+    def begin_episode(self, role: Role) -> None:
+        """Start an episode with a fresh mood."""
+
+    @abstractmethod
+    def look(self) -> None:
+        """See what became of the last step; called once a step, before anything else."""
+
+    @abstractmethod
+    def solved(self) -> bool:
+        """Return whether the task is done, in truth."""
+
+    @abstractmethod
+    def remaining(self) -> float:
+        """Return what shrinks on the way to success, by `full_action` with each full action."""
+
+    @abstractmethod
+    def drive(self) -> TeleopInput:
+        """Return what its hand does next on the way to success."""
+
+    @abstractmethod
+    def show(self) -> TeleopInput:
+        """Return what it does next to show success, and what could be mistaken for it."""

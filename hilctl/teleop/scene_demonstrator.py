@@ -1,0 +1,84 @@
+"""The simulator's own scenes, demonstrated with the privileged state of their world."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilctl.sim.experts import Expert, LabelSpot, expert_for
+from hilctl.sim.world import SimWorld
+from hilctl.teleop.base import Role, TeleopInput, no_twist
+from hilctl.teleop.demonstrator import Demonstrator
+from hilctl.teleop.hand import ScriptedHand
+
+Array = NDArray[np.float64]
+
+SPOT_DWELL_POLLS = 10
+SPOT_PATIENCE_POLLS = 40
+
+
+class SceneDemonstrator(Demonstrator):
+    """See the truth of the simulator, and have an imperfect hand.
+
+    Args:
+        world: simulated.
+        rng: of pace, noise and pauses.
+        skill: of the hand, 0 to 1.
+        action_scale: (6,) m and rad of one full action.
+    """
+
+    def __init__(
+        self, world: SimWorld, rng: np.random.Generator, skill: float, action_scale: Array
+    ) -> None:
+        self._world, self._rng, self._skill, self._scale = world, rng, skill, action_scale
+        self._expert: Expert = expert_for(world)
+        self.full_action = float(action_scale[0])
+
+    def begin_episode(self, role: Role) -> None:
+        """Take the hand of the day: its pace, its pauses."""
+        pauses = role is not Role.SUPERVISE
+        self._hand = ScriptedHand(self._rng, self._skill, self._scale, pauses=pauses)
+        self._spot: LabelSpot | None = None
+        self._leaving = False
+
+    def look(self) -> None:
+        """Do nothing: the world is there to be seen at any time."""
+
+    def solved(self) -> bool:
+        """Return the simulator's truth."""
+        return self._world.solved()
+
+    def remaining(self) -> float:
+        """Return the distance to success in m."""
+        return self._expert.remaining_m()
+
+    def drive(self) -> TeleopInput:
+        """Steer towards success."""
+        # once it is done there is nothing to gain, and no progress is no reason to back off
+        remaining_m = None if self._world.solved() else self._expert.remaining_m()
+        return _moving(self._hand.steer(self._world.tcp_pose(), self._expert.target(), remaining_m))
+
+    def show(self) -> TeleopInput:
+        """Visit successes and look-alike failures, dwelling at each: data for the classifier."""
+        return _moving(self._show())
+
+    def _show(self) -> Array:
+        here = self._world.tcp_pose()
+        if self._spot is None:
+            self._spot, self._dwell = self._expert.label_spot(self._rng), 0
+            self._patience = SPOT_PATIENCE_POLLS
+        retreat = self._expert.retreat() if self._leaving else None
+        if self._leaving and retreat is not None:
+            return self._hand.steer(here, retreat)
+        self._leaving = False
+        if self._spot.reached():
+            self._dwell += 1
+        self._patience -= 1
+        if self._dwell >= SPOT_DWELL_POLLS or self._patience <= 0:
+            self._spot, self._leaving = None, True
+            return no_twist()
+        return self._hand.steer(here, self._spot.target())
+
+
+def _moving(twist: Array) -> TeleopInput:
+    return TeleopInput(twist=twist, engaged=True)
