@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
 from hilctl.errors import UsageError
@@ -40,7 +40,15 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         """Return every known type name, sorted."""
-        return sorted({*self._builtin, *self._external()})
+        return sorted({*self._builtin, *self.external()})
+
+    def external(self) -> dict[str, EntryPoint]:
+        """Return the plug-ins of other packages by type name."""
+        return {entry.name: entry for entry in entry_points(group=self.group)}
+
+    def is_builtin(self, name: str) -> bool:
+        """Return whether a type is hilctl's own: it wins over another package's of that name."""
+        return name in self._builtin
 
     def get(self, name: str) -> type[T]:
         """Return the class registered under `name`.
@@ -48,7 +56,8 @@ class Registry(Generic[T]):
         Raises:
             UsageError: unknown name; the hint holds the nearest known one, or how to add one.
         """
-        target = self._builtin.get(name) or self._external().get(name)
+        found = self.external().get(name)
+        target = self._builtin.get(name) or (found.value if found else None)
         if target is None:
             raise UsageError(f"unknown {self.kind} type {name!r}", hint=self.hint_for(name))
         cls: type[T] = load(target)
@@ -75,9 +84,6 @@ class Registry(Generic[T]):
             return load(self._options[name])
         cls: Any = self.get(name)
         return cls.OptionsType
-
-    def _external(self) -> dict[str, str]:
-        return {entry.name: entry.value for entry in entry_points(group=self.group)}
 
 
 def load(target: str) -> Any:

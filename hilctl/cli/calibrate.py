@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hilctl.cli.options import SETTINGS, JsonOption, MotionOption, SeedOption, TaskOption
+from hilctl.cli.options import (
+    SETTINGS,
+    JsonOption,
+    MotionOption,
+    SeedOption,
+    TaskOption,
+    refuse_options_before,
+)
 from hilctl.cli.render import Output
 from hilctl.cli.suggestions import cameras
 
@@ -87,7 +94,7 @@ def guided(
     reference picture from drift.
     """
     if context.invoked_subcommand is not None:
-        _refuse_options_before(context)
+        refuse_options_before(context)
         return
     output = Output(as_json=as_json)
     setup = _setup(output, seed, task, allow_motion)
@@ -257,19 +264,6 @@ def export(
     from hilctl.cli.calibration import camera_steps
 
     camera_steps.export(_job(_setup(Output(as_json=as_json), 0, task), camera))
-
-
-def _refuse_options_before(context: typer.Context) -> None:
-    """Check that nothing was said before the step: it is the step that has options.
-
-    Raises:
-        UsageError: something was.
-    """
-    from hilctl.errors import UsageError
-
-    if any(context.params.values()):
-        step = context.invoked_subcommand
-        raise UsageError("options come after the step", hint=f"hilctl calibrate {step} …")
 
 
 def _setup(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hilctl.pipeline.events import Event
 
 
+ASKING = {"waiting", "answered"}  # what a person is asked, and what came of it
 LEAST_COLUMNS = 64  # for a gap between names and values
 
 
@@ -39,6 +40,7 @@ class Dashboard:
         self._live: Any = None
         self._shown: Any = ""
         self._shown_since = self._started
+        self._asked = ""  # what a person is asked, beside whatever is shown
 
     def __enter__(self) -> Self:
         if self._draws:
@@ -57,6 +59,8 @@ class Dashboard:
         self._output.event(event.as_dict())
         if self._live is None:
             self._lines.report(event)
+        elif event.name in ASKING:
+            self._asked = event.text if event.name == "waiting" else ""
         elif event.name == "episode" and "robot_steps" in event.figures:
             self._show(self._view(event.figures, event.done, event.total))
         elif event.name in LASTING:
@@ -69,6 +73,15 @@ class Dashboard:
         self._shown, self._shown_since = shown, time.monotonic()
 
     def _render(self) -> Any:
+        if not self._asked:
+            return self._current()
+        from rich.console import Group
+        from rich.text import Text
+
+        # on top: a low terminal shows the beginning only
+        return Group(Text(self._asked, style="bold yellow"), self._current())
+
+    def _current(self) -> Any:
         if not isinstance(self._shown, str):
             return self._shown
         from rich.text import Text

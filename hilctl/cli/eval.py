@@ -7,27 +7,23 @@ from typing import Annotated, Any
 
 import typer
 
-from hilctl.cli.options import JsonOption, MotionOption, SeedOption, TaskOption, WeightsOption
+from hilctl.cli.options import (
+    JsonOption,
+    MotionOption,
+    SeedOption,
+    TaskOption,
+    WeightsOption,
+)
+from hilctl.cli.policy_options import BestOption, RunOption
 from hilctl.cli.render import Output
-from hilctl.cli.suggestions import run_ids
 
 
 def evaluate(
     task: TaskOption = None,
     episodes: Annotated[int, typer.Option("--episodes", "-n", min=1, help="How many.")] = 20,
     seed: SeedOption = 0,
-    run: Annotated[
-        str | None,
-        typer.Option(
-            "--run", metavar="ID", help="Which run.  [default: the latest]", autocompletion=run_ids
-        ),
-    ] = None,
-    best: Annotated[
-        bool,
-        typer.Option(
-            "--best", help="The best policy instead of the last, of the newest run that has one."
-        ),
-    ] = False,
+    run: RunOption = None,
+    best: BestOption = False,
     weights: WeightsOption = None,
     video: Annotated[bool, typer.Option("--video", help="Write a video of every episode.")] = False,
     allow_motion: MotionOption = False,
@@ -35,7 +31,7 @@ def evaluate(
 ) -> None:
     """Measure a policy: greedy, no hand on the robot, with an honest interval.
 
-    The classifier judges, as it would on a robot; where the robot knows the truth, it is told too.
+    The reward judges, as it would on a robot; where the robot knows the truth, it is told too.
     An episode that is thrown away counts as a failure.
     """
     from hilctl.cli.interrupt import interruptible
@@ -75,7 +71,8 @@ def say_evaluation(output: Output, figures: Mapping[str, Any]) -> None:
     """
     low, high = figures["ci95"]
     output.say(
-        f"{figures['successes']}/{figures['episodes']} successes by the classifier "
+        f"{figures['successes']}/{figures['episodes']} successes "
+        f"by the {figures.get('judge', 'classifier')} "
         f"(95 % interval {low:.0%} to {high:.0%}), "
         f"{figures['interventions'] or 'no'} interventions"
     )

@@ -19,7 +19,7 @@ LOOK_S = 0.2
 
 # events that stay on the screen
 LASTING = {"stage", "phase", "method", "outcome", "diagnosis", "death", "link"}
-PASSING = {"process", "moving", "guide"}  # of no interest once the next one is there
+PASSING = {"process", "moving", "guide", "hand"}  # of no interest once the next one is there
 
 
 class LineProgress:

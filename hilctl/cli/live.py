@@ -21,7 +21,7 @@ REFRESH_HZ = 4
 
 
 @contextmanager
-def live_view(render: Callable[[], Any]) -> Iterator[Any]:
+def live_view(render: Callable[[], Any], refresh_hz: float = REFRESH_HZ) -> Iterator[Any]:
     """Show what `render` returns, again and again, and above it that a stop was asked for.
 
     The screen is whole afterwards: the view is gone and the cursor is there. It looks for itself,
@@ -35,7 +35,7 @@ def live_view(render: Callable[[], Any]) -> Iterator[Any]:
         # on top: a low terminal shows the beginning only
         return Group(Text(STOPPING), render()) if is_stopping() else render()
 
-    live = Live(get_renderable=whole, refresh_per_second=REFRESH_HZ, transient=True)
+    live = Live(get_renderable=whole, refresh_per_second=refresh_hz, transient=True)
     try:
         with live:
             yield live

@@ -24,6 +24,20 @@ WeightsOption = Annotated[
 SeedOption = Annotated[
     int, typer.Option("--seed", min=0, max=MAX_SEED, help="Of everything that is random.")
 ]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
 MotionOption = Annotated[
     bool, typer.Option("--allow-motion", help="Let a real robot move without asking.")
 ]
+
+
+def refuse_options_before(context: typer.Context) -> None:
+    """Check that nothing was said before the step of a command: it is the step that has options.
+
+    Raises:
+        UsageError: something was.
+    """
+    from hilctl.errors import UsageError
+
+    if any(context.params.values()):
+        step = f"{context.command_path} {context.invoked_subcommand}"
+        raise UsageError("options come after the step", hint=f"{step} …")

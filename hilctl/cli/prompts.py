@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from hilctl.cli.render import Output
@@ -63,13 +63,16 @@ def confirm(output: Output, question: str, *, yes: bool) -> bool:
     return _read_line(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
-def confirm_motion(output: Output, spec: TaskSpec, *, allowed: bool) -> None:
+def confirm_motion(
+    output: Output, spec: TaskSpec, *, allowed: bool, to: Sequence[float] | None = None
+) -> None:
     """Ask before a real robot moves for the first time; a simulated one may.
 
     Args:
         output: where the question goes.
         spec: of the task whose robot will move.
         allowed: what `--allow-motion` was; `--yes` never implies motion.
+        to: x, y, z in m where it will go first; None = the reset pose.
 
     Raises:
         UsageError: nobody can answer and `--allow-motion` was not given, or the answer was no.
@@ -79,9 +82,9 @@ def confirm_motion(output: Output, spec: TaskSpec, *, allowed: bool) -> None:
         return
     for name, arm in real.items():
         which = f"{arm.robot.type} robot {name}".strip()
-        x, y, z = arm.reset.pose[:3]
+        x, y, z = to or arm.reset.pose[:3]
         low, high = arm.control.bounds.low, arm.control.bounds.high
-        output.say(f"the {which} will move to x {x:g}, y {y:g}, z {z:g} m")
+        output.say(f"the {which} will move to x {x:.4g}, y {y:.4g}, z {z:.4g} m")
         sides = [f"{axis} {a:g} … {b:g} m" for axis, a, b in zip("xyz", low, high, strict=False)]
         output.say(f"and stay within {', '.join(sides)}")
     question = "is the space free, and a hand at the emergency stop?"

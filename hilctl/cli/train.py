@@ -45,7 +45,7 @@ def train(
     ] = None,
     lockstep: Annotated[
         bool,
-        typer.Option("--lockstep", help="Act and learn in turns: the same seed, the same run."),
+        typer.Option("--lockstep", help="Act and learn in step: the same seed, the same run."),
     ] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a live view.")] = False,
     allow_motion: MotionOption = False,

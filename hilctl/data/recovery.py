@@ -100,7 +100,20 @@ def _rows(group: h5py.Group) -> layout.Columns:
 def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the attributes that a writer can have written."""
     kinds = (str, bool, int, float, np.generic)
-    return {key: value for key, value in attributes.items() if isinstance(value, kinds)}
+    return {
+        key: value
+        for key, value in attributes.items()
+        if isinstance(value, kinds) and _is_text(key + str(value))
+    }
+
+
+def _is_text(text: str) -> bool:
+    """Return whether a text can be written: bytes that are no UTF-8 come as halves of pairs."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _rewrite(path: Path, columns: layout.Columns, attributes: dict[str, Any]) -> None:

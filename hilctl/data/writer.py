@@ -26,6 +26,7 @@ Kind = Literal["demo", "label", "rollout"]
 
 PARTIAL = ".partial"
 RECOVERED = "recovered"
+REMOVED = "removed"  # by a person, who may want one back: its number stays taken
 REQUIRED_ATTRIBUTES = ("task_fingerprint", "task_identity", "operator")
 _FLUSH_STEPS = 10
 _IDLE_NORM = 1e-3  # of the executed action, which is in [-1, 1]
@@ -195,8 +196,9 @@ def episode_name(number: int) -> str:
 
 
 def next_number(directory: Path) -> int:
-    """Return one more than any episode ever begun in a folder, finished or not."""
-    names = [*_names(directory), *_names(directory / RECOVERED)]
+    """Return one more than any episode ever begun in a folder, finished, removed or neither."""
+    folders = (directory, directory / RECOVERED, directory / REMOVED)
+    names = [name for folder in folders for name in _names(folder)]
     numbers = [int(match[1]) for name in names if (match := re.match(r"episode_(\d+)\.", name))]
     return max(numbers, default=0) + 1
 

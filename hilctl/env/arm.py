@@ -54,27 +54,42 @@ class TaskArm:
         self._pace = Pace(robot.limits, 1.0 / rate_hz)
         self._travel = Travel(spec)
 
-    def leave(self) -> None:
+    def leave(self, scene: SimulatedScene | None) -> None:
         """Let go of whatever presses on the tool, and back out, unless the scene does that.
+
+        Args:
+            scene: that is put back next; None = a person has done that.
 
         Raises:
             DeviceError: something holds the tool.
         """
         relax(self.robot)
-        if self.scene is None or not self.scene.resets_the_arm:
+        if scene is None or not scene.resets_the_arm:
             self._travel.back_out(self.robot)
 
-    def go_to_start(self, rng: np.random.Generator) -> None:
-        """Move to a random start, and open the gripper.
+    def go_to_start(
+        self, rng: np.random.Generator, given: Array | None = None, speed: float | None = None
+    ) -> None:
+        """Move to a start, and open the gripper.
+
+        Args:
+            rng: draws it.
+            given: the (7,) `T_base_tcp` to begin at instead.
+            speed: how fast to go there, as a share of the arm's limits; None = as usual.
 
         Raises:
             DeviceError: something resists on the way; the arm holds there.
         """
-        start = self._draw_start(rng)
-        self._travel.go(self.robot, start)
+        start = self._draw_start(rng) if given is None else given
+        travel = self._travel if speed is None else Travel(self.spec, speed)
+        travel.go(self.robot, start)
         self._pace.begin_at(start)
         if self._gripper is not None:
             self._open_gripper(start)
+
+    def resume(self) -> None:
+        """Go on from where the arm is after a stop."""
+        self._pace.begin_at(self.robot.state().tcp_pose)
 
     def send(self, action: Array, executed: Array) -> None:
         """Send the arm's numbers of an (A,) action, and put those that were executed in another."""

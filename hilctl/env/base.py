@@ -48,6 +48,9 @@ class Environment(gymnasium.Env[Obs, Array]):
     def stop(self) -> None:
         """Hold still; idempotent, callable from any thread."""
 
+    def resume(self) -> None:
+        """Go on after a stop within an episode: that time belongs to no control period."""
+
 
 class TaskEnvironment(Environment, Device):
     """An environment that a task names in place of robot, cameras and reset.

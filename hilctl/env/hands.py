@@ -8,7 +8,7 @@ import numpy as np
 
 from hilctl.devices import Options
 from hilctl.env.robot_env import RobotEnv
-from hilctl.teleop.base import Role, Teleop, TeleopInput
+from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput
 
 
 class Hands(Teleop):
@@ -63,6 +63,20 @@ class Hands(Teleop):
             events=tuple(dict.fromkeys(event for one in said.values() for event in one.events)),
         )
 
-    def review(self, *, claimed: bool) -> bool:
-        """Return whether all of them call the episode a success."""
-        return all(hand.review(claimed=claimed) for hand in self.hands.values())
+    @property
+    def in_real_time(self) -> bool:  # type: ignore[override]  # of a class that has only one
+        """Whether one of them is a person's."""
+        return any(hand.in_real_time for hand in self.hands.values())
+
+    @property
+    def keys(self) -> Mapping[TeleopEvent, str]:
+        """What says each event; where hands differ, that of the first one counts."""
+        hands = reversed(list(self.hands.values()))
+        return {event: key for hand in hands for event, key in hand.keys.items()}
+
+    def review(self, *, claimed: bool) -> bool | None:
+        """Return whether all of them call the episode a success; None = one has to be asked."""
+        verdicts = [hand.review(claimed=claimed) for hand in self.hands.values()]
+        if False in verdicts:
+            return False
+        return None if None in verdicts else True

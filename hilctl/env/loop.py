@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import gymnasium
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hilctl.data.step import EpisodeSummary, Observation, Outcome, Step
 from hilctl.env.base import Obs, environment_of
+from hilctl.env.questions import NOTHING, REJECTED, Questions, Said
 from hilctl.teleop.base import Role, Teleop, TeleopEvent
 
 Array = NDArray[np.float64]
@@ -66,7 +67,7 @@ class _Drive:
     interventions: int
     duration_s: float
     stopped: bool
-    said: frozenset[TeleopEvent]  # by the operator, in any of its steps
+    said: Said  # by the operator, in any of its steps
 
 
 @dataclass
@@ -74,13 +75,16 @@ class EpisodeLoop:
     """Run episodes of `policy` in `env` under an operator's eyes.
 
     Attributes:
-        env: the wrapped environment; `Takeover` is outermost.
+        env: the wrapped environment; the operator's hand and the reward are among the wrappers.
         policy: proposes actions.
         teleop: the operator, asked for a verdict at the end of each episode.
         role: what the operator is asked to do; one who watches cannot drive, whatever the device.
         subscribers: told of every step, in this order.
         stop: asked once a step; True ends the episode as aborted.
-        claims_end_episode: an operator's SUCCESS ends the episode with reward 1.
+        claims_end_episode: an operator's SUCCESS ends the episode with reward 1; else only the
+            reward can make one.
+        questions: what the operator is asked; None = by the environment's clock, told to nobody.
+        put_back: has the scene ready for an episode; False = there shall be none.
     """
 
     env: gymnasium.Env[Obs, Array]
@@ -90,6 +94,18 @@ class EpisodeLoop:
     subscribers: Sequence[Subscriber] = ()
     stop: Callable[[], bool] = lambda: False
     claims_end_episode: bool = True
+    questions: Questions | None = None
+    put_back: Callable[[], bool] = lambda: True
+    _questions: Questions = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._questions = self.questions or Questions(
+            self.teleop, environment_of(self.env).clock, stop=self.stop
+        )
+
+    def ready(self) -> bool:
+        """Have things put back for the next episode; False = a person wants an end instead."""
+        return not self._is_stopped() and self.put_back() and not self._is_stopped()
 
     def run_episode(self) -> EpisodeSummary:
         """Run one episode to its end; the robot is stopped first, however it ends."""
@@ -106,43 +122,45 @@ class EpisodeLoop:
         self.teleop.begin_episode(self.role)
         obs, info = self.env.reset(options={"role": self.role})
         observation = to_observation(obs, info)
-        start_ns = observation.stamp_ns
+        start_ns, waited_s = observation.stamp_ns, self._questions.waited_s
         self.policy.begin_episode(observation)
         steps, interventions = 0, 0
-        said: frozenset[TeleopEvent] = frozenset()
+        said = NOTHING
         while True:
             step, info = self._step(observation)
             steps += 1
             interventions += step.intervened
             said |= {*step.events}
-            stopped = self.stop()
+            stopped = self._is_stopped()
             if step.terminated or step.truncated or stopped:
                 duration_s = (step.next_observation.stamp_ns - start_ns) * 1e-9
+                duration_s -= self._questions.waited_s - waited_s  # pauses
                 return _Drive(step, info, steps, interventions, duration_s, stopped, said)
             self._publish(step)
             observation = step.next_observation
 
     def _conclude(self, drive: _Drive) -> EpisodeSummary:
         """Ask the operator for a verdict, and publish the last step and the summary."""
-        step, info = drive.last, drive.info
-        judged = bool(info["judged_success"])
-        success = self._verdict(drive, judged)
+        judged = bool(drive.info["judged_success"])
+        success, answer = self._verdict(drive, judged)
+        step = replace(drive.last, events=(*drive.last.events, *sorted(answer)))
         summary = EpisodeSummary(
             outcome=outcome_of(step, success, drive.stopped),
             steps=drive.steps,
             duration_s=drive.duration_s,
             intervention_steps=drive.interventions,
             judged_success=judged,
-            true_success=info.get("true_success"),
+            true_success=drive.info.get("true_success"),
             vetoed=judged and not success,
             claimed=success and not judged,
             discarded=TeleopEvent.DISCARD in step.events,
-            quit_requested=TeleopEvent.QUIT in drive.said,
+            quit_requested=TeleopEvent.QUIT in drive.said | answer or self._questions.over,
         )
         self._publish(with_verdict(step, success))
         self.teleop.end_episode(success=success, intervened=drive.interventions > 0)
         for subscriber in self.subscribers:
             subscriber.on_episode_end(summary)
+        self._questions.heard(drive.said)
         return summary
 
     def _step(self, observation: Observation) -> tuple[Step, dict[str, Any]]:
@@ -169,15 +187,26 @@ class EpisodeLoop:
         )
         return step, info
 
-    def _verdict(self, drive: _Drive, judged: bool) -> bool:
+    def _verdict(self, drive: _Drive, judged: bool) -> tuple[bool, Said]:
+        """Return whether the episode is a success, and what the operator said when asked."""
         step = drive.last
-        if TeleopEvent.VETO in drive.said:
-            return False  # whatever else claims it, and whoever asks
-        if drive.stopped or TeleopEvent.DISCARD in step.events or not self.claims_end_episode:
-            return step.terminated
-        if step.terminated and not judged:
-            return True  # the operator has just claimed it
-        return self.teleop.review(claimed=judged)
+        if drive.said & REJECTED:
+            return False, NOTHING  # whatever else claims it, and whoever asks
+        has_spoken = step.terminated and TeleopEvent.SUCCESS in step.events
+        if drive.stopped or has_spoken or TeleopEvent.DISCARD in step.events:
+            return step.terminated, NOTHING
+        if not self.claims_end_episode and not (judged and self.teleop.in_real_time):
+            return judged, NOTHING
+        known = self.teleop.review(claimed=judged) if self.claims_end_episode else None
+        if known is not None:
+            return known, NOTHING
+        answer = self._questions.verdict(claimed=judged, may_claim=self.claims_end_episode)
+        if answer & REJECTED:
+            return False, answer
+        return TeleopEvent.SUCCESS in answer or (judged and TeleopEvent.DISCARD in answer), answer
+
+    def _is_stopped(self) -> bool:
+        return self.stop() or self._questions.over
 
     def _publish(self, step: Step) -> None:
         for subscriber in self.subscribers:

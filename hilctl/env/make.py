@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from hilctl.driver_faults import attended
 from hilctl.env import ENVIRONMENTS
 from hilctl.env.base import Environment, Obs, TaskEnvironment, environment_of
 from hilctl.env.hands import Hands
+from hilctl.env.questions import Questions, Screen, show_nobody
 from hilctl.env.robot_env import RobotEnv
 from hilctl.env.wrappers import EncodeFrames, EncodeImages, JudgeReward, Takeover
 from hilctl.rewards.base import Reward
@@ -45,6 +46,7 @@ class Station:
     cameras: dict[str, Camera]
     env: gymnasium.Env[Obs, NDArray[np.float64]]
     teleop: Teleop
+    questions: Questions
 
     @property
     def robot(self) -> Robot | None:
@@ -66,6 +68,15 @@ class Station:
         """The environment's."""
         return environment_of(self.env).observation_layout
 
+    def stopwatch(self) -> Callable[[], float]:
+        """Return what tells the seconds since now, but for those that a person was waited for."""
+        start_ns, waited_s = self.clock.now_ns(), self.questions.waited_s
+
+        def elapsed_s() -> float:
+            return (self.clock.now_ns() - start_ns) * 1e-9 - (self.questions.waited_s - waited_s)
+
+        return elapsed_s
+
 
 @contextmanager
 def open_station(
@@ -75,6 +86,9 @@ def open_station(
     encode: EncodeImages | None = None,
     reward: Reward | None = None,
     real_time: bool = False,
+    watch: Callable[[Teleop], Teleop] | None = None,
+    screen: Screen = show_nobody,
+    stop: Callable[[], bool] = lambda: False,
     folder: Path | None = None,
 ) -> Iterator[Station]:
     """Open robots, cameras and teleops of a task, and close them whatever happens.
@@ -83,30 +97,51 @@ def open_station(
         seed: root of every random number the simulated devices and resets draw.
         encode: adds features to observations.
         reward: ends episodes; needs `encode`.
-        real_time: a simulated robot does not run ahead of the wall clock.
+        real_time: a simulated robot does not run ahead of the wall clock; nor does it with a
+            person at the controls.
+        watch: stands between the hand and whoever polls it.
+        screen: told what the operator is asked.
+        stop: asked while an answer is waited for; True ends the wait.
         folder: of the task, where an environment finds what the task brings along.
 
     Raises:
         DeviceError: a device cannot be opened.
     """
-    rig = Rig(seed, real_time=real_time, folder=folder)
+    by_hand = any(TELEOPS.get(block.type).in_real_time for block in spec.hands.values())
+    rig = Rig(seed, real_time=real_time or by_hand, folder=folder)
     with ExitStack() as stack:
         robots: dict[str, Robot] = {}
         cameras: dict[str, Camera] = {}
         bare: Environment
         if spec.environment is not None:
-            bare = _open_environment(spec, rig, stack)
+            bare = open_environment(spec, rig, stack)
         else:
             robots, cameras = _open_robots(spec, rig, stack)
             bare = RobotEnv(spec, robots, cameras, rig.generator("reset"))
         teleop = _open_hands(spec, rig, stack, bare)
+        teleop = teleop if watch is None else watch(teleop)
         env: gymnasium.Env[Obs, NDArray[np.float64]] = bare
         if encode is not None:
             env = EncodeFrames(env, encode)
+        questions = Questions(teleop, bare.clock, spec.operator, screen, stop)
+        env = Takeover(env, teleop, questions)
         if reward is not None:
             env = JudgeReward(env, reward)
         stack.callback(bare.stop)  # registered last: whatever happens, the robot stops first
-        yield Station(rig, robots, cameras, Takeover(env, teleop), teleop)
+        yield Station(rig, robots, cameras, env, teleop, questions)
+
+
+def teleop_of(spec: TaskSpec, rig: Rig, arm: str = "") -> Teleop:
+    """Return the device in the operator's hand for an arm, not yet open.
+
+    Raises:
+        DeviceError: it cannot be built.
+    """
+    block = spec.hands[arm]
+    teleop = attended(of_arm("teleop", arm), TELEOPS.get(block.type), block.options, rig)
+    teleop.arm = arm
+    teleop.action_scale = pose_scale(control_of(spec, arm))
+    return teleop
 
 
 def _open_robots(
@@ -127,12 +162,7 @@ def _open_robots(
 
 def _open_hands(spec: TaskSpec, rig: Rig, stack: ExitStack, env: Environment) -> Teleop:
     """Return the operator: the only hand, or all of them as one."""
-    hands: dict[str, Teleop] = {}
-    for name, block in spec.hands.items():
-        hand = attended(of_arm("teleop", name), TELEOPS.get(block.type), block.options, rig)
-        hand.arm = name
-        hand.action_scale = pose_scale(control_of(spec, name))
-        hands[name] = stack.enter_context(hand)
+    hands = {name: stack.enter_context(teleop_of(spec, rig, name)) for name in spec.hands}
     if len(hands) == 1:
         return next(iter(hands.values()))
     assert isinstance(env, RobotEnv)
@@ -149,7 +179,12 @@ def of_arm(device: str, arm: str) -> str:
     return f"{device} of arm {arm}" if arm else device
 
 
-def _open_environment(spec: TaskSpec, rig: Rig, stack: ExitStack) -> TaskEnvironment:
+def open_environment(spec: TaskSpec, rig: Rig, stack: ExitStack) -> TaskEnvironment:
+    """Open what a task has in place of a robot, to be closed by the stack.
+
+    Raises:
+        DeviceError: it cannot be opened.
+    """
     assert spec.environment is not None
     driver = ENVIRONMENTS.get(spec.environment.type)
     environment = attended("environment", driver, spec.environment.options, rig)

@@ -81,18 +81,27 @@ class RobotEnv(Environment):
     ) -> tuple[Obs, dict[str, Any]]:
         """Back out, put the scene back, and move to randomised starts.
 
+        Args:
+            seed: of the random starts from now on.
+            options: "start" is a (7,) `T_base_tcp` to begin at instead, of a task with one arm, and
+                "travel_speed" how fast to go there, as a share of the arm's limits.
+
         Raises:
             DeviceError: something resists on the way; the arm holds there.
         """
         super().reset(seed=seed)
         if seed is not None:
             self._rng = np.random.default_rng(seed)
+        # what a person has put back is not to be moved any more
+        by_script = all(arm.spec.reset.by == "script" for arm in self.arms)
+        scene = self._scene if by_script else None
         for arm in self.arms:
-            arm.leave()
-        if self._scene is not None:
-            self._scene.reset_scene()
+            arm.leave(scene)
+        if scene is not None:
+            scene.reset_scene()
+        given = options or {}
         for arm in self.arms:
-            arm.go_to_start(self._rng)
+            arm.go_to_start(self._rng, given.get("start"), given.get("travel_speed"))
         self._steps = 0
         # a simulated world that waited for somebody makes up for it here, not in the first period
         self.clock.sleep_until(self.clock.now_ns())
@@ -138,6 +147,17 @@ class RobotEnv(Environment):
         with ExitStack() as stack:  # one that fails leaves none of the others moving
             for arm in self.arms:
                 stack.callback(arm.robot.stop)
+
+    def resume(self) -> None:
+        """Let the next control period begin now, from where the arm is."""
+        for arm in self.arms:
+            arm.resume()
+        self._next_tick_ns = self.clock.now_ns()
+
+    def look(self) -> Obs:
+        """Return what is seen now, without a step."""
+        obs, _ = self._observe()
+        return obs
 
     def close(self) -> None:
         """Stop the robots first, then close every device."""

@@ -77,6 +77,12 @@ class ActionLimiter:
             )
         return target, executed
 
+    def outside(self, T_base_tcp: Array) -> tuple[float, float]:
+        """Return how far a (7,) pose is out of the bounds, in m and rad."""
+        inside = self._into_bounds(T_base_tcp)
+        away_m = float(np.linalg.norm(inside[:3] - T_base_tcp[:3]))
+        return away_m, float(np.linalg.norm(geometry.rotation_between(T_base_tcp, inside)))
+
     def action_between(self, T_base_tcp: Array, target: Array) -> Array:
         """Return the (A,) action that leads from one (7,) pose to another, of any size."""
         moved = geometry.compose(geometry.inverse(T_base_tcp), target)

@@ -86,7 +86,7 @@ class Travel:
         height_m = self._height(outward[-1].goal)
         over = TravelLeg(geometry.pose(self._lifted(goal[:3], height_m), goal[3:]), self._speed)
         before = list(_worth_going(here, [*outward, over]))
-        return [*before, TravelLeg(goal, APPROACH_SPEED)]
+        return [*before, TravelLeg(goal, min(APPROACH_SPEED, self._speed))]
 
     def _among_starts(self, pose: Array) -> bool:
         return bool((np.abs(pose[:3] - self._home) <= self._spread + LEAST_M).all())

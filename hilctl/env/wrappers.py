@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.env.base import Obs, environment_of
+from hilctl.env.questions import ENDS, Questions, Said
 from hilctl.networks.encoders.base import EncodeImages, encode_each
 from hilctl.rewards.base import Reward
 from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput
@@ -38,12 +39,19 @@ class EncodeFrames(gymnasium.Wrapper[Obs, Array, Obs, Array]):
         obs, reward, terminated, truncated, info = self.env.step(action)
         return self._with_features(obs), float(reward), terminated, truncated, info
 
+    def look(self) -> Obs:
+        """Encode what is seen now, without a step."""
+        return self._with_features(self.env.get_wrapper_attr("look")())
+
     def _with_features(self, obs: Obs) -> Obs:
         return {**obs, "features": encode_each(self._encode, obs["images"])}
 
 
 class JudgeReward(gymnasium.Wrapper[Obs, Array, Obs, Array]):
-    """End the episode with reward 1 when the reward model says that the task is done."""
+    """End the episode with reward 1 when the reward model says that the task is done.
+
+    It stands outside of `Takeover`, so that a reward hears what the operator says.
+    """
 
     def __init__(self, env: gymnasium.Env[Obs, Array], reward: Reward) -> None:
         super().__init__(env)
@@ -57,22 +65,25 @@ class JudgeReward(gymnasium.Wrapper[Obs, Array, Obs, Array]):
     def step(self, action: Array) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
         """Step and judge."""
         obs, _, _, truncated, info = self.env.step(action)
-        judgement = self.reward_model.judge(obs["features"])
+        judgement = self.reward_model.judge(obs["features"], info.get("events", ()))
         info["probability"] = judgement.probability
         done = judgement.success
         return obs, float(done), done, truncated and not done, info
 
 
 class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
-    """Let the human's hand replace the policy's action, step by step.
+    """Let the human's hand replace the policy's action, cut an episode, and hold the robot.
 
     A hand on the device is in charge, unless its owner only watches: `options["role"]` of the last
     reset says so. `info` tells `human_action` (or None), `intervened` and the operator's `events`.
+    A pause comes before the step: the robot stops at once, and no data come of it.
     """
 
-    def __init__(self, env: gymnasium.Env[Obs, Array], teleop: Teleop) -> None:
+    def __init__(
+        self, env: gymnasium.Env[Obs, Array], teleop: Teleop, questions: Questions
+    ) -> None:
         super().__init__(env)
-        self.teleop = teleop
+        self.teleop, self.questions = teleop, questions
         self._hands_off = False
 
     def reset(
@@ -85,16 +96,30 @@ class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
     def step(self, action: Array) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
         """Step with the human's action where there is one."""
         hand = self.teleop.poll()
-        drives = hand.engaged and not self._hands_off
+        events, goes_on = hand.events, True
+        if TeleopEvent.PAUSE in events and ENDS.isdisjoint(events):
+            said, goes_on = self._hold()
+            hand = self.teleop.poll()  # what it wants now
+            events = (*events, *said, *hand.events)
+        drives = hand.engaged and not self._hands_off and goes_on
         wanted = self._wanted_by(hand) if drives else None
         chosen = action if wanted is None else _in_place_of(action, wanted)
+        if not goes_on:
+            chosen = environment_of(self.env).idle_action()
         obs, reward, terminated, truncated, info = self.env.step(chosen)
         info["intervened"] = drives
         info["human_action"] = wanted
-        info["events"] = hand.events
-        if TeleopEvent.DISCARD in hand.events:
-            truncated = True
+        info["events"] = events
+        truncated = truncated or not ENDS.isdisjoint(events)
         return obs, float(reward), terminated, truncated and not terminated, info
+
+    def _hold(self) -> tuple[Said, bool]:
+        """Hold until the pause is over; return what was said, and whether the robot goes on."""
+        bare = environment_of(self.env)
+        bare.stop()
+        said = self.questions.pause()
+        bare.resume()
+        return said, not (said & ENDS or self.questions.over or self.questions.stop())
 
     def _wanted_by(self, hand: TeleopInput) -> Array:
         if hand.action is not None:

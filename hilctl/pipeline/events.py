@@ -51,6 +51,11 @@ def never() -> bool:
     return False
 
 
+def told_by(report: Report) -> Callable[[str, str, Figures], None]:
+    """Return what reports whatever an operator is asked, and what comes of it."""
+    return lambda name, text, figures: report(Event(name, text, figures=figures))
+
+
 def telling(report: Report, name: str) -> Callable[[str], None]:
     """Return what reports words as events of that name."""
     return lambda text: report(Event(name, text))

@@ -16,7 +16,7 @@ from hilctl.pipeline.quickstart_journal import QuickstartJournal, QuickstartSess
 from hilctl.pipeline.quickstart_result import QuickstartResult, read_result, write_page
 from hilctl.pipeline.record.demos import record_demos
 from hilctl.pipeline.record.labels import are_complete, record_labels
-from hilctl.pipeline.stages import survey
+from hilctl.pipeline.stages import require_classifier, survey
 from hilctl.pipeline.train.train import train
 from hilctl.task.workspace import Workspace
 
@@ -44,11 +44,13 @@ def quickstart(
         stop: asked every step.
 
     Raises:
-        UsageError: the folder holds something else, or was begun differently.
+        UsageError: the folder holds something else, was begun differently, or has a reward without
+            classifier.
         HilctlError: whatever a stage raises.
     """
     begin(folder, template, seed)
     workspace = Workspace(folder)
+    require_classifier(workspace, "quickstart")
     with workspace.lock("quickstart"):
         journal = QuickstartJournal.read(folder)
         assert journal is not None

@@ -114,6 +114,22 @@ def require(workspace: Workspace, *names: str) -> None:
             raise kind(message, where=str(workspace.root), hint=stage.command)
 
 
+def require_classifier(workspace: Workspace, verb: str) -> None:
+    """Check that the task has a reward that is learnt from labels, for verbs that show that.
+
+    Raises:
+        UsageError: its reward is another one.
+    """
+    reward = workspace.spec.reward.type
+    if not {"labels", "classifier"} <= {*REWARDS.get(reward).stages}:
+        raise UsageError(
+            f"{verb} goes through labels and classifier, and the reward of this task is "
+            f"{reward!r}, which needs neither",
+            where=str(workspace.task_file),
+            hint=f"go stage by stage: {workspace.command('status')}",
+        )
+
+
 def _has_better_policy(run: Path) -> bool:
     """Return whether the best policy of a run is another than its last."""
     try:

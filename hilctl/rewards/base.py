@@ -7,7 +7,7 @@ has a `model` of arrays, and a `RewardCorrector` on the learning side makes newe
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.devices import Options
+from hilctl.teleop.base import TeleopEvent
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,14 @@ class Reward(ABC):
 
     Attributes:
         stages: of the task, by name, that it needs; `hilctl status` shows them.
+        judge_name: who judges, in words.
         model: judges; may be replaced by a newer version at any time. None = it never changes.
         version: of the model; goes with it.
     """
 
     OptionsType: ClassVar[type[Options]] = Options
     stages: ClassVar[tuple[str, ...]] = ()
+    judge_name: ClassVar[str] = "reward"
     model: RewardModel | None = None
     version: int = 1
 
@@ -139,9 +142,14 @@ class Reward(ABC):
         """Forget what was seen: a new episode starts."""
 
     @abstractmethod
-    def judge(self, features: Mapping[str, NDArray[np.float16]]) -> Judgement:
+    def judge(
+        self,
+        features: Mapping[str, NDArray[np.float16]],
+        events: Collection[TeleopEvent] = (),
+    ) -> Judgement:
         """Judge the newest observation.
 
         Args:
             features: camera name → (rows, columns, channels) encoder features of its frame.
+            events: what the operator said in the step that led there.
         """

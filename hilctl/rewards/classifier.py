@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -14,6 +14,7 @@ from pydantic import Field
 from hilctl.devices import Options
 from hilctl.rewards.base import Judgement, Reward, RewardSource
 from hilctl.rewards.model import SuccessModel
+from hilctl.teleop.base import TeleopEvent
 
 if TYPE_CHECKING:
     from hilctl.rewards.fit import FittedClassifier
@@ -54,6 +55,7 @@ class ClassifierReward(Reward):
 
     OptionsType: ClassVar[type[Options]] = ClassifierOptions
     stages: ClassVar[tuple[str, ...]] = ("labels", "classifier")
+    judge_name: ClassVar[str] = "classifier"
     model: SuccessModel
 
     def __init__(self, model: SuccessModel, consecutive: int, version: int = 1) -> None:
@@ -98,11 +100,16 @@ class ClassifierReward(Reward):
         """Forget what was seen: a new episode starts."""
         self._in_a_row = 0
 
-    def judge(self, features: Mapping[str, NDArray[np.float16]]) -> Judgement:
-        """Judge the newest observation.
+    def judge(
+        self,
+        features: Mapping[str, NDArray[np.float16]],
+        events: Collection[TeleopEvent] = (),
+    ) -> Judgement:
+        """Judge the newest observation, whatever the operator says.
 
         Args:
             features: camera → (rows, columns, channels) encoder features of its frame.
+            events: what the operator said in the step that led there.
 
         Raises:
             DataError: a camera is missing, or the features come from another encoder.

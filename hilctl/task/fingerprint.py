@@ -11,6 +11,7 @@ from hilctl.task.plugins import picture_source
 from hilctl.task.spec import ArmSpec, PluginSpec, TaskSpec
 
 Identity = dict[str, Any]
+ABSENT = object()  # what a tree has not got; None is a value of JSON
 
 
 def data_identity(spec: TaskSpec) -> Identity:
@@ -79,16 +80,33 @@ def explain_difference(here: Mapping[str, Any], there: Mapping[str, Any]) -> lis
 
     Example: `cameras.wrist.size: 128×128 here, 96×96 there`.
     """
-    ours, theirs = dict(_flat(here)), dict(_flat(there))
     lines = []
-    for key in sorted({*ours, *theirs}):
-        if key not in theirs:
-            lines.append(f"{key}: {_show(key, ours[key])} here, absent there")
-        elif key not in ours:
-            lines.append(f"{key}: absent here, {_show(key, theirs[key])} there")
-        elif ours[key] != theirs[key]:
-            lines.append(f"{key}: {_show(key, ours[key])} here, {_show(key, theirs[key])} there")
+    for key, ours, theirs in differences(here, there):
+        here_is = "absent here" if ours is ABSENT else f"{shown(key, ours)} here"
+        there_is = "absent there" if theirs is ABSENT else f"{shown(key, theirs)} there"
+        lines.append(f"{key}: {here_is}, {there_is}")
     return lines
+
+
+def differences(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Return each dotted key in which two trees of plain JSON differ, with both values.
+
+    A key that one of them has not is `ABSENT` there.
+    """
+    ours, theirs = dict(_flat(here)), dict(_flat(there))
+    pairs = ((key, ours.get(key, ABSENT), theirs.get(key, ABSENT)) for key in {*ours, *theirs})
+    return sorted((pair for pair in pairs if pair[1] != pair[2]), key=lambda pair: pair[0])
+
+
+def shown(key: str, value: Any) -> str:
+    """Return a value of a task for a person; the key tells how it is meant."""
+    if value is ABSENT:
+        return "–"
+    if key.endswith(".size") and isinstance(value, list):
+        return "×".join(str(side) for side in value)
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    return json.dumps(value) if isinstance(value, list | bool) or value is None else str(value)
 
 
 def _plugin(block: PluginSpec) -> Identity:
@@ -101,11 +119,3 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value
-
-
-def _show(key: str, value: Any) -> str:
-    if key.endswith(".size") and isinstance(value, list):
-        return "×".join(str(side) for side in value)
-    if isinstance(value, float):
-        return f"{value:.12g}"
-    return json.dumps(value) if isinstance(value, list | bool) or value is None else str(value)

@@ -136,6 +136,11 @@ def blocks(data: dict[str, Any]) -> Iterator[PluginBlock]:
                 yield PluginBlock(section, (section, name), camera, CameraSpec)
 
 
+def registries() -> list[Registry[Any]]:
+    """Return the registry of every kind of plug-in."""
+    return [_registry(target) for target in dict.fromkeys([*REGISTRIES.values(), ENCODERS])]
+
+
 def check_encoder(block: PluginBlock, options: Options) -> None:
     """Check that the encoder a plug-in's options name is a known one.
 

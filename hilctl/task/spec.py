@@ -122,8 +122,10 @@ class ResetSpec(Section):
         le=3.15,
         description="half width in rad of the random start in yaw, about the vertical",
     )
-    by: Literal["script"] = Field(
-        default="script", description="who puts the objects of the scene back"
+    by: Literal["script", "human"] = Field(
+        default="script",
+        description="who puts the objects of the scene back; "
+        "human = episodes begin when a person says ready",
     )
 
 
@@ -144,6 +146,31 @@ class ObservationSpec(Section):
     relative: bool = Field(
         default=True,
         description="poses relative to the first of the episode",
+    )
+
+
+class OperatorSpec(Section):
+    """How long a person is waited for."""
+
+    verdict_s: float = Field(
+        default=5.0,
+        ge=0,
+        le=600,
+        description="seconds for a verdict after an episode, up to 600; 0 = none is asked for",
+    )
+    verdict: Literal["reward", "failure", "discard"] = Field(
+        default="reward",
+        description="what counts when no verdict comes: the reward's, a failure, or nothing",
+    )
+    wait_s: float = Field(
+        default=900.0,
+        gt=0,
+        le=86_400,
+        description="seconds until things must be back in place or a pause over, up to a day; "
+        "then the command saves and stops",
+    )
+    remind_s: float = Field(
+        default=30.0, ge=1, le=3600, description="seconds between two reminders meanwhile"
     )
 
 
@@ -194,6 +221,9 @@ class TaskSpec(Section):
     teleop: PluginSpec = Field(description="the device in the operator's hand: {type: ...}")
     control: ControlSpec = Field(description="how actions become motion, and the bounds")
     reset: ResetSpec = Field(description="where episodes start")
+    operator: OperatorSpec = Field(
+        default=OperatorSpec(), description="how long a person is waited for"
+    )
     observation: ObservationSpec = Field(description="what the policy sees")
     reward: PluginSpec = Field(description="what says that the task is done: {type: ...}")
     agent: PluginSpec = Field(description="the learning algorithm: {type: ...}")

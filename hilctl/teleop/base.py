@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from abc import abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -19,8 +19,12 @@ class TeleopEvent(enum.StrEnum):
     """What an operator can say with a button."""
 
     SUCCESS = "success"  # the task is done (claims a success that was missed)
+    FAILURE = "failure"  # the task has failed; ends the episode
     VETO = "veto"  # this is no success, whoever claims one
     DISCARD = "discard"  # throw this episode away
+    RERECORD = "rerecord"  # throw the last recorded episode away and record it again
+    PAUSE = "pause"  # hold until pressed again
+    READY = "ready"  # things are back in place
     QUIT = "quit"  # finish after this episode
 
 
@@ -58,11 +62,40 @@ class TeleopInput:
     action: NDArray[np.float64] | None = None
 
 
+@dataclass(frozen=True)
+class TeleopStatus:
+    """What a device says of itself, for whoever tries it; a driver that says nothing is in order.
+
+    Attributes:
+        device: what it is, as its maker or the system calls it; "" = it does not say.
+        age_s: how old the newest that came from it is; None = it does not say.
+        dead_band: deflection, 0 to 1, up to which an axis counts as released; None = it has none.
+        remark: what a person should know now: which key does what, that it is unplugged.
+    """
+
+    device: str = ""
+    age_s: float | None = None
+    dead_band: float | None = None
+    remark: str = ""
+
+
 class Teleop(Device):
-    """A device in an operator's hand, for one arm."""
+    """A device in an operator's hand, for one arm.
+
+    Attributes:
+        operator: who that is, as stored with what was recorded.
+        in_real_time: it is a person's: a simulated world does not run ahead of the wall clock, and
+            answers are waited for. Else things are back in place as soon as that is asked for.
+    """
 
     operator: ClassVar[str] = "human"
+    in_real_time: ClassVar[bool] = True
     action_scale: NDArray[np.float64]  # (6,) m and rad of a full twist; set by whoever builds it
+
+    @property
+    def keys(self) -> Mapping[TeleopEvent, str]:
+        """What says each event here, as a person calls it: {SUCCESS: "s"}; empty = not known."""
+        return {}
 
     def begin_episode(self, role: Role) -> None:
         """Learn what is asked in the episode that starts now; forget what was pressed before."""
@@ -74,16 +107,20 @@ class Teleop(Device):
     def poll(self) -> TeleopInput:
         """Return the newest input; never one that is stale."""
 
-    def review(self, *, claimed: bool) -> bool:
-        """Ask whether the episode that just ended was a success.
+    def status(self) -> TeleopStatus:
+        """Return what the device says of itself; takes nothing away from the next poll."""
+        return TeleopStatus()
+
+    def review(self, *, claimed: bool) -> bool | None:
+        """Say at once whether the episode that just ended was a success.
 
         Args:
             claimed: what the reward said.
 
         Returns:
-            The operator's verdict; `claimed` when the operator says nothing.
+            The operator's verdict; None = it has to be asked for, and `poll` brings the answer.
         """
-        return claimed and TeleopEvent.VETO not in self.poll().events
+        return None
 
 
 def claims_success(events: Collection[TeleopEvent]) -> bool:

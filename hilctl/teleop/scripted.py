@@ -44,6 +44,7 @@ class ScriptedTeleop(Teleop):
 
     OptionsType: ClassVar[type[Options]] = ScriptedOptions
     operator: ClassVar[str] = "scripted operator"
+    in_real_time: ClassVar[bool] = False
 
     def open(self) -> None:
         """Look at what is acted in.

@@ -107,7 +107,7 @@ class Actor:
         try:
             while verdict is TrialState.GOES_ON and not self._is_over():
                 summary = self._episode()
-                if summary.outcome is not Outcome.ABORTED:
+                if summary is not None and summary.outcome is not Outcome.ABORTED:
                     success = summary.success_without_help
                     verdict = self.trials.count(self._policy_id, success=success)
             return verdict is TrialState.PASSED
@@ -120,8 +120,12 @@ class Actor:
         # a policy that was stopped for safety made room for an older one
         return self._acting_updates, self.progress.safety_stops
 
-    def _episode(self) -> EpisodeSummary:
-        self._take_what_is_newer()
+    def _episode(self) -> EpisodeSummary | None:
+        """Run an episode and pass it on; None when a person wants no other one."""
+        if not self.loop.ready():
+            self._quit = True
+            return None
+        self._take_what_is_newer()  # of now: things may have taken minutes to be put back
         summary = self._run_episode()
         self.progress.robot_s = self.clock_s()
         self.progress.count(summary, trial=self.notes["trial"])

@@ -1,6 +1,10 @@
-"""The link of lockstep: both sides in one thread, by the messages that two processes send."""
+"""The link of lockstep: both sides in one process, by the messages that two processes send."""
 
 from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
 
 from hilctl.training import wire
 from hilctl.training.episode_learner import EpisodeLearner
@@ -10,10 +14,13 @@ from hilctl.training.mail import Announcer, Postbox, Tell
 
 
 class LockstepLink(Postbox):
-    """Learn from an episode before the next one begins.
+    """Learn from an episode while the next one runs; a policy is one episode old.
+
+    That is as deterministic as to wait for the learner. A corrected reward is there at once, and
+    learning rests throughout a trial, whose policy is then the newest.
 
     Args:
-        episode_learner: the learning side.
+        episode_learner: the learning side; nobody else may touch its learner before `wait`.
         tell: told of messages that cannot be read.
     """
 
@@ -25,12 +32,39 @@ class LockstepLink(Postbox):
         self.expect(copied(episode_learner.learner.agent), reward.model if reward else None)
         self._announcer = Announcer(episode_learner, self._deliver)
         self._announcer.announce()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="learner")
+        self._learning: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End with all learnt that is owed; what goes wrong in it comes after `error`."""
+        self._thread.shutdown()
+        if error is None:
+            self.wait()
 
     def send(self, episode: FinishedEpisode) -> None:
-        """Learn all that the episode entitles to, and announce what is new."""
+        """Announce what the episodes before have taught, and begin to learn from this one."""
+        self.wait()
         self._episode_learner.take(episode)
-        self._episode_learner.learner.learn_owed()
         self._announcer.announce()
+        self._learning = self._thread.submit(self._episode_learner.learner.learn_owed)
+
+    def wait(self) -> None:
+        """Wait until all is learnt that is owed.
+
+        Raises:
+            DataError: losses were no numbers again and again.
+        """
+        learning, self._learning = self._learning, None
+        if learning is not None:
+            learning.result()
 
     def _deliver(self, kind: wire.Kind, packed: bytes) -> None:
         self.put(wire.unpack(packed))

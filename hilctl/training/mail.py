@@ -2,7 +2,7 @@
 
 Newest policy and newest reward each have a place of their own, and each comes when it has changed,
 so neither makes the other disappear and a veto needs no update to arrive. The same code serves two
-processes and one that does both in turns.
+processes and one that does both.
 """
 
 from __future__ import annotations

@@ -7,7 +7,9 @@ every episode multiplies the stake by how much likelier its end is under a good 
 one that is just too bad. Under a policy that bad the stake does not grow on average, so it comes
 to 1 with no more probability than was staked (Ville's inequality). What a trial that is given up
 has not lost goes back, but never more than was staked: so all policies of a run that are too bad
-share the error, whatever good ones did in between.
+share the error, whatever good ones did in between. All that asks of an episode is its odds given
+those before it, so a reward that a veto corrects in the middle of a trial takes nothing from it:
+what counts is the operator's verdict, and the corrected reward only calls fewer false successes.
 
 Source: testing by betting, Shafer (2021); the likelihood ratio is Wald's (1945).
 """

@@ -1,71 +1,32 @@
-"""What every teleoperation driver promises."""
+"""Every hand of the registry keeps its contract."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
-from rigs import opened_teleop, variants
+from rigs import ACTION_SCALE, simulated_rig, variants
 
 from hilctl import geometry
+from hilctl.devices import Rig
 from hilctl.robots.base import Command, Robot
-from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput
-
-Opened = tuple[Teleop, Robot]
-
-
-@pytest.fixture(params=variants("teleop"), ids=str)
-def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
-    name, options = request.param
-    with opened_teleop(name, options) as pair:
-        yield pair
+from hilctl.teleop.base import TeleopInput
+from hilctl.testing import DriverChoice, TeleopContract
 
 
-def polls(opened: Opened, count: int = 60) -> list[TeleopInput]:
-    """Poll at 10 Hz with the arm following the hand."""
-    teleop, robot = opened
-    clock, seen = robot.rig.clock, []
-    for _ in range(count):
-        hand = teleop.poll()
-        seen.append(hand)
-        step = hand.twist * teleop.action_scale
+class TestTeleops(TeleopContract):
+    robot: Robot
+
+    @pytest.fixture(params=variants("teleop"), ids=str)
+    def driver(self, request: pytest.FixtureRequest) -> DriverChoice:
+        return DriverChoice(*request.param)
+
+    @pytest.fixture
+    def rig(self) -> Iterator[Rig]:
+        with simulated_rig() as (rig, self.robot):
+            yield rig
+
+    def follow(self, hand: TeleopInput) -> None:
+        step = hand.twist * ACTION_SCALE
         move = geometry.pose(step[:3], geometry.quat_from_rotvec(step[3:]))
-        robot.servo(Command(geometry.compose(robot.state().tcp_pose, move)))
-        clock.sleep_until(clock.now_ns() + 100_000_000)
-    return seen
-
-
-@pytest.mark.parametrize("role", Role)
-def test_a_poll_is_within_its_range_whatever_is_asked(opened: Opened, role: Role) -> None:
-    opened[0].begin_episode(role)
-    for hand in polls(opened):
-        assert hand.twist.shape == (6,)
-        assert np.isfinite(hand.twist).all()
-        assert np.abs(hand.twist).max() <= 1
-        assert hand.gripper in (-1, 0, 1)
-        assert isinstance(hand.engaged, bool)
-        assert all(isinstance(event, TeleopEvent) for event in hand.events)
-
-
-def test_it_can_be_polled_before_any_episode(opened: Opened) -> None:
-    assert opened[0].poll().twist.shape == (6,)
-
-
-def test_who_watches_keeps_hands_off(opened: Opened) -> None:
-    opened[0].begin_episode(Role.WATCH)
-    for hand in polls(opened):
-        assert not hand.engaged
-        assert not hand.twist.any()
-
-
-def test_the_operator_has_a_name(opened: Opened) -> None:
-    assert opened[0].operator
-
-
-@pytest.mark.parametrize("claimed", [True, False])
-def test_a_verdict_is_yes_or_no(opened: Opened, claimed: bool) -> None:
-    teleop, _ = opened
-    teleop.begin_episode(Role.SUPERVISE)
-    assert teleop.review(claimed=claimed) in (True, False)
-    teleop.end_episode(success=claimed, intervened=False)
+        self.robot.servo(Command(geometry.compose(self.robot.state().tcp_pose, move)))

@@ -12,6 +12,7 @@ import numpy as np
 from hilctl.cameras import CAMERAS
 from hilctl.data.step import EpisodeSummary, Observation, Step
 from hilctl.devices import Options, Rig
+from hilctl.env.questions import Questions
 from hilctl.env.robot_env import Obs, RobotEnv
 from hilctl.env.wrappers import EncodeFrames, JudgeReward, Takeover
 from hilctl.rewards.base import Judgement, Reward
@@ -81,7 +82,7 @@ class FiresAt(Reward):
     def reset(self) -> None:
         self._step = 0
 
-    def judge(self, features: Mapping[str, np.ndarray]) -> Judgement:
+    def judge(self, features: Mapping[str, np.ndarray], events: object = ()) -> Judgement:
         self._step += 1
         return Judgement(self._step == self._at, 0.25)
 
@@ -132,10 +133,12 @@ class Stand:
         hand: Teleop,
         fires_at: int | None = None,
         encode: Callable[..., np.ndarray] | None = None,
+        questions: Questions | None = None,
     ) -> Env:
         """Return the environment as the loop takes it."""
         seen = EncodeFrames(self.env, encode or tiny_features)
-        return Takeover(JudgeReward(seen, FiresAt(fires_at)), hand)
+        asked = questions or Questions(hand, self.env.clock)
+        return JudgeReward(Takeover(seen, hand, asked), FiresAt(fires_at))
 
 
 def tiny_features(images: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import pytest
 from bench_stand import Hand
 
 from hilctl.devices import Options, Rig
+from hilctl.env.questions import Questions
 from hilctl.env.robot_env import RobotEnv
 from hilctl.env.wrappers import Takeover
 from hilctl.errors import DeviceError, SafetyStopError
@@ -55,7 +56,8 @@ def stand(spec: TaskSpec, scene: str = "pick") -> Iterator[tuple[RobotEnv, Told]
 
 def executed(env: RobotEnv, hands: list[TeleopInput]) -> np.ndarray:
     """Return the gripper's numbers of the actions that a hand had executed."""
-    taken = Takeover(env, Hand(hands))
+    hand = Hand(hands)
+    taken = Takeover(env, hand, Questions(hand, env.clock))
     return np.array([taken.step(env.idle_action())[4]["executed_action"][-1] for _ in hands])
 
 

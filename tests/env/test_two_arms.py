@@ -19,6 +19,7 @@ from hilctl.data.index import rebuild_index
 from hilctl.devices import Rig
 from hilctl.env.hands import Hands
 from hilctl.env.make import open_station
+from hilctl.env.questions import Questions
 from hilctl.env.robot_env import RobotEnv
 from hilctl.env.wrappers import Takeover
 from hilctl.errors import DataError, DeviceError
@@ -81,7 +82,8 @@ def stand(folder: Path) -> Iterator[RobotEnv]:
 
 def moved_m(env: RobotEnv, hands: dict[str, list[TeleopInput]], policy: np.ndarray) -> Any:
     """Return how far each arm goes in ten steps, and what the last step told."""
-    taken = Takeover(env, Hands({name: Hand(script) for name, script in hands.items()}, env))
+    both = Hands({name: Hand(script) for name, script in hands.items()}, env)
+    taken = Takeover(env, both, Questions(both, env.clock))
     before = {arm.name: arm.robot.state().tcp_pose[:3] for arm in env.arms}
     for _ in range(10):
         *_, info = taken.step(policy)

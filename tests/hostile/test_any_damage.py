@@ -18,6 +18,7 @@ from hilctl.data.cache import ArrayCache
 from hilctl.data.index import ensure_index, rebuild_index
 from hilctl.data.recovery import recover_partials
 from hilctl.errors import HilctlError
+from hilctl.pipeline.demos.listing import list_demos
 from hilctl.pipeline.record.label_counts import count_labels
 from hilctl.pipeline.record.recording import open_dataset
 from hilctl.pipeline.report.run_summary import (
@@ -34,6 +35,8 @@ from hilctl.pipeline.run_folder.resume import (
     settings_of,
 )
 from hilctl.pipeline.run_folder.run import Run
+from hilctl.pipeline.runs.comparison import compare_figures, compare_tasks
+from hilctl.pipeline.runs.listing import list_runs
 from hilctl.pipeline.stages import next_command, survey
 from hilctl.task.workspace import Workspace
 from hilctl.training.checkpoints import load_checkpoint
@@ -65,6 +68,7 @@ class Folder:
 
     def demos(self) -> None:
         survey(self.space)
+        list_demos(self.space)
         ensure_index(self.space.demos)
         list(open_dataset(self.space.demos, self.space.spec).episodes())
 
@@ -96,22 +100,30 @@ class Folder:
         load_checkpoint(self.run / "checkpoints", self.space.spec, encoder_fingerprint=ENCODER)
 
     def log(self) -> None:
+        self.listed()
         progress_so_far(self.run, self.space.spec)
         _, records = read_run(self.run)
         training_table(records[-1])
         troubles(records)
 
     def evaluation(self) -> None:
+        self.listed()
         evaluation_of(self.run)
         next_command(self.space, survey(self.space))
 
+    def listed(self) -> None:
+        (run,) = list_runs(self.space)
+        compare_figures([run]), compare_tasks(run, run)
+
     def manifest(self) -> None:
+        self.listed()
         survey(self.space)
         find_unfinished(self.space), find_finished(self.space)
         read_run(self.run)
         settings_of(self.space, RUN)
 
     def best(self) -> None:
+        self.listed()
         best_policy(self.run)
         copy = self.space.root / "copy"
         shutil.rmtree(copy, ignore_errors=True)

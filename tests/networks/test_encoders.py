@@ -1,4 +1,4 @@
-"""Encoders: the right numbers, for any batch, from trusted weights only."""
+"""Encoders: the right numbers, from trusted weights only; `tests/contract` has the rest."""
 
 from __future__ import annotations
 
@@ -79,23 +79,6 @@ def test_depthwise_agrees_with_grouped_convolution(size: int, stride: int, side:
         feature_group_count=6,
     )
     np.testing.assert_allclose(depthwise(x, kernel, stride), want, atol=1e-5)
-
-
-def test_output_is_spatial_float16_and_repeatable(lite: EfficientNetLite0) -> None:
-    features = lite(pictures(2))
-    assert features.shape == (2, *lite.feature_shape)
-    assert features.dtype == np.float16
-    np.testing.assert_array_equal(features, lite(pictures(2)))
-
-
-def test_features_do_not_depend_on_the_batch(lite: EfficientNetLite0) -> None:
-    many = lite.encode_many(pictures(11))
-    pair = lite(pictures(11)[9:])
-    np.testing.assert_allclose(many[9:], pair, atol=0.03, rtol=2e-3)
-
-
-def test_nothing_to_encode(lite: EfficientNetLite0) -> None:
-    assert lite.encode_many(pictures(0)).shape == (0, *lite.feature_shape)
 
 
 def test_pictures_of_other_sizes_are_resized(lite: EfficientNetLite0) -> None:

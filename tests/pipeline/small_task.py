@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
+from hilctl.data.step import EpisodeSummary, Observation, Outcome, Step
+from hilctl.data.writer import EpisodeWriter, Kind
 from hilctl.task import scaffold
+from hilctl.task.fingerprint import data_fingerprint, data_identity
+from hilctl.task.layout import ActionLayout
 from hilctl.task.workspace import Workspace
 
 TINY_CAMERAS = {
@@ -28,3 +34,47 @@ def edit(workspace: Workspace, changes: dict[str, str]) -> Workspace:
         text = text.replace(old, new, 1)
     workspace.task_file.write_text(text, "utf-8")
     return Workspace(workspace.root)
+
+
+def observation(space: Workspace, number: int) -> Observation:
+    """Return an observation of the task's cameras, 0.1 s after the one before."""
+    images = {}
+    for name, camera in space.spec.cameras.items():
+        width, height = camera.size
+        images[name] = np.full((height, width, 3), min(255, 10 * number), np.uint8)
+    stamp_ns = 100_000_000 * number
+    pose = np.array([*space.spec.reset.pose[:3], 1.0, 0.0, 0.0, 0.0])
+    pose[0] += 0.001 * number
+    state = {"tcp_pose": pose, "tcp_velocity": np.zeros(6), "tcp_wrench": np.zeros(6)}
+    return Observation(images, state, stamp_ns, dict.fromkeys(images, stamp_ns))
+
+
+def write_demo(
+    space: Workspace,
+    *,
+    steps: int,
+    human_steps: int = 0,
+    folder: Path | None = None,
+    kind: Kind = "demo",
+) -> Path:
+    """Write a successful episode, made without robot or simulator."""
+    actions = ActionLayout.of(space.spec)
+    assert actions is not None
+    attributes = {
+        "task_fingerprint": data_fingerprint(space.spec),
+        "task_identity": data_identity(space.spec),
+        "operator": "nobody",
+        "action_layout": actions.as_json(),
+    }
+    action = np.array([0.1, 0.0, 0.0, 0.0, 0.0, 0.0])
+    with EpisodeWriter(folder or space.demos, kind=kind, attributes=attributes) as writer:
+        for i in range(steps):
+            last = i == steps - 1
+            before, after = observation(space, i), observation(space, i + 1)
+            human = action if i < human_steps else None
+            step = Step(
+                before, action, None, human, human is not None, after, float(last), last, False
+            )
+            writer.on_step(step)
+        done = EpisodeSummary(Outcome.SUCCESS, steps, 0.1 * steps, human_steps, True, True)
+        return writer.commit(done)

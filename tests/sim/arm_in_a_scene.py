@@ -10,6 +10,7 @@ from hilctl import geometry
 from hilctl.data.step import EpisodeSummary
 from hilctl.devices import Rig
 from hilctl.env.loop import EpisodeLoop, HandsOff
+from hilctl.env.questions import Questions
 from hilctl.env.robot_env import RobotEnv
 from hilctl.env.wrappers import Takeover
 from hilctl.robots.sim import SimRobot
@@ -59,6 +60,7 @@ def demonstrate(spec: TaskSpec, *, skill: float, episodes: int, seed: int) -> li
         teleop = ScriptedTeleop(ScriptedOptions(skill=skill), rig)
         teleop.action_scale = np.repeat([spec.control.translation_m, spec.control.rotation_rad], 3)
         teleop.open()
-        env = Takeover(RobotEnv(spec, {"": robot}, {}, rig.generator("reset")), teleop)
+        bare = RobotEnv(spec, {"": robot}, {}, rig.generator("reset"))
+        env = Takeover(bare, teleop, Questions(teleop, bare.clock))
         loop = EpisodeLoop(env, HandsOff(), teleop, Role.DEMONSTRATE)
         return [loop.run_episode() for _ in range(episodes)]

@@ -78,7 +78,7 @@ ONE_FLAW = {
     "section missing": (("instruction:", "# instruction:"), "missing key 'instruction'", None),
     "choice": (
         ("by: script ", "by: scrip "),
-        "reset.by: expected 'script', got 'scrip'",
+        "reset.by: expected 'script' or 'human', got 'scrip'",
         "did you mean 'script'?",
     ),
     "encoder": (

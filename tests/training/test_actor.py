@@ -44,6 +44,9 @@ class World:
         self.stopped = False
         self.begins: Callable[[], None] = lambda: None
 
+    def ready(self) -> bool:
+        return not self.stop()
+
     def run_episode(self) -> EpisodeSummary:
         self.begins()
         ended = self._outcome(len(self.was_greedy), self.greedy)

@@ -1,4 +1,4 @@
-"""Lockstep: what two processes send each other, in one thread."""
+"""Lockstep: what two processes send each other, in one process."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Any
 
 import jax
 import numpy as np
+import pytest
 from made_up_episodes import GRID, perception, steps_of, summary
 
 from hilctl.agents.options import RLPDOptions
 from hilctl.agents.rlpd import RLPD
 from hilctl.data.step import Outcome
+from hilctl.errors import DataError
 from hilctl.rewards.model import Heads, SuccessModel
 from hilctl.task.layout import ActionLayout
 from hilctl.training.link import Health, PolicyUpdate, RewardUpdate, finished_episode
@@ -36,7 +38,8 @@ class Pupil:
         self.model = SuccessModel(SEEN.projections, heads, successes, 1.5, 0.7)
         self.learner: Any = self
         self.agent = agent(0)
-        self.taken = self.owed = 0
+        self.taken = self.owed = self.learnt = 0
+        self.broken: Exception | None = None
         self.version = 4
 
     def take(self, episode: Any) -> None:
@@ -48,11 +51,13 @@ class Pupil:
 
     def learn_owed(self) -> None:
         """Learn as the agents do: their arrays are given away."""
+        if self.broken:
+            raise self.broken
         jax.tree.map(lambda array: array.delete(), self.agent.acting())
-        self.agent, self.owed = agent(self.taken), 0
+        self.agent, self.learnt, self.owed = agent(self.taken), self.taken, 0
 
     def policy(self) -> PolicyUpdate:
-        return PolicyUpdate(10 * self.taken, self.agent)
+        return PolicyUpdate(10 * self.learnt, self.agent)
 
     def reward(self) -> RewardUpdate:
         return RewardUpdate(self.version, self.model)
@@ -61,28 +66,61 @@ class Pupil:
         return Health(connected=True, episodes=self.taken)
 
 
-def test_all_is_learnt_and_announced_before_the_next_episode() -> None:
+def run(link: LockstepLink, number: int, *, vetoed: bool = False) -> None:
+    ended = summary(Outcome.FAILURE, vetoed=vetoed)
+    link.send(finished_episode(number, steps_of(intervened=[False] * 4), ended, SEEN))
+
+
+def test_an_episode_is_learnt_from_while_the_next_one_runs() -> None:
     pupil: Any = Pupil()
     told: list[str] = []
-    link = LockstepLink(pupil, told.append)
-    first, reward = link.latest_policy(), link.latest_reward()
-    assert first is not None
-    assert reward is not None
-    assert (first.updates, reward.version) == (0, 4)
-    for number in (1, 2, 3):
-        ended = summary(Outcome.FAILURE, vetoed=number == 2)
-        link.send(finished_episode(number, steps_of(intervened=[False] * 4), ended, SEEN))
-        assert pupil.owed == 0
-        assert link.health().episodes == number
-        newer, reward = link.latest_policy(), link.latest_reward()
-        assert newer is not None
-        assert newer.updates == 10 * number
-        np.testing.assert_array_equal(
-            newer.agent.act(SEEN.example(GRID), jax.random.key(0), greedy=True),
-            agent(number).act(SEEN.example(GRID), jax.random.key(0), greedy=True),
-        )
-        assert (reward is not None) is (number == 2)
-        if reward is not None:
-            assert (reward.version, reward.model.threshold) == (5, 0.5)
-        assert link.latest_policy() is None
+    with LockstepLink(pupil, told.append) as link:
+        first = link.latest_policy()
+        assert first is not None
+        assert first.updates == 0
+        for number in (1, 2, 3):
+            run(link, number)
+            assert link.health().episodes == number
+            newer = link.latest_policy()
+            assert (newer is None) is (number == 1)
+            if newer is not None:
+                assert newer.updates == 10 * (number - 1)
+                np.testing.assert_array_equal(
+                    newer.agent.act(SEEN.example(GRID), jax.random.key(0), greedy=True),
+                    agent(number - 1).act(SEEN.example(GRID), jax.random.key(0), greedy=True),
+                )
+            assert link.latest_policy() is None
+            link.wait()
+            assert pupil.owed == 0
+            assert link.latest_policy() is None  # it comes with the next episode, however fast
     assert told == []
+
+
+def test_a_corrected_reward_judges_the_very_next_episode() -> None:
+    pupil: Any = Pupil()
+    with LockstepLink(pupil, print) as link:
+        first = link.latest_reward()
+        assert first is not None
+        assert first.version == 4
+        for number in (1, 2, 3):
+            run(link, number, vetoed=number == 2)
+            reward = link.latest_reward()
+            assert (reward is not None) is (number == 2)
+            if reward is not None:
+                assert (reward.version, reward.model.threshold) == (5, 0.5)
+
+
+def test_all_that_is_owed_is_learnt_before_the_link_ends() -> None:
+    pupil: Any = Pupil()
+    with LockstepLink(pupil, print) as link:
+        run(link, 1)
+    assert (pupil.owed, pupil.learnt) == (0, 1)
+
+
+def test_what_goes_wrong_in_learning_is_raised_where_it_acts() -> None:
+    pupil: Any = Pupil()
+    pupil.broken = DataError("losses that are no numbers")
+    with LockstepLink(pupil, print) as link:
+        run(link, 1)
+        with pytest.raises(DataError, match="no numbers"):
+            run(link, 2)

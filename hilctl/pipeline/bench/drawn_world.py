@@ -58,4 +58,4 @@ class DrawnWorld(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
         return {"pixels": {"front": front, "top": top}, "at": self._at}
 
 
-gymnasium.register("Drawn-v0", DrawnWorld)
+gymnasium.register("Drawn-v0", f"{__name__}:DrawnWorld")

@@ -15,6 +15,7 @@ from hilctl.driver_faults import attended
 from hilctl.env.base import Array, Environment, Obs
 from hilctl.env.gymnasium_env import GymnasiumEnv, GymnasiumOptions
 from hilctl.env.loop import EpisodeLoop, HandsOff
+from hilctl.env.questions import Questions
 from hilctl.env.wrappers import EncodeFrames, Takeover
 from hilctl.networks.encoders.base import Encoder, encode_each
 from hilctl.pipeline.bench import drawn_world
@@ -108,7 +109,7 @@ def _step_hosted(environment: gymnasium.Env[Obs, Array]) -> None:
 
 def _loop(environment: Environment, encoder: Encoder, rig: Rig) -> EpisodeLoop:
     hand = _NoHand(Options(), rig)
-    env = Takeover(EncodeFrames(environment, encoder), hand)
+    env = Takeover(EncodeFrames(environment, encoder), hand, Questions(hand, environment.clock))
     return EpisodeLoop(env, HandsOff(), hand, Role.WATCH)
 
 

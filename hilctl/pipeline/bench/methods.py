@@ -16,6 +16,7 @@ from hilctl.pipeline.evaluate.statistics import interval_over_seeds
 from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
 from hilctl.pipeline.record.demos import record_demos
 from hilctl.pipeline.record.labels import record_labels
+from hilctl.pipeline.stages import require_classifier
 from hilctl.pipeline.train.train import Ablation, train
 from hilctl.task import scaffold
 from hilctl.task.files import os_errors
@@ -98,7 +99,7 @@ def compare_methods(
         stop: asked every step; the outcomes so far are returned.
 
     Raises:
-        UsageError: the folder cannot be made.
+        UsageError: the folder cannot be made, or the task's reward has no classifier.
         HilctlError: whatever a stage raises.
     """
     scaffold.check_target(folder)
@@ -158,6 +159,7 @@ def _prepare(folder: Path, template: str, seed: int, report: Report, stop: Shoul
     chosen = scaffold.find_template(template)
     scaffold.create(chosen, folder, chosen.answers({}))
     workspace = Workspace(folder)
+    require_classifier(workspace, "bench methods")
     record_demos(workspace, seed=seed, report=report, stop=stop)
     record_labels(workspace, seed=seed, report=report, stop=stop)
     if not stop():

@@ -100,25 +100,13 @@ def check_cameras(
     """
     if robot is None:  # what an environment shows cannot be touched
         return []
-    if len(workspace.spec.each_arm) > 1:
-        report(Event("cameras", "cameras are not checked for having moved: there are several arms"))
-        return []
-    refuse_others(workspace, cameras)
-    known = {name: one for name, one in all_records(workspace).items() if name in cameras}
-    if not any(record.reference or record.exposure for record in known.values()):
+    checked = compare_cameras(workspace, robot, cameras)
+    if not checked:
         report(Event("cameras", _not_checked(workspace, cameras)))
         return []
-    not_held = {name: hold_exposure(record, cameras[name]) for name, record in known.items()}
-    go_home(robot, workspace.spec.only_arm)
-    checked = [
-        _check(workspace, known[name], camera, not_held[name])
-        if name in known
-        else CameraCheck(name, None, None, tuple(_applied(workspace.spec.cameras[name], None)), ())
-        for name, camera in cameras.items()
-    ]
-    if moved := [one for one in checked if one.has_moved]:
+    if moved := complaints(checked):
         raise DeviceError(
-            "camera " + "; camera ".join(_complaint(one) for one in moved),
+            moved,
             hint="put it back as it was; or, to go on with new data, take a new reference: "
             + workspace.command("calibrate drift --accept"),
         )
@@ -128,14 +116,47 @@ def check_cameras(
     return checked
 
 
+def compare_cameras(
+    workspace: Workspace, robot: Robot, cameras: Mapping[str, Camera]
+) -> list[CameraCheck]:
+    """Give cameras their locked exposure and compare them with what is known, if anything is.
+
+    The robot goes to the pose of the references first.
+
+    Raises:
+        DeviceError: a camera is another one, or delivers pictures of another size.
+        DataError: a reference is damaged.
+    """
+    if len(workspace.spec.each_arm) > 1:
+        return []  # nothing is known of them: calibration is of one arm
+    refuse_others(workspace, cameras)
+    known = {name: one for name, one in all_records(workspace).items() if name in cameras}
+    if not any(record.reference or record.exposure for record in known.values()):
+        return []
+    not_held = {name: hold_exposure(record, cameras[name]) for name, record in known.items()}
+    go_home(robot, workspace.spec.only_arm)
+    return [
+        _check(workspace, known[name], camera, not_held[name])
+        if name in known
+        else CameraCheck(name, None, None, tuple(_applied(workspace.spec.cameras[name], None)), ())
+        for name, camera in cameras.items()
+    ]
+
+
+def complaints(checked: Iterable[CameraCheck]) -> str:
+    """Return in words which cameras have moved, "" when none has."""
+    return "; ".join(f"camera {_complaint(one)}" for one in checked if one.has_moved)
+
+
 def _not_checked(workspace: Workspace, cameras: Iterable[str]) -> str:
     done = [
         f"{name} {words}"
         for name in cameras
         for words in reversed(list(_applied(workspace.spec.cameras[name], None)))
     ]
-    take_one = workspace.command("calibrate drift")
-    told = f"cameras are not checked for having moved; {take_one} takes a reference"
+    told = "cameras are not checked for having moved"
+    if len(workspace.spec.each_arm) == 1:
+        told += f"; {workspace.command('calibrate drift')} takes a reference"
     return "; ".join([*done, told])
 
 

@@ -8,26 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from hilctl.data.step import EpisodeSummary, Outcome
 from hilctl.env.loop import EpisodeLoop
 from hilctl.env.make import open_station
-from hilctl.errors import MissingStageError
+from hilctl.pipeline.between_episodes import between_episodes
 from hilctl.pipeline.calibrate.check import check_cameras
 from hilctl.pipeline.evaluate.statistics import wilson_interval
 from hilctl.pipeline.evaluate.video import VideoRecorder
-from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
-from hilctl.pipeline.parts import open_encoder, open_reward
-from hilctl.pipeline.run_folder.best import BEST, best_policy, run_with_best
+from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent, told_by
+from hilctl.pipeline.parts import open_reward
 from hilctl.pipeline.run_folder.manifest import Evaluation, write_manifest
-from hilctl.pipeline.run_folder.run import CHECKPOINTS
+from hilctl.pipeline.run_folder.policy import open_policy
 from hilctl.task.fingerprint import data_fingerprint
 from hilctl.task.workspace import Workspace
 from hilctl.teleop.base import Role
-from hilctl.training.checkpoints import load_checkpoint
-from hilctl.training.compilation import enable_compilation_cache
-from hilctl.training.policy import AgentPolicy
 
 EVALUATION_SEED_OFFSET = 1_000_000  # starts and grasps that training has not seen
 
@@ -37,6 +31,7 @@ class EvaluationResult:
     """Every episode of an evaluation, and what was evaluated.
 
     Attributes:
+        judge: who said what was a success, in words.
         stopped: a person ended it before all episodes were run.
     """
 
@@ -44,6 +39,7 @@ class EvaluationResult:
     checkpoint: Path
     task_fingerprint: str
     operator: str
+    judge: str = "classifier"
     stopped: bool = False
     videos: tuple[Path, ...] = ()
 
@@ -73,6 +69,7 @@ class EvaluationResult:
             "checkpoint": str(self.checkpoint),
             "task_fingerprint": self.task_fingerprint,
             "operator": self.operator,
+            "judge": self.judge,
             "videos": [str(file) for file in self.videos],
         }
 
@@ -91,18 +88,18 @@ def undisputed(summary: EpisodeSummary) -> bool:
 
 
 def succeeded(summary: EpisodeSummary) -> bool:
-    """Return whether the policy alone succeeded, by the classifier's verdict."""
+    """Return whether the policy alone succeeded, by the reward's verdict."""
     return summary.judged_success and undisputed(summary)
 
 
-def told(summaries: list[EpisodeSummary], episodes: int) -> Event:
-    """Return what a person wants to hear after an episode."""
+def told(summaries: list[EpisodeSummary], episodes: int, judge: str = "classifier") -> Event:
+    """Return what a person wants to hear after an episode; `judge` says who calls successes."""
     last, done = summaries[-1], len(summaries)
     how = f"success in {last.duration_s:.1f} s" if succeeded(last) else "no success"
     if not undisputed(last):
         how += f": {_dispute(last)}"
     elif last.true_success is not None and last.true_success != last.judged_success:
-        how += " by the classifier, not in truth" if last.judged_success else ", but truly done"
+        how += f" by the {judge}, not in truth" if last.judged_success else ", but truly done"
     successes = sum(map(succeeded, summaries))
     text = f"episode {done}/{episodes}: {how} ({successes}/{done} so far)"
     figures = {
@@ -136,9 +133,10 @@ def evaluate(
 ) -> EvaluationResult:
     """Run a policy's greedy episodes and judge them.
 
-    The classifier decides, as it would on a robot; where the robot knows the truth, that is
-    reported beside it. The operator watches: cannot drive or claim a success, but veto one, or
-    throw an episode away, which then counts as a failure.
+    The reward decides, as it would on a robot; where the robot knows the truth, that is
+    reported beside it. The operator watches: cannot drive or claim a success, but veto one, also
+    when it has just been called, or throw an episode away, which then counts as a failure. An
+    operator who is the reward calls the successes.
 
     Args:
         workspace: the task folder.
@@ -157,17 +155,9 @@ def evaluate(
         DataError: policy or classifier belong to another set-up.
     """
     spec = workspace.spec
-    run = run_with_best(workspace, run) if best else run or workspace.latest_run()
-    if run is None:
-        raise MissingStageError("no policy has been trained", hint=workspace.command("train"))
-    enable_compilation_cache()
-    encoder = open_encoder(workspace)
-    folder = run / CHECKPOINTS / BEST if best else run / CHECKPOINTS
-    checkpoint = load_checkpoint(folder, spec, encoder_fingerprint=encoder.fingerprint)
-    if best and (kept := best_policy(run)):
-        report(Event("phase", f"the best policy of run {run.name}: {kept.record} there"))
+    chosen = open_policy(workspace, run=run, best=best, seed=seed, report=report)
+    run, encoder = chosen.run, chosen.encoder
     reward = open_reward(workspace, encoder)
-    policy = AgentPolicy(checkpoint.agent, checkpoint.perception, jax.random.key(seed), greedy=True)
     films = VideoRecorder(run / ("videos_best" if best else "videos"), spec.control.rate_hz)
     watchers = [films] if video else []
     with ExitStack() as opened:
@@ -179,33 +169,51 @@ def evaluate(
                 seed=EVALUATION_SEED_OFFSET + seed,
                 encode=encoder,
                 reward=reward,
+                screen=told_by(report),
+                stop=stop,
                 folder=workspace.root,
             )
         )
-        checkpoint.check_environment(station.action_layout, station.observation_layout)
+        chosen.check_environment(station)
         check_cameras(workspace, station.robot, station.cameras, report)
         loop = EpisodeLoop(
-            station.env, policy, station.teleop, Role.WATCH, watchers, stop=stop,
+            station.env,
+            chosen.policy,
+            station.teleop,
+            Role.WATCH,
+            watchers,
+            stop=stop,
             claims_end_episode=False,
-        )  # fmt: skip
-        policy.warm_up(encoder.feature_shape[:2])
-        summaries = _run_episodes(loop, episodes, report)
+            questions=station.questions,
+            put_back=between_episodes(workspace, station, report, reward),
+        )
+        chosen.warm_up()
+        summaries = _run_episodes(loop, episodes, report, reward.judge_name)
         operator = station.teleop.operator
         stopped = sum(map(counts, summaries)) < episodes
         videos = films.finish() if video and not stopped else []
-    file, fingerprint = Path(checkpoint.about["file"]), data_fingerprint(spec)
-    result = EvaluationResult(summaries, file, fingerprint, operator, stopped, tuple(videos))
+    result = EvaluationResult(
+        summaries,
+        chosen.checkpoint,
+        data_fingerprint(spec),
+        operator,
+        reward.judge_name,
+        stopped,
+        tuple(videos),
+    )
     if not stopped and not best:
         write_manifest(run / "eval.json", Evaluation.model_validate(result.as_dict()))
     return result
 
 
-def _run_episodes(loop: EpisodeLoop, episodes: int, report: Report) -> list[EpisodeSummary]:
+def _run_episodes(
+    loop: EpisodeLoop, episodes: int, report: Report, judge: str
+) -> list[EpisodeSummary]:
     summaries: list[EpisodeSummary] = []
-    while len(summaries) < episodes and not loop.stop():
+    while len(summaries) < episodes and loop.ready():
         summaries.append(loop.run_episode())
         if counts(summaries[-1]):
-            report(told(summaries, episodes))
+            report(told(summaries, episodes, judge))
         if summaries[-1].quit_requested:
             break
     return summaries

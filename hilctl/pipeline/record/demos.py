@@ -8,10 +8,13 @@ from typing import Any
 from hilctl.data.step import EpisodeSummary, Outcome
 from hilctl.env.loop import EpisodeLoop, HandsOff
 from hilctl.env.make import open_station
+from hilctl.env.questions import Questions
 from hilctl.errors import HilctlError
+from hilctl.pipeline.between_episodes import between_episodes
 from hilctl.pipeline.calibrate.check import check_cameras
-from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
+from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent, told_by
 from hilctl.pipeline.record.recording import (
+    RecordedEpisodes,
     UndecidedEpisode,
     episode_attributes,
     indexed,
@@ -49,12 +52,17 @@ class DemosResult:
     robot_s: float = 0.0
     recovered: int = 0
 
-    def count(self, summary: EpisodeSummary) -> None:
-        """Take one episode."""
+    def count(self, summary: EpisodeSummary, *, kept: bool) -> None:
+        """Take one episode, and whether it is on disk."""
         self.attempts += 1
         self.discarded += summary.discarded
-        self.demos += summary.success
-        self.recorded += summary.success
+        self.demos += summary.success and kept
+        self.recorded += summary.success and kept
+
+    def take_back(self) -> None:
+        """Count down a demonstration that was set aside."""
+        self.demos -= 1
+        self.recorded -= 1
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -111,30 +119,53 @@ def _record(
 ) -> None:
     spec = workspace.spec
     most = ATTEMPTS_PER_DEMO * (result.wanted - result.demos)
-    root, own_seed = workspace.root, station_seed(seed, "demos", episodes)
-    with open_station(spec, seed=own_seed, folder=root) as station:
+    with open_station(
+        spec,
+        seed=station_seed(seed, "demos", episodes),
+        screen=told_by(report),
+        stop=stop,
+        folder=workspace.root,
+    ) as station:
         check_cameras(workspace, station.robot, station.cameras, report)
+        clock_s = station.stopwatch()
         attributes = episode_attributes(workspace, station, seed)
-        start_ns = station.clock.now_ns()
+        recorded = RecordedEpisodes(report)
+        station.questions.record_again = recorded.set_last_aside
         with UndecidedEpisode(workspace.demos, "demo", attributes) as episode:
             loop = EpisodeLoop(
-                station.env, HandsOff(), station.teleop, Role.DEMONSTRATE, [episode], stop=stop
+                station.env,
+                HandsOff(),
+                station.teleop,
+                Role.DEMONSTRATE,
+                [episode],
+                stop=stop,
+                questions=station.questions,
+                put_back=between_episodes(workspace, station, report),
             )
-            while result.demos < result.wanted and not stop():
+            while _more(result, station.questions) and loop.ready():
                 if result.attempts == most:
                     raise _hopeless(workspace, result)
                 summary = loop.run_episode()
-                result.count(summary)
-                wanted = summary.success or (was_interrupted(summary) and keep())
-                episode.settle(summary, keep=wanted)
-                result.robot_s = (station.clock.now_ns() - start_ns) * 1e-9
-                report(_told(summary, result))
+                wanted = summary.success or (was_interrupted(summary) and stop() and keep())
+                path = episode.settle(summary, keep=wanted)
+                result.count(summary, kept=path is not None)
+                result.robot_s = clock_s()
+                report(_told(summary, result, kept=path is not None))
+                if path is not None and summary.success:
+                    recorded.add(path, result.take_back)
                 if summary.quit_requested:
                     break
 
 
-def _told(summary: EpisodeSummary, result: DemosResult) -> Event:
-    if summary.success:
+def _more(result: DemosResult, questions: Questions) -> bool:
+    """Return whether demonstrations are lacking; the last one can be taken back for a moment."""
+    return result.demos < result.wanted or not questions.content()
+
+
+def _told(summary: EpisodeSummary, result: DemosResult, *, kept: bool) -> Event:
+    if summary.success and not kept:
+        how = "too short: nothing moved in it"
+    elif summary.success:
         how = f"done in {summary.duration_s:.1f} s"
     elif summary.discarded:
         how = "thrown away"

@@ -70,6 +70,12 @@ class LabelsResult:
         for label, number in frames.items():
             self.counts[source.name, label] += number
 
+    def take_back(self, source: LabelSource, frames: Mapping[int, int]) -> None:
+        """Count down an episode that was set aside."""
+        self.episodes -= 1
+        for label, number in frames.items():
+            self.counts[source.name, label] -= number
+
     def lacking(self, source: LabelSource) -> int:
         """Return how many frames a source still has to bring; the last one fills up the rest."""
         found, wanted = self.found, self.wanted

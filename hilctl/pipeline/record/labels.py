@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,14 @@ from hilctl.data.step import EpisodeSummary, Step
 from hilctl.env.loop import EpisodeLoop
 from hilctl.env.make import Station, open_station
 from hilctl.errors import HilctlError
+from hilctl.pipeline.between_episodes import between_episodes
 from hilctl.pipeline.calibrate.check import check_cameras
-from hilctl.pipeline.events import Event, Figures, Report, ShouldStop, never, silent
+from hilctl.pipeline.events import Event, Figures, Report, ShouldStop, never, silent, told_by
 from hilctl.pipeline.record.label_counts import SOURCE, LabelsResult, count_labels, frames_wanted
 from hilctl.pipeline.record.label_sources import GUARD_S, LabelSource, sources_of
 from hilctl.pipeline.record.labelling import Labeller, LabelWindow
 from hilctl.pipeline.record.recording import (
+    RecordedEpisodes,
     UndecidedEpisode,
     episode_attributes,
     indexed,
@@ -79,7 +82,8 @@ def record_labels(
     with indexed(workspace.labels):
         if any(result.lacking(source) for source in result.sources) and not stop():
             coverage = _coverage(workspace, there)
-            with _open_roomy(workspace, station_seed(seed, "labels", len(there))) as station:
+            seed_here = station_seed(seed, "labels", len(there))
+            with _open_roomy(workspace, seed_here, report, stop) as station:
                 check_cameras(workspace, station.robot, station.cameras, report)
                 _Session(workspace, station, seed, result, report, stop, keep).record(coverage)
     now = open_dataset(workspace.labels, spec)
@@ -118,13 +122,15 @@ def _coverage(workspace: Workspace, labels: Dataset) -> dict[str, Coverage]:
     return coverage_of(workspace.spec, [labels, known])
 
 
-def _open_roomy(workspace: Workspace, seed: int) -> AbstractContextManager[Station]:
+def _open_roomy(
+    workspace: Workspace, seed: int, report: Report, stop: ShouldStop
+) -> AbstractContextManager[Station]:
     """Open the station with time for the longest episodes of any source."""
     spec = workspace.spec
     longest_s = max(source.episode_s for source in sources_of(spec))
     control = spec.control.model_copy(update={"max_episode_s": longest_s})
     roomy = spec.model_copy(update={"control": control})
-    return open_station(roomy, seed=seed, folder=workspace.root)
+    return open_station(roomy, seed=seed, screen=told_by(report), stop=stop, folder=workspace.root)
 
 
 class _LabelledEpisode(UndecidedEpisode):
@@ -156,12 +162,20 @@ class _Session:
     report: Report
     stop: ShouldStop
     keep: ShouldStop
-    start_ns: int = 0
+
+    def __post_init__(self) -> None:
+        self._clock_s = self.station.stopwatch()
+        self._recorded = RecordedEpisodes(self.report)
+        self.station.questions.record_again = self._recorded.set_last_aside
+        self._put_back = between_episodes(self.workspace, self.station, self.report)
 
     def record(self, coverage: Mapping[str, Coverage]) -> None:
-        """Let every source bring what it lacks; sweeps begin where nobody has been."""
-        self.start_ns = self.station.clock.now_ns()
-        for source in self.result.sources:
+        """Let every source bring what it lacks; sweeps begin where nobody has been.
+
+        An episode that is set aside may be of a source that was complete: that one has its turn
+        again.
+        """
+        while source := next(filter(self.result.lacking, self.result.sources), None):
             attributes = episode_attributes(self.workspace, self.station, self.seed)
             attributes |= {SOURCE: source.name, "guard_s": GUARD_S}
             window = source.window(self.workspace.spec.control.rate_hz)
@@ -183,11 +197,15 @@ class _Session:
             [episode],
             stop=self.stop,
             claims_end_episode=False,
+            questions=station.questions,
+            put_back=self._put_back,
         )
         dry = 0
-        while (lacking := self.result.lacking(source)) and not self.stop():
+        while lacking := self.result.lacking(source):
             if dry == DRY_EPISODES:
                 raise _in_vain(self.workspace, source, self.result)
+            if not loop.ready():
+                return True
             summary = loop.run_episode()
             self._settle(summary, episode, source)
             if summary.quit_requested:
@@ -196,14 +214,17 @@ class _Session:
         return False
 
     def _look_at_the_clock(self) -> None:
-        self.result.robot_s = (self.station.clock.now_ns() - self.start_ns) * 1e-9
+        self.result.robot_s = self._clock_s()
 
     def _settle(
         self, summary: EpisodeSummary, episode: _LabelledEpisode, source: LabelSource
     ) -> None:
-        keep = not summary.discarded and (not was_interrupted(summary) or self.keep())
-        if episode.settle(summary, keep=keep):
-            self.result.count(source, episode.labeller.counts)
+        interrupted = was_interrupted(summary)
+        keep = not summary.discarded and (not interrupted or (self.stop() and self.keep()))
+        if path := episode.settle(summary, keep=keep):
+            counts = dict(episode.labeller.counts)
+            self.result.count(source, counts)
+            self._recorded.add(path, partial(self.result.take_back, source, counts))
             self._look_at_the_clock()
             self.report(_told(self.result, source))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -14,6 +14,7 @@ from hilctl.data.dataset import Dataset
 from hilctl.data.index import ensure_index, episode_paths
 from hilctl.data.recorder import made_to_stay
 from hilctl.data.recovery import RecoveredFile, recover_partials
+from hilctl.data.removal import set_aside
 from hilctl.data.step import EpisodeSummary, Outcome, Step
 from hilctl.data.writer import EpisodeWriter, Kind
 from hilctl.env.make import Station
@@ -125,6 +126,37 @@ def was_interrupted(summary: EpisodeSummary) -> bool:
     return summary.outcome is Outcome.ABORTED and not summary.discarded
 
 
+class RecordedEpisodes:
+    """The episodes that a session has recorded so far; the last of them can be set aside.
+
+    Args:
+        report: told where it is then.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._done: list[tuple[Path, Callable[[], None]]] = []
+
+    def add(self, path: Path, take_back: Callable[[], None]) -> None:
+        """Take an episode, and what counts it down should it be set aside."""
+        self._done.append((path, take_back))
+
+    def set_last_aside(self) -> None:
+        """Move the last one out of the data set.
+
+        Raises:
+            HilctlError: the folder cannot be written.
+        """
+        if not self._done:
+            self._report(Event("removed", "no episode of this session is there to record again"))
+            return
+        path, take_back = self._done.pop()
+        aside = set_aside(path)
+        take_back()
+        text = f"{path.name} does not count any more and is now {aside}: once more"
+        self._report(Event("removed", text, figures={"episode": path.name, "path": str(aside)}))
+
+
 class UndecidedEpisode:
     """Write an episode while it runs, and leave it to the verb whether to keep it.
 
@@ -176,19 +208,19 @@ class UndecidedEpisode:
     def on_episode_end(self, summary: EpisodeSummary) -> None:
         """Wait for the decision."""
 
-    def settle(self, summary: EpisodeSummary, *, keep: bool) -> bool:
-        """Commit the episode or leave nothing behind; return whether it is there.
+    def settle(self, summary: EpisodeSummary, *, keep: bool) -> Path | None:
+        """Commit the episode and return its file, or leave nothing behind.
 
         Raises:
             HilctlError: the disk is full or gone.
         """
         if keep and self._writer is not None and self._writer.steps >= MIN_STEPS:
             self._folder.check()
-            self._writer.commit(summary)
+            path = self._writer.commit(summary)
             self._writer = None
-            return True
+            return path
         self._drop()
-        return False
+        return None
 
     def _drop(self) -> None:
         if self._writer is not None:

@@ -15,6 +15,7 @@ from hilctl.data.step import EpisodeSummary
 from hilctl.env.loop import EpisodeLoop, Subscriber
 from hilctl.env.make import Station
 from hilctl.networks.perception import Perception
+from hilctl.pipeline.between_episodes import between_episodes
 from hilctl.pipeline.events import Event, Report, ShouldStop
 from hilctl.pipeline.record.recording import episode_attributes
 from hilctl.pipeline.run_folder.resume import EPISODES
@@ -86,7 +87,7 @@ class ActingSide:
     @contextmanager
     def ready(self) -> Iterator[Actor]:
         """Return the actor, ready to move; the run's files are closed on leaving."""
-        run, spec, clock = self.run, self.run.workspace.spec, self.station.clock
+        run, spec = self.run, self.run.workspace.spec
         control, progress = spec.control, self.run.progress
         buffer = EpisodeBuffer()
         coach = Coach(control.rate_hz, round(control.max_episode_s * control.rate_hz))
@@ -94,7 +95,7 @@ class ActingSide:
         recorder = EpisodeRecorder(
             run.folder / EPISODES, kind="rollout", attributes=attributes, notes=lambda: actor.notes
         )
-        start_s = clock.now_ns() * 1e-9 - progress.robot_s
+        earlier_s, elapsed_s = progress.robot_s, self.station.stopwatch()
         actor = Actor(
             loop=self._loop([buffer, recorder, coach]),
             buffer=buffer,
@@ -106,7 +107,7 @@ class ActingSide:
             number=progress.episodes,
             trials=Trials.resumed(spec.training.target_success, progress.tried),
             max_robot_s=run.limit_s,
-            clock_s=lambda: clock.now_ns() * 1e-9 - start_s,
+            clock_s=lambda: earlier_s + elapsed_s(),
             on_episode=partial(self._log, coach),
             max_steps=self.max_steps,
             falls_back=self.falls_back,
@@ -125,7 +126,19 @@ class ActingSide:
             Role.SUPERVISE,
             [*subscribers, cadence],
             stop=self.stop,
+            questions=self.station.questions,
+            put_back=self._putting_back(),
         )
+
+    def _putting_back(self) -> Callable[[], bool]:
+        put_back = between_episodes(self.run.workspace, self.station, self.report, self.reward)
+
+        def or_leave() -> bool:
+            ready = put_back()
+            self.run.left_early |= not ready
+            return ready
+
+        return or_leave
 
     def _log(self, coach: Coach, summary: EpisodeSummary) -> None:
         progress = self.run.progress

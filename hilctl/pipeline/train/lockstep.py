@@ -1,10 +1,10 @@
-"""Training in turns, in one process: deterministic for a seed."""
+"""Training in lockstep, in one process: deterministic for a seed."""
 
 from __future__ import annotations
 
 from hilctl.env.make import open_station
 from hilctl.pipeline.calibrate.check import check_cameras
-from hilctl.pipeline.events import Event, Report, ShouldStop, telling
+from hilctl.pipeline.events import Event, Report, ShouldStop, telling, told_by
 from hilctl.pipeline.parts import open_encoder, open_reward
 from hilctl.pipeline.run_folder.run import Run
 from hilctl.pipeline.train.acting import ActingSide, prepared_policy
@@ -19,7 +19,7 @@ from hilctl.training.lockstep_link import LockstepLink
 SAVE_EVERY_EPISODES = 25
 
 
-def train_in_turns(
+def train_in_lockstep(
     run: Run,
     report: Report,
     stop: ShouldStop,
@@ -27,7 +27,7 @@ def train_in_turns(
     with_demos: bool = True,
     max_steps: int | None = None,
 ) -> bool | None:
-    """Act and learn in turns until the policy is good; None when stopped before the run began.
+    """Act and learn in step until the policy is good; None when stopped before the run began.
 
     Returns:
         Whether the target was reached.
@@ -45,7 +45,13 @@ def train_in_turns(
     reward = open_reward(run.workspace, encoder)
     # whatever is wrong with the devices is found before the run begins
     with open_station(
-        spec, seed=run.station_seed, encode=encoder, reward=reward, folder=run.workspace.root
+        spec,
+        seed=run.station_seed,
+        encode=encoder,
+        reward=reward,
+        screen=told_by(report),
+        stop=stop,
+        folder=run.workspace.root,
     ) as station:
         side.greeting().check_environment(station.action_layout, station.observation_layout)
         check_cameras(run.workspace, station.robot, station.cameras, report)
@@ -59,20 +65,21 @@ def train_in_turns(
                 report(continued(run))
             report(Event("phase", f"learning; help and verdicts by the {station.teleop.operator}"))
             grid = encoder.feature_shape[:2]
-            link = LockstepLink(side.episode_learner, telling(report, "link"))
-            acting_side = ActingSide(
-                run,
-                station,
-                prepared_policy(run, side.learner.agent, side.perception, grid),
-                reward,
-                link,
-                report,
-                stop,
-                after_episode=lambda: _save_now_and_then(side),
-                max_steps=max_steps,
-            )
-            with acting_side.ready() as actor:
-                reached = actor.run()
+            policy = prepared_policy(run, side.learner.agent, side.perception, grid)
+            with LockstepLink(side.episode_learner, telling(report, "link")) as link:
+                acting_side = ActingSide(
+                    run,
+                    station,
+                    policy,
+                    reward,
+                    link,
+                    report,
+                    stop,
+                    after_episode=lambda: _save_now_and_then(side, link),
+                    max_steps=max_steps,
+                )
+                with acting_side.ready() as actor:
+                    reached = actor.run()
         run.end(reached=reached, stopped=stop())
         return reached
 
@@ -83,8 +90,9 @@ def continued(run: Run) -> Event:
     return Event("phase", text, figures={"run": str(run.folder), **run.progress.as_dict()})
 
 
-def _save_now_and_then(side: LearningSide) -> None:
-    side.keep_if_best()
+def _save_now_and_then(side: LearningSide, link: LockstepLink) -> None:
+    side.keep_if_best()  # touches the learner for a trial only, for which learning rests
     if side.run.progress.episodes % SAVE_EVERY_EPISODES == 0:
+        link.wait()
         side.save()
         side.run.write_manifest("running")

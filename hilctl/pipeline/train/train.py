@@ -82,7 +82,7 @@ def train(
         stop: asked every step; True ends the run and saves it.
         new: start another run, whatever became of the last one.
         rollback: go on with the unfinished run from its best policy.
-        lockstep: act and learn in turns, the same for the same seed; otherwise both at once, in
+        lockstep: act and learn in step, the same for the same seed; otherwise at their own pace, in
             processes of their own and in real time.
         ablation: what to leave out.
 
@@ -104,9 +104,9 @@ def train(
 
         reached = train_offline(run, report, stop)
     elif lockstep:
-        from hilctl.pipeline.train.lockstep import train_in_turns
+        from hilctl.pipeline.train.lockstep import train_in_lockstep
 
-        reached = train_in_turns(
+        reached = train_in_lockstep(
             run,
             report,
             stop,

@@ -15,7 +15,7 @@ from hilctl.env.make import Station, open_station
 from hilctl.errors import HilctlError
 from hilctl.networks.perception import Perception
 from hilctl.pipeline.calibrate.check import check_cameras
-from hilctl.pipeline.events import Event, ShouldStop, telling
+from hilctl.pipeline.events import Event, ShouldStop, telling, told_by
 from hilctl.pipeline.parts import open_encoder, open_reward
 from hilctl.pipeline.record.recording import put_away_partials
 from hilctl.pipeline.run_folder.resume import EPISODES, progress_so_far
@@ -64,6 +64,8 @@ def main(assignment: ProcessTask, signals: ProcessSignals, sender: EventSender) 
             encode=encoder,
             reward=reward,
             real_time=True,
+            screen=told_by(sender.report),
+            stop=stop,
             folder=workspace.root,
         ) as station,
     ):

@@ -1,0 +1,73 @@
+"""`hilctl teleop`: try the device in your hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hilctl.cli.options import JsonOption, MotionOption, SeedOption, TaskOption
+from hilctl.cli.render import Output
+
+if TYPE_CHECKING:
+    from hilctl.pipeline.teleop.try_hand import HandTrial
+
+
+def teleop(
+    task: TaskOption = None,
+    move: Annotated[
+        bool, typer.Option("--move", help="The robot follows; else it is left alone.")
+    ] = False,
+    seconds: Annotated[
+        float | None,
+        typer.Option("--seconds", "-s", min=0.1, help="How long.  [default: until Ctrl-C]"),
+    ] = None,
+    seed: SeedOption = 0,
+    allow_motion: MotionOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Try the device in your hand: axes, gripper, buttons, how often and how old its input is.
+
+    The robot stays still, or follows with --move, from its start and within its bounds. Nothing
+    is recorded.
+    """
+    from hilctl.cli.hand_view import HandView
+    from hilctl.cli.interrupt import interruptible
+    from hilctl.cli.prompts import confirm_motion
+    from hilctl.pipeline.teleop.try_hand import try_hand
+    from hilctl.task.workspace import Workspace
+
+    output = Output(as_json=as_json)
+    workspace = Workspace.find(task)
+    if move:
+        confirm_motion(output, workspace.spec, allowed=allow_motion)
+    hands = " and ".join(hand.type for hand in workspace.spec.hands.values())
+    title = f"{hands} · robot {'follows' if move else 'still'}"
+    with workspace.lock("teleop"), interruptible() as stop, HandView(output, title) as view:
+        trial = try_hand(
+            workspace, move=move, seconds=seconds, seed=seed, report=view.report, stop=stop
+        )
+    _say(output, trial)
+    if stop():
+        output.event({"event": "stopped", **trial.as_dict()})
+    stop.leave_if_interrupted()
+    step = workspace.command("record-demos" if move else "teleop --move")
+    output.next(step)
+    output.result({**trial.as_dict(), "next": step})
+
+
+def _say(output: Output, trial: HandTrial) -> None:
+    from hilctl.pipeline.teleop.try_hand import AXES
+
+    share = trial.engaged_polls / max(1, trial.polls)
+    output.say(
+        f"{trial.polls} polls in {trial.seconds:.1f} s, {trial.rate_hz:.1f} a second; "
+        f"a hand on it in {share:.0%} of them"
+    )
+    farthest = zip(AXES, trial.farthest, strict=True)
+    output.say(f"farthest: {', '.join(f'{name} {value:.2f}' for name, value in farthest)}")
+    if trial.said:
+        said = ", ".join(f"{name} {count}×" for name, count in trial.said.items())
+        output.say(f"said: {said}")
+    if trial.oldest_s is not None:
+        output.say(f"the oldest input was {1e3 * trial.oldest_s:.0f} ms old when it was read")

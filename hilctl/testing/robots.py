@@ -1,0 +1,172 @@
+"""What every robot driver promises."""
+
+from __future__ import annotations
+
+import threading
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hilctl import geometry
+from hilctl.registry import Registry
+from hilctl.robots import ROBOTS
+from hilctl.robots.base import Command, Robot
+from hilctl.robots.scene import SimulatedScene
+from hilctl.testing.devices import DeviceContract, DriverChoice, unmarked_texts
+
+Array = NDArray[np.float64]
+
+
+def moved(robot: Robot, *metres: float) -> Array:
+    """Return the tool's present pose moved in its own frame."""
+    return geometry.compose(robot.state().tcp_pose, geometry.pose(metres, [0, 0, 0, 1]))
+
+
+def wait(robot: Robot, seconds: float) -> None:
+    """Let time pass on the robot's clock."""
+    clock = robot.rig.clock
+    clock.sleep_until(clock.now_ns() + round(seconds * 1e9))
+
+
+class RobotContract(DeviceContract):
+    """Tests of a robot, which they move by up to 10 cm: in the open, with a hand at its stop."""
+
+    registry: ClassVar[Registry[Any]] = ROBOTS
+
+    @pytest.fixture
+    def robot(self, device: Robot) -> Robot:
+        """The robot, open."""
+        return device
+
+    def test_what_a_person_may_write_freely_is_an_address(self, driver: DriverChoice) -> None:
+        assert unmarked_texts(self.registry.options_type(driver.type)) == [], "mark with Address()"
+
+    def test_a_state_has_shapes_units_and_finite_numbers(self, robot: Robot) -> None:
+        state = robot.state()
+        assert state.tcp_pose.shape == (7,)
+        assert state.tcp_velocity.shape == (6,)
+        assert state.tcp_wrench.shape == (6,)
+        assert state.q.ndim == 1
+        for values in (state.tcp_pose, state.tcp_velocity, state.tcp_wrench, state.q):
+            assert values.dtype == np.float64
+            assert np.isfinite(values).all()
+        assert np.linalg.norm(state.tcp_pose[3:]) == pytest.approx(1, abs=1e-6)
+        assert 0.05 < np.linalg.norm(state.tcp_pose[:3]) <= robot.limits.reach_m  # metres
+        assert np.abs(state.q).max() <= 2 * np.pi  # radians
+        assert 0 <= state.gripper <= 1
+
+    def test_a_state_is_a_copy_that_does_not_change_later(self, robot: Robot) -> None:
+        before = robot.state()
+        kept = [before.tcp_pose.copy(), before.q.copy(), before.tcp_wrench.copy()]
+        robot.servo(Command(moved(robot, 0.01, 0, -0.01)))
+        wait(robot, 0.2)
+        for values, copy in zip((before.tcp_pose, before.q, before.tcp_wrench), kept, strict=True):
+            np.testing.assert_array_equal(values, copy)
+        assert not np.allclose(robot.state().tcp_pose, before.tcp_pose, atol=1e-4)
+
+    def test_stamps_are_monotonic_and_on_the_rigs_clock(self, robot: Robot) -> None:
+        stamps = []
+        for _ in range(5):
+            stamps.append(robot.state().stamp_ns)
+            wait(robot, 0.02)
+        assert all(isinstance(stamp, int) for stamp in stamps)
+        assert all(b > a for a, b in pairwise(stamps))
+        now_ns = robot.rig.clock.now_ns()
+        assert 0 <= now_ns - robot.state().stamp_ns < 200_000_000
+
+    def test_the_clock_waits_no_longer_than_asked(self, robot: Robot) -> None:
+        clock = robot.rig.clock
+        start_ns = clock.now_ns()
+        clock.sleep_until(start_ns - 1_000_000_000)
+        assert clock.now_ns() - start_ns < 50_000_000
+        clock.sleep_until(start_ns + 100_000_000)
+        assert 100_000_000 <= clock.now_ns() - start_ns < 150_000_000
+
+    def test_servo_sends_an_allowed_command_as_it_is(self, robot: Robot) -> None:
+        target = moved(robot, 0.005, 0.002, -0.003)
+        sent = robot.servo(Command(target))
+        np.testing.assert_array_equal(sent.tcp_pose, target)
+        assert sent.gripper is None
+
+    def test_servo_does_not_wait(self, robot: Robot) -> None:
+        before_ns = robot.state().stamp_ns
+        robot.servo(Command(moved(robot, 0, 0, -0.01)))
+        assert robot.state().stamp_ns - before_ns < 20_000_000
+
+    def test_servo_returns_what_was_sent_when_the_wish_is_out_of_reach(self, robot: Robot) -> None:
+        far = robot.state().tcp_pose.copy()
+        far[:3] = [5.0, 0.0, 0.5]
+        kept = far.copy()
+        sent = robot.servo(Command(far))
+        robot.stop()
+        assert np.linalg.norm(sent.tcp_pose[:3]) <= robot.limits.reach_m + 1e-9
+        np.testing.assert_array_equal(far, kept)  # the caller's array is the caller's
+
+    def test_the_arm_follows_its_target(self, robot: Robot) -> None:
+        target = moved(robot, 0.01, 0.01, -0.01)
+        robot.servo(Command(target))
+        wait(robot, 1.0)
+        np.testing.assert_allclose(robot.state().tcp_pose[:3], target[:3], atol=0.002)
+
+    def test_move_to_waits_until_the_arm_is_there_and_still(self, robot: Robot) -> None:
+        target = moved(robot, 0.03, -0.02, -0.02)
+        robot.move_to(target, speed=0.5)
+        state = robot.state()
+        np.testing.assert_allclose(state.tcp_pose[:3], target[:3], atol=0.003)
+        assert np.linalg.norm(geometry.rotation_between(state.tcp_pose, target)) < 0.03
+        assert np.linalg.norm(state.tcp_velocity[:3]) < 0.02
+
+    def test_half_the_speed_takes_longer(self, robot: Robot) -> None:
+        def seconds(target: Array, speed: float) -> float:
+            start_ns = robot.state().stamp_ns
+            robot.move_to(target, speed=speed)
+            return (robot.state().stamp_ns - start_ns) * 1e-9
+
+        here, there = robot.state().tcp_pose, moved(robot, 0.08, 0, 0)
+        assert seconds(there, 0.1) > 1.3 * seconds(here, 0.5)
+
+    def test_stop_holds_the_arm_where_it_is(self, robot: Robot) -> None:
+        robot.servo(Command(moved(robot, 0.05, 0, 0)))
+        wait(robot, 0.1)
+        robot.stop()
+        robot.stop()
+        here = robot.state().tcp_pose
+        wait(robot, 1.0)
+        assert np.linalg.norm(robot.state().tcp_pose[:3] - here[:3]) < 0.02
+        assert np.linalg.norm(robot.state().tcp_velocity[:3]) < 0.01
+
+    def test_an_arm_that_can_be_led_is_led_until_it_is_stopped(self, robot: Robot) -> None:
+        start = robot.state().tcp_pose
+        led = robot.lead_by_hand()
+        wait(robot, 3.0)
+        moved_m = np.linalg.norm(robot.state().tcp_pose[:3] - start[:3])
+        assert moved_m > 0.01 if led else moved_m < 0.001
+        robot.stop()
+        wait(robot, 0.5)
+        here = robot.state().tcp_pose
+        wait(robot, 3.0)
+        np.testing.assert_allclose(robot.state().tcp_pose[:3], here[:3], atol=0.001)
+
+    def test_stop_may_come_from_any_thread_and_after_closing(self, robot: Robot) -> None:
+        failures: list[BaseException] = []
+
+        def stop() -> None:
+            try:
+                robot.stop()
+            except BaseException as error:
+                failures.append(error)
+
+        for _ in range(2):
+            thread = threading.Thread(target=stop)
+            thread.start()
+            thread.join()
+            robot.close()
+        assert failures == []
+
+    def test_a_simulated_scene_that_was_put_back_is_not_solved(self, robot: Robot) -> None:
+        if isinstance(robot, SimulatedScene):
+            robot.reset_scene()
+            assert robot.true_success() is False
