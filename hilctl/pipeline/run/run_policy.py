@@ -30,7 +30,7 @@ class WorkResult:
         checkpoint: the policy's file.
         wanted: episodes asked for; None = until somebody ends it.
         summaries: of the episodes that came to an end.
-        robot_s: seconds on the robot's clock, resets included, without those a person was waited for.
+        robot_s: on the robot's clock, resets included, without what a person was waited for.
     """
 
     checkpoint: Path
