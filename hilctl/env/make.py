@@ -91,6 +91,8 @@ def open_station(
             cameras[name] = stack.enter_context(device)
         teleop = attended("teleop", hand, spec.teleop.options, rig)
         teleop.action_scale = action_scale(spec.control)
+        teleop.tcp_pose = lambda: robot.state().tcp_pose
+        teleop.tell = lambda text: screen("hand", text, {})
         stack.enter_context(teleop)
         bare: Environment = RobotEnv(spec, robot, cameras, rig.generator("reset"))
         env: gymnasium.Env[Obs, NDArray[np.float64]] = bare

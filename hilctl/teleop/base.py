@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import enum
 from abc import abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hilctl.devices import Device
+from hilctl.devices import Device, Options
 from hilctl.task.action import no_motion
 
 
@@ -54,6 +54,27 @@ class TeleopInput:
     events: tuple[TeleopEvent, ...] = ()
 
 
+@dataclass(frozen=True)
+class TeleopStatus:
+    """What a device says of itself, for whoever tries it; a driver that says nothing is in order.
+
+    Attributes:
+        device: what it is, as its maker or the system calls it; "" = it does not say.
+        age_s: how old the newest that came from it is; None = it does not say.
+        dead_band: deflection, 0 to 1, up to which an axis counts as released; None = it has none.
+        remark: what a person should know now: which key does what, that it is unplugged.
+    """
+
+    device: str = ""
+    age_s: float | None = None
+    dead_band: float | None = None
+    remark: str = ""
+
+
+def tell_nobody(text: str) -> None:
+    """Say nothing."""
+
+
 class Teleop(Device):
     """A device in an operator's hand.
 
@@ -61,15 +82,26 @@ class Teleop(Device):
         operator: who that is, as stored with what was recorded.
         in_real_time: it is a person's: a simulated world does not run ahead of the wall clock, and
             answers are waited for. Else things are back in place as soon as that is asked for.
+        tcp_pose: tells the (7,) pose of the tool that it moves; set by whoever builds it, None
+            where there is no tool.
+        tell: takes words for the person, such as that the device was unplugged; set by whoever
+            builds it. Called while polled, never from another thread.
     """
 
     operator: ClassVar[str] = "human"
     in_real_time: ClassVar[bool] = True
     action_scale: NDArray[np.float64]  # (A,) m and rad of one full action; set by whoever builds it
+    tcp_pose: Callable[[], NDArray[np.float64]] | None = None
+    tell: Callable[[str], None] = staticmethod(tell_nobody)
 
     @property
     def keys(self) -> Mapping[TeleopEvent, str]:
         """What says each event here, as a person calls it: {SUCCESS: "s"}; empty = not known."""
+        return {}
+
+    @classmethod
+    def key_map(cls, options: Options) -> Mapping[str, str]:
+        """Return which keys or buttons do what, for the screen; nothing where none are pressed."""
         return {}
 
     def begin_episode(self, role: Role) -> None:
@@ -81,6 +113,10 @@ class Teleop(Device):
     @abstractmethod
     def poll(self) -> TeleopInput:
         """Return the newest input; never one that is stale."""
+
+    def status(self) -> TeleopStatus:
+        """Return what the device says of itself; takes nothing away from the next poll."""
+        return TeleopStatus()
 
     def review(self, *, claimed: bool) -> bool | None:
         """Say at once whether the episode that just ended was a success.
