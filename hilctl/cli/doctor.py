@@ -23,6 +23,7 @@ def doctor(task: TaskOption = None, as_json: JsonOption = False) -> None:
     """
     from hilctl.errors import DeviceError, TaskFileError
     from hilctl.pipeline.doctor.computer import examine_computer
+    from hilctl.pipeline.doctor.devices import find_hands
     from hilctl.task.workspace import Workspace
 
     output = Output(as_json=as_json)
@@ -33,6 +34,7 @@ def doctor(task: TaskOption = None, as_json: JsonOption = False) -> None:
             raise
         workspace = None
     findings = list(examine_computer(workspace.root if workspace else Path()))
+    findings += find_hands()
     findings += _devices(workspace)
     words = {True: "ok", False: "problem", None: "not tried"}
     rows = [(one.subject, words[one.ok], one.detail) for one in findings]

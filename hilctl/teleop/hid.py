@@ -8,7 +8,6 @@ import os
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from hilctl.errors import DeviceError
@@ -151,7 +150,11 @@ def _one_of_each(handles: Iterable[Any]) -> list[Any]:
     chosen: dict[Any, Any] = {}
     for handle in sorted(handles, key=_preference):
         chosen.setdefault(_device_of(handle), handle)
-    return sorted(chosen.values(), key=lambda handle: str(handle.path))
+    first: dict[Any, Any] = {}  # how much the best interface of each model tells
+    for handle in chosen.values():
+        first.setdefault(_model(handle), _preference(handle)[:2])
+    found = [one for one in chosen.values() if _preference(one)[:2] == first[_model(one)]]
+    return sorted(found, key=lambda handle: str(handle.path))
 
 
 def _preference(handle: Any) -> tuple[bool, int, str]:
@@ -159,13 +162,10 @@ def _preference(handle: Any) -> tuple[bool, int, str]:
     return not moves, handle.interface_number, handle.path
 
 
-def _device_of(handle: Any) -> Any:
-    """Return what the interfaces of one device have in common, and no two devices."""
-    model = handle.vendor_id, handle.product_id
-    if handle.serial_number:
-        return *model, handle.serial_number
-    interface = Path("/sys/class/hidraw", Path(handle.path).name, "device")
-    if interface.exists():  # …/1-2/1-2:1.0/0003:256F:C635.0001
-        return *model, str(interface.resolve().parent.parent)
-    # with no more to go by, interfaces of other numbers are of the device before
-    return *model, handle.path if handle.interface_number <= 0 else "-"
+def _model(handle: Any) -> tuple[int, int]:
+    return handle.vendor_id, handle.product_id
+
+
+def _device_of(handle: Any) -> tuple[Any, ...]:
+    """Return what interfaces of one device have in common, as far as that is known."""
+    return *_model(handle), handle.serial_number or handle.path

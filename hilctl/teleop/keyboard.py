@@ -96,7 +96,8 @@ class KeyboardTeleop(HumanTeleop):
         try:
             name = find_terminal(cast(KeyboardOptions, options).terminal)
         except OSError as error:
-            return [Finding(None, "keyboard", error.strerror or str(error), NO_TERMINAL)]
+            why = f"no keys can be read here: {error.strerror or error}"
+            return [Finding(None, "keyboard", why, NO_TERMINAL)]
         return [Finding(True, "keyboard", f"the keys of {name}")]
 
     @property

@@ -188,6 +188,7 @@ class SpaceMouseTeleop(ButtonedTeleop):
                 self._drain(device)
             except Exception:  # easyhid's own, which says no more than "failed to read"
                 close_spacemouse(device)
+                self._taken.discard(self._mouse.path if self._mouse else "")
                 self._now = _Deflection(np.zeros(6), time.monotonic(), present=False)
                 self._buttons.release()
                 device, self._read_t = self._wait_for_it(), -1.0
@@ -213,7 +214,6 @@ class SpaceMouseTeleop(ButtonedTeleop):
                 for mouse in find_spacemice():
                     if self._is_the_same(mouse):
                         device = open_spacemouse(mouse)
-                        self._taken.discard(self._mouse.path)
                         self._taken.add(mouse.path)
                         self._mouse = mouse
                         return device
@@ -228,4 +228,4 @@ class SpaceMouseTeleop(ButtonedTeleop):
         # without a serial, another one like it may come to the path of this one: by path it is
         # asked for, and no other hand's is taken
         alike = mouse.serial or mouse.path == before.path or self.settings.path is None
-        return bool(alike) and (mouse.path == before.path or mouse.path not in self._taken)
+        return bool(alike) and mouse.path not in self._taken

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from hilctl.cameras import CAMERAS
 from hilctl.cameras.base import STILL_MAX_AGE_S
@@ -36,6 +38,19 @@ def examine_devices(spec: TaskSpec) -> list[Finding]:
     finally:
         trial.close()
     return trial.findings
+
+
+def find_hands() -> list[Finding]:
+    """Return which hands of people can be opened here: keys, SpaceMice, gamepads."""
+    found = []
+    for name in TELEOPS.names():
+        driver = TELEOPS.get(name)
+        try:
+            options = driver.OptionsType()
+            found += call(f"teleop {name}", driver, "probe", partial(driver.probe, options))
+        except (ValidationError, HilctlError):  # it needs to be told more
+            continue
+    return [Finding(one.ok, "hand", f"{one.subject}: {one.detail}", one.hint) for one in found]
 
 
 class _Trial:
