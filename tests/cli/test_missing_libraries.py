@@ -49,9 +49,10 @@ def check(done: subprocess.CompletedProcess[str], library: str) -> None:
 
 
 def test_the_first_command_that_needs_it_says_which_and_how_to_get_it(tmp_path: Path) -> None:
-    (tmp_path / "cv2").mkdir()
-    (tmp_path / "cv2" / "__init__.py").write_text(LACKING)
-    check(record(tmp_path, PYTHONPATH=str(tmp_path)), "libGL.so.1")
+    package = tmp_path / "lacking" / "cv2"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(LACKING)
+    check(record(tmp_path, PYTHONPATH=str(package.parent)), "libGL.so.1")
 
 
 def test_with_the_wheel_itself_where_the_loader_finds_no_libgl(tmp_path: Path) -> None:
