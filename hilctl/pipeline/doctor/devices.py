@@ -41,7 +41,7 @@ def examine_devices(spec: TaskSpec) -> list[Finding]:
 
 
 def find_hands() -> list[Finding]:
-    """Return which hands of people can be opened here: keys, SpaceMice, gamepads."""
+    """Return which hands of people are here: keys, SpaceMice, gamepads."""
     found = []
     for name in TELEOPS.names():
         driver = TELEOPS.get(name)
@@ -50,7 +50,7 @@ def find_hands() -> list[Finding]:
             found += call(f"teleop {name}", driver, "probe", partial(driver.probe, options))
         except (ValidationError, HilctlError):  # it needs to be told more
             continue
-    return [Finding(one.ok, "hand", f"{one.subject}: {one.detail}", one.hint) for one in found]
+    return [Finding(True, "hand", f"{one.subject}: {one.detail}") for one in found if one.ok]
 
 
 class _Trial:
