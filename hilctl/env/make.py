@@ -110,7 +110,7 @@ def open_station(
         else:
             robot, cameras = _open_robot(spec, rig, stack)
             bare = RobotEnv(spec, robot, cameras, rig.generator("reset"))
-        teleop = stack.enter_context(teleop_of(spec, rig))
+        teleop = stack.enter_context(teleop_of(spec, rig, robot, screen))
         teleop = teleop if watch is None else watch(teleop)
         env: gymnasium.Env[Obs, NDArray[np.float64]] = bare
         if encode is not None:
@@ -123,14 +123,25 @@ def open_station(
         yield Station(rig, robot, cameras, env, teleop, questions)
 
 
-def teleop_of(spec: TaskSpec, rig: Rig) -> Teleop:
+def teleop_of(
+    spec: TaskSpec, rig: Rig, robot: Robot | None = None, screen: Screen = show_nobody
+) -> Teleop:
     """Return the device in the operator's hand, not yet open.
+
+    Args:
+        spec: of the task.
+        rig: that it shares with the other devices.
+        robot: whose tool it moves; None = it moves nothing.
+        screen: told what it has to say, as "device".
 
     Raises:
         DeviceError: it cannot be built.
     """
     teleop = attended("teleop", TELEOPS.get(spec.teleop.type), spec.teleop.options, rig)
     teleop.action_scale = pose_scale(spec.control)
+    if robot is not None:
+        teleop.tcp_pose = lambda: robot.state().tcp_pose
+    teleop.tell = lambda text: screen("device", text, {})
     return teleop
 
 
