@@ -16,6 +16,7 @@ from hilctl import __version__
 from hilctl.cli.options import SETTINGS
 from hilctl.cli.render import Output
 from hilctl.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, HilctlError, UsageError
+from hilctl.terminal import given_back
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,8 +98,9 @@ def run(arguments: Sequence[str]) -> int:
     try:
         if not NEED_NO_FOLDER & set(arguments):
             _check_current_folder()
-        code = _invoke(list(arguments) or ["--help"])
-        sys.stdout.flush()
+        with given_back():
+            code = _invoke(list(arguments) or ["--help"])
+            sys.stdout.flush()
     except BaseException as error:
         if isinstance(error, BrokenPipeError) and _reader_is_gone():
             return EXIT_OK
@@ -178,9 +180,12 @@ def _explained(error: BaseException, arguments: Sequence[str]) -> HilctlError | 
     usage: type[Any] = typer.BadParameter.__mro__[1]
     if isinstance(error, usage):
         return _usage_error(error, arguments)
+    from hilctl.system_libraries import explain_missing_library
     from hilctl.task.files import explain_computer_error
     from hilctl.training.backend import check_backend
 
+    if lacking := explain_missing_library(error):
+        return lacking
     try:
         check_backend()  # JAX fails wherever it is first used
     except UsageError as unusable:

@@ -6,8 +6,10 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
+from hilctl.cli.hand_keys import line_of
 from hilctl.cli.lines import LASTING, LineProgress
 from hilctl.cli.live import live_view
 from hilctl.cli.render import Output
@@ -28,10 +30,18 @@ class Dashboard:
         output: of the command.
         title: of the live view.
         plain: write lines even where a live view were possible.
+        keys: of the operator's hand, and what they do.
     """
 
-    def __init__(self, output: Output, title: str, *, plain: bool = False) -> None:
-        self._output = output
+    def __init__(
+        self,
+        output: Output,
+        title: str,
+        *,
+        plain: bool = False,
+        keys: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self._output, self._keys = output, keys
         self._draws = output.draws and not plain
         self._title = title
         self._started = time.monotonic()
@@ -44,9 +54,11 @@ class Dashboard:
 
     def __enter__(self) -> Self:
         if self._draws:
-            self._live = self._opened.enter_context(live_view(self._render))
+            self._live = self._opened.enter_context(live_view(self._render, self._keys))
         else:
             self._opened.enter_context(self._lines)
+            if self._keys:
+                self._output.say(line_of(self._keys))
         return self
 
     def __exit__(self, *exc: Any) -> None:

@@ -23,6 +23,7 @@ def doctor(task: TaskOption = None, as_json: JsonOption = False) -> None:
     """
     from hilctl.errors import DeviceError, TaskFileError
     from hilctl.pipeline.doctor.computer import examine_computer
+    from hilctl.pipeline.doctor.devices import find_hands
     from hilctl.pipeline.doctor.plugins import examine_plugins
     from hilctl.task.workspace import Workspace
 
@@ -34,6 +35,7 @@ def doctor(task: TaskOption = None, as_json: JsonOption = False) -> None:
             raise
         workspace = None
     findings = list(examine_computer(workspace.root if workspace else Path()))
+    findings += find_hands()
     findings += examine_plugins()
     findings += _devices(workspace)
     words = {True: "ok", False: "problem", None: "not tried"}

@@ -34,6 +34,7 @@ def evaluate(
     The reward judges, as it would on a robot; where the robot knows the truth, it is told too.
     An episode that is thrown away counts as a failure.
     """
+    from hilctl.cli.hand_keys import hand_keys
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.live import LiveProgress
     from hilctl.cli.prompts import confirm_motion
@@ -43,7 +44,8 @@ def evaluate(
     output = Output(as_json=as_json)
     workspace = Workspace.find(task).with_weights(weights)
     confirm_motion(output, workspace.spec, allowed=allow_motion)
-    with workspace.lock("eval"), interruptible() as stop, LiveProgress(output) as live:
+    progress = LiveProgress(output, hand_keys(workspace.spec))
+    with workspace.lock("eval"), interruptible() as stop, progress as live:
         result = evaluate(
             workspace,
             episodes=episodes,

@@ -27,7 +27,7 @@ def play(film: EpisodeFilm, stop: Callable[[], bool]) -> int:
 
     shown = 0
     index = 0
-    with live_view(lambda: _view(film, index), film.rate_hz):
+    with live_view(lambda: _view(film, index), refresh_hz=film.rate_hz):
         started_s = time.monotonic()
         while index < len(film) - 1 and not stop():
             time.sleep(min(LOOK_S, 1 / film.rate_hz))

@@ -6,9 +6,11 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from hilctl.cli.dashboard import clock
+from hilctl.cli.hand_keys import line_of
 from hilctl.cli.lines import LineProgress
 from hilctl.cli.live import live_view
 from hilctl.cli.render import Output
@@ -28,10 +30,13 @@ class HandView:
     Args:
         output: of the command.
         title: of the live view.
+        keys: of the hand, and what they do.
     """
 
-    def __init__(self, output: Output, title: str) -> None:
-        self._output, self._title = output, title
+    def __init__(
+        self, output: Output, title: str, keys: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self._output, self._title, self._keys = output, title, keys
         self._lines = LineProgress(output)
         self._opened = ExitStack()
         self._live: Any = None
@@ -40,9 +45,11 @@ class HandView:
 
     def __enter__(self) -> Self:
         if self._output.draws:
-            self._live = self._opened.enter_context(live_view(self._render, REFRESH_HZ))
+            self._live = self._opened.enter_context(live_view(self._render, self._keys, REFRESH_HZ))
         else:
             self._opened.enter_context(self._lines)
+            if self._keys:
+                self._output.say(line_of(self._keys))
         return self
 
     def __exit__(self, *exc: Any) -> None:
@@ -57,9 +64,9 @@ class HandView:
             self._lines.report(event)
         elif event.name == "hand":
             self._hand = event
-        elif event.name == "said":
+        elif event.name in ("said", "device"):
             at_s = self._hand.done if self._hand else 0.0
-            self._said.append(f"{clock(at_s)} {event.figures['said']}")
+            self._said.append(f"{clock(at_s)} {event.figures.get('said', event.text)}")
 
     def _render(self) -> Any:
         from rich.panel import Panel

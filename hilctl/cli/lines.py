@@ -18,7 +18,7 @@ QUIET_S = 30.0  # without a line, then it says what it is still at
 LOOK_S = 0.2
 
 # events that stay on the screen
-LASTING = {"stage", "phase", "method", "outcome", "diagnosis", "death", "link"}
+LASTING = {"device", "stage", "phase", "method", "outcome", "diagnosis", "death", "link"}
 PASSING = {"process", "moving", "guide", "hand"}  # of no interest once the next one is there
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
+from hilctl.cli.hand_keys import drawn, line_of
 from hilctl.cli.interrupt import STOPPING, is_stopping
 from hilctl.cli.lines import LineProgress
 from hilctl.cli.render import Output
@@ -21,8 +23,14 @@ REFRESH_HZ = 4
 
 
 @contextmanager
-def live_view(render: Callable[[], Any], refresh_hz: float = REFRESH_HZ) -> Iterator[Any]:
+def live_view(
+    render: Callable[[], Any],
+    keys: Mapping[str, str] = MappingProxyType({}),
+    refresh_hz: float = REFRESH_HZ,
+) -> Iterator[Any]:
     """Show what `render` returns, again and again, and above it that a stop was asked for.
+
+    Above it stand the keys and buttons of the operator's hand, too.
 
     The screen is whole afterwards: the view is gone and the cursor is there. It looks for itself,
     since nothing can be drawn from a signal handler while something is being drawn.
@@ -33,7 +41,9 @@ def live_view(render: Callable[[], Any], refresh_hz: float = REFRESH_HZ) -> Iter
 
     def whole() -> Any:
         # on top: a low terminal shows the beginning only
-        return Group(Text(STOPPING), render()) if is_stopping() else render()
+        stopping = [Text(STOPPING)] if is_stopping() else []
+        help_ = [drawn(keys)] if keys else []
+        return Group(*stopping, *help_, render())
 
     live = Live(get_renderable=whole, refresh_per_second=refresh_hz, transient=True)
     try:
@@ -48,10 +58,11 @@ class LiveProgress:
 
     Args:
         output: of the command.
+        keys: of the operator's hand, and what they do.
     """
 
-    def __init__(self, output: Output) -> None:
-        self._output = output
+    def __init__(self, output: Output, keys: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._output, self._keys = output, keys
         self._lines = LineProgress(output)
         self._opened = ExitStack()
         self._live: Any = None
@@ -60,6 +71,8 @@ class LiveProgress:
     def __enter__(self) -> Self:
         if not self._output.draws:
             self._opened.enter_context(self._lines)
+            if self._keys:
+                self._output.say(line_of(self._keys))
             return self
         from rich.progress import BarColumn, Progress, TextColumn
         from rich.table import Column
@@ -70,7 +83,7 @@ class LiveProgress:
             [words] if self._output.columns < LEAST_COLUMNS else [BarColumn(BAR_COLUMNS), words]
         )
         self._bar = Progress(*columns, expand=True)
-        self._live = self._opened.enter_context(live_view(lambda: self._bar))
+        self._live = self._opened.enter_context(live_view(lambda: self._bar, self._keys))
         return self
 
     def __exit__(self, *exc: Any) -> None:

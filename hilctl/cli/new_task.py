@@ -81,4 +81,4 @@ def _ask(
                 raise UsageError("\n  ".join(found))
             return value
 
-        answers[question.key] = ask(output, question.question, question.default, checked)
+        answers[question.key] = ask(output, question.text, question.default, checked)

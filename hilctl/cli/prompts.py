@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from hilctl.cli.render import Output
 from hilctl.cli.streams import printable
 from hilctl.errors import UsageError
+from hilctl.terminal import lent_terminal
 
 if TYPE_CHECKING:
     from hilctl.task.spec import TaskSpec
@@ -96,7 +97,8 @@ def confirm_motion(
 
 def _read_line(prompt: str) -> str:
     try:
-        return input(printable(prompt))
+        with lent_terminal():
+            return input(printable(prompt))
     except EOFError:
         raise KeyboardInterrupt from None
 

@@ -30,6 +30,7 @@ def record_demos(
 
     Those that are there already count; unsuccessful attempts are not kept. Ctrl-C stops the robot.
     """
+    from hilctl.cli.hand_keys import hand_keys
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.live import LiveProgress
     from hilctl.cli.prompts import confirm_motion, keep_interrupted
@@ -46,7 +47,7 @@ def record_demos(
             view.close()  # a live bar and a question cannot share a terminal
             return keep_interrupted(output)
 
-        live = view.enter_context(LiveProgress(output))
+        live = view.enter_context(LiveProgress(output, hand_keys(workspace.spec)))
         result = record(workspace, count=count, seed=seed, report=live.report, stop=stop, keep=keep)
     _say(output, result, workspace.spec.training.demos)
     stop.leave_if_interrupted()

@@ -23,6 +23,7 @@ def record_labels(
     The operator shows both and calls success. Then the arm sweeps the workspace and moves at random
     by itself: a policy will look for false successes where no operator ever goes.
     """
+    from hilctl.cli.hand_keys import hand_keys
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.live import LiveProgress
     from hilctl.cli.prompts import confirm_motion, keep_interrupted
@@ -39,7 +40,7 @@ def record_labels(
             view.close()  # a live bar and a question cannot share a terminal
             return keep_interrupted(output)
 
-        live = view.enter_context(LiveProgress(output))
+        live = view.enter_context(LiveProgress(output, hand_keys(workspace.spec)))
         result = record(workspace, seed=seed, report=live.report, stop=stop, keep=keep)
     _say(output, result)
     stop.leave_if_interrupted()

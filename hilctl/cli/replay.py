@@ -80,6 +80,7 @@ def _play(film: EpisodeFilm) -> None:
 def _on_robot(
     output: Output, workspace: Workspace, path: Path, *, seed: int, allowed: bool
 ) -> None:
+    from hilctl.cli.hand_keys import hand_keys
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.live import LiveProgress
     from hilctl.cli.prompts import confirm_motion
@@ -89,7 +90,8 @@ def _on_robot(
     recorded = Episode.read(path)
     start = start_of(recorded, workspace)
     confirm_motion(output, workspace.spec, allowed=allowed, to=start[:3].tolist())
-    with workspace.lock("replay"), interruptible() as stop, LiveProgress(output) as live:
+    progress = LiveProgress(output, hand_keys(workspace.spec))
+    with workspace.lock("replay"), interruptible() as stop, progress as live:
         result = replay_on_robot(workspace, recorded, seed=seed, report=live.report, stop=stop)
     figures = result.as_dict()
     output.say(

@@ -36,6 +36,7 @@ def run_policy(
     The hand cannot drive, but stops it and says success or failure. This is no evaluation: it
     counts, and nothing is kept with the run.
     """
+    from hilctl.cli.hand_keys import hand_keys
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.live import LiveProgress
     from hilctl.cli.prompts import confirm_motion
@@ -45,7 +46,8 @@ def run_policy(
     output = Output(as_json=as_json)
     workspace = Workspace.find(task).with_weights(weights)
     confirm_motion(output, workspace.spec, allowed=allow_motion)
-    with workspace.lock("run"), interruptible() as stop, LiveProgress(output) as live:
+    progress = LiveProgress(output, hand_keys(workspace.spec))
+    with workspace.lock("run"), interruptible() as stop, progress as live:
         result = work(
             workspace,
             episodes=episodes,

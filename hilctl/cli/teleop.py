@@ -31,6 +31,7 @@ def teleop(
     The robot stays still, or follows with --move, from its start and within its bounds. Nothing
     is recorded.
     """
+    from hilctl.cli.hand_keys import hand_keys
     from hilctl.cli.hand_view import HandView
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.prompts import confirm_motion
@@ -41,9 +42,10 @@ def teleop(
     workspace = Workspace.find(task)
     if move:
         confirm_motion(output, workspace.spec, allowed=allow_motion)
-    hands = " and ".join(hand.type for hand in workspace.spec.hands.values())
-    title = f"{hands} · robot {'follows' if move else 'still'}"
-    with workspace.lock("teleop"), interruptible() as stop, HandView(output, title) as view:
+    kinds = " and ".join(hand.type for hand in workspace.spec.hands.values())
+    title, keys = f"{kinds} · robot {'follows' if move else 'still'}", hand_keys(workspace.spec)
+    view = HandView(output, title, keys)
+    with workspace.lock("teleop"), interruptible() as stop, view:
         trial = try_hand(
             workspace, move=move, seconds=seconds, seed=seed, report=view.report, stop=stop
         )

@@ -61,6 +61,7 @@ def train(
     passed or met its limit is finished: it stays as it is, and --new starts another.
     """
     from hilctl.cli.dashboard import Dashboard
+    from hilctl.cli.hand_keys import hand_keys
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.prompts import confirm_motion
     from hilctl.pipeline.run_folder.resume import find_finished, settings_of
@@ -76,7 +77,8 @@ def train(
         _leave_finished(output, workspace, finished, rollback=rollback is not None)
         return
     confirm_motion(output, workspace.spec, allowed=allow_motion)
-    dashboard = Dashboard(output, f"hilctl train {workspace.spec.name}", plain=plain)
+    title, keys = f"hilctl train {workspace.spec.name}", hand_keys(workspace.spec)
+    dashboard = Dashboard(output, title, plain=plain, keys=keys)
     again = workspace.command("train")  # whatever the options: they were for the start
     with workspace.lock("train"), interruptible(again) as stop, dashboard:
         result = train_policy(

@@ -22,6 +22,7 @@ from hilctl.env.hands import Hands
 from hilctl.env.questions import Questions, Screen, show_nobody
 from hilctl.env.robot_env import RobotEnv
 from hilctl.env.wrappers import EncodeFrames, EncodeImages, JudgeReward, Takeover
+from hilctl.errors import DeviceError
 from hilctl.rewards.base import Reward
 from hilctl.robots import ROBOTS
 from hilctl.robots.base import Robot
@@ -118,7 +119,7 @@ def open_station(
         else:
             robots, cameras = _open_robots(spec, rig, stack)
             bare = RobotEnv(spec, robots, cameras, rig.generator("reset"))
-        teleop = _open_hands(spec, rig, stack, bare)
+        teleop = _open_hands(spec, rig, stack, bare, screen)
         teleop = teleop if watch is None else watch(teleop)
         env: gymnasium.Env[Obs, NDArray[np.float64]] = bare
         if encode is not None:
@@ -131,8 +132,21 @@ def open_station(
         yield Station(rig, robots, cameras, env, teleop, questions)
 
 
-def teleop_of(spec: TaskSpec, rig: Rig, arm: str = "") -> Teleop:
+def teleop_of(
+    spec: TaskSpec,
+    rig: Rig,
+    robot: Robot | None = None,
+    screen: Screen = show_nobody,
+    arm: str = "",
+) -> Teleop:
     """Return the device in the operator's hand for an arm, not yet open.
+
+    Args:
+        spec: of the task.
+        rig: that it shares with the other devices.
+        robot: whose tool it moves; None = it moves nothing.
+        screen: told what it has to say, as "device".
+        arm: name of the arm, among several.
 
     Raises:
         DeviceError: it cannot be built.
@@ -141,6 +155,9 @@ def teleop_of(spec: TaskSpec, rig: Rig, arm: str = "") -> Teleop:
     teleop = attended(of_arm("teleop", arm), TELEOPS.get(block.type), block.options, rig)
     teleop.arm = arm
     teleop.action_scale = pose_scale(control_of(spec, arm))
+    if robot is not None:
+        teleop.tcp_pose = lambda: robot.state().tcp_pose
+    teleop.tell = lambda text: screen("device", text, {})
     return teleop
 
 
@@ -160,13 +177,32 @@ def _open_robots(
     return robots, cameras
 
 
-def _open_hands(spec: TaskSpec, rig: Rig, stack: ExitStack, env: Environment) -> Teleop:
+def _open_hands(
+    spec: TaskSpec, rig: Rig, stack: ExitStack, env: Environment, screen: Screen
+) -> Teleop:
     """Return the operator: the only hand, or all of them as one."""
-    hands = {name: stack.enter_context(teleop_of(spec, rig, name)) for name in spec.hands}
+    _refuse_the_same_twice(spec)
+    robots = {arm.name: arm.robot for arm in env.arms} if isinstance(env, RobotEnv) else {}
+    hands = {
+        name: stack.enter_context(teleop_of(spec, rig, robots.get(name), screen, name))
+        for name in spec.hands
+    }
     if len(hands) == 1:
         return next(iter(hands.values()))
     assert isinstance(env, RobotEnv)
     return Hands(hands, env)
+
+
+def _refuse_the_same_twice(spec: TaskSpec) -> None:
+    for name, hand in spec.hands.items():
+        arms = [other for other, its in spec.hands.items() if its == hand]
+        if len(arms) > 1 and TELEOPS.get(hand.type).is_unique:
+            raise DeviceError(
+                f"there is one {hand.type} of these settings, and it cannot drive several arms: "
+                + " and ".join(arms),
+                where=f"arms.{name}.teleop",
+                hint="choose another teleop type in task.yaml for all of them but one",
+            )
 
 
 def control_of(spec: TaskSpec, arm: str) -> ArmControlSpec:

@@ -39,7 +39,14 @@ class Question(BaseModel):
     key: str
     question: str
     default: Answer
-    kind: Literal["text", "int", "float"]
+    kind: Literal["text", "int", "float", "choice"]
+    choices: dict[str, str] = {}  # what can be answered, and what each needs
+
+    @property
+    def text(self) -> str:
+        """The question below all that can be answered, for a person."""
+        choices = [f"  {name}: {needs}" for name, needs in self.choices.items()]
+        return "\n".join([*choices, self.question])
 
     def parse(self, text: str) -> Answer:
         """Return what a person typed as a value.
@@ -49,6 +56,8 @@ class Question(BaseModel):
         """
         try:
             text.encode("utf-8")
+            if self.kind == "choice":
+                return self._chosen(text.strip())
             return {"text": str, "int": int, "float": float}[self.kind](text.strip())
         except ValueError:
             wanted = {"int": "a whole number", "float": "a number", "text": "text in UTF-8"}[
@@ -57,6 +66,12 @@ class Question(BaseModel):
             raise UsageError(
                 f"{self.key}: expected {wanted}, got {text!r}", hint=f"for example {self.default}"
             ) from None
+
+    def _chosen(self, name: str) -> str:
+        if name in self.choices:
+            return name
+        hint = did_you_mean(name, list(self.choices))
+        raise UsageError(f"{self.key}: {name!r} is none of its choices", hint=hint)
 
 
 class Template(BaseModel):

@@ -5,5 +5,10 @@ from __future__ import annotations
 from hilctl.registry import Registry
 from hilctl.teleop.base import Teleop
 
-BUILTIN = {"scripted": "hilctl.teleop.scripted:ScriptedTeleop"}
+BUILTIN = {
+    "gamepad": "hilctl.teleop.gamepad:GamepadTeleop",
+    "keyboard": "hilctl.teleop.keyboard:KeyboardTeleop",
+    "scripted": "hilctl.teleop.scripted:ScriptedTeleop",
+    "spacemouse": "hilctl.teleop.spacemouse:SpaceMouseTeleop",
+}
 TELEOPS: Registry[Teleop] = Registry("teleop", BUILTIN, package=__name__)

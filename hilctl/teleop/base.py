@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import enum
 from abc import abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hilctl.devices import Device
+from hilctl.devices import Device, Options
 from hilctl.task.layout import TWIST
 
 
@@ -26,6 +26,18 @@ class TeleopEvent(enum.StrEnum):
     PAUSE = "pause"  # hold until pressed again
     READY = "ready"  # things are back in place
     QUIT = "quit"  # finish after this episode
+
+
+EVENT_WORDS = {
+    TeleopEvent.SUCCESS: "success",
+    TeleopEvent.FAILURE: "failure",
+    TeleopEvent.VETO: "no success (veto)",
+    TeleopEvent.DISCARD: "throw away",
+    TeleopEvent.RERECORD: "record the last again",
+    TeleopEvent.PAUSE: "pause",
+    TeleopEvent.READY: "ready, go",
+    TeleopEvent.QUIT: "quit after this one",
+}
 
 
 class Role(enum.StrEnum):
@@ -79,6 +91,10 @@ class TeleopStatus:
     remark: str = ""
 
 
+def tell_nobody(text: str) -> None:
+    """Say nothing."""
+
+
 class Teleop(Device):
     """A device in an operator's hand, for one arm.
 
@@ -86,16 +102,31 @@ class Teleop(Device):
         operator: who that is, as stored with what was recorded.
         in_real_time: it is a person's: a simulated world does not run ahead of the wall clock, and
             answers are waited for. Else things are back in place as soon as that is asked for.
+        tcp_pose: tells the (7,) pose of the tool that it moves; set by whoever builds it, None
+            where there is no tool.
+        tell: takes words for the person, such as that the device was unplugged; set by whoever
+            builds it. Called while polled, never from another thread.
     """
 
     operator: ClassVar[str] = "human"
     in_real_time: ClassVar[bool] = True
+    is_unique: ClassVar[bool] = False  # with the same options it is the same one, as a terminal
     action_scale: NDArray[np.float64]  # (6,) m and rad of a full twist; set by whoever builds it
+    tcp_pose: Callable[[], NDArray[np.float64]] | None = None
+    tell: Callable[[str], None] = staticmethod(tell_nobody)
+
+    @classmethod
+    def key_map(cls, options: Options) -> Mapping[str, TeleopEvent | str]:
+        """Return what each key or button says, or in words what else it does; empty = not known.
+
+        Keys are called as a person calls them: {"Enter": SUCCESS, "w s": "forward, back"}.
+        """
+        return {}
 
     @property
     def keys(self) -> Mapping[TeleopEvent, str]:
-        """What says each event here, as a person calls it: {SUCCESS: "s"}; empty = not known."""
-        return {}
+        """What says each event here, as `key_map` calls it: the first where there are several."""
+        return keys_of(self.key_map(self.options))
 
     def begin_episode(self, role: Role) -> None:
         """Learn what is asked in the episode that starts now; forget what was pressed before."""
@@ -121,6 +152,15 @@ class Teleop(Device):
             The operator's verdict; None = it has to be asked for, and `poll` brings the answer.
         """
         return None
+
+
+def keys_of(key_map: Mapping[str, TeleopEvent | str]) -> dict[TeleopEvent, str]:
+    """Return the first key of each event."""
+    keys: dict[TeleopEvent, str] = {}
+    for key, does in key_map.items():
+        if isinstance(does, TeleopEvent):
+            keys.setdefault(does, key)
+    return keys
 
 
 def claims_success(events: Collection[TeleopEvent]) -> bool:

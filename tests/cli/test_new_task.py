@@ -69,7 +69,7 @@ def test_answers_and_second_chances(terminal: Any, here: Path) -> None:
 
 WRONG = {
     "demos": ("0", "training.demos: expected at least 1, got 0"),
-    "skill": ("2", "skill: expected at most 1, got 2"),
+    "teleop": ("mouse", "teleop: 'mouse' is none of its choices"),
     "max_episode_s": ("-3", "control.max_episode_s: expected"),
     "target_success": ("95", "training.target_success: expected"),
 }
@@ -151,7 +151,8 @@ BAD = {
     "unknown setting": ("peg", "--set", "demoz=3"),
     "setting without a value": ("peg", "--set", "demos"),
     "wrong kind": ("peg", "--set", "demos=many"),
-    "out of range": ("peg", "--set", "demos=0", "--set", "skill=2"),
+    "out of range": ("peg", "--set", "demos=0", "--set", "target_success=2"),
+    "unknown hand": ("peg", "--set", "teleop=spacemose"),
     "bad name": ("1 peg",),
     "no parent": ("no/where/peg",),
     "taken": ("taken",),

@@ -40,11 +40,11 @@ from hilctl.cli.calibration.roi_choice import CropChoice, CropSubject
 from hilctl.cli.calibration.roi_picker import pick
 from hilctl.cli.halfblocks import drawn, fitted, half_blocks
 from hilctl.cli.render import Output
-from hilctl.cli.terminal_keys import ESCAPE_S, Keys
 from hilctl.env.robot_env import crop_and_resize
 from hilctl.errors import StaleFrameError, UsageError
 from hilctl.networks.letterbox import filled_share
 from hilctl.task.spec import Box, CameraSpec
+from hilctl.terminal import ESCAPE_S, Keys
 
 FRAME = (320, 240)
 START = (100, 40, 120, 120)

@@ -10,6 +10,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from hilctl.devices import Finding
 from hilctl.pipeline.doctor import computer as diagnosis
+from hilctl.pipeline.doctor import devices
 
 if TYPE_CHECKING:
     from conftest import Hilctl
@@ -81,11 +82,14 @@ def test_doctor(hilctl: Hilctl) -> None:
 
 def test_doctor_needs_no_task(hilctl: Hilctl, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagnosis, "examine_computer", lambda folder: [Finding(True, "disk", "x")])
+    hands = [Finding(True, "hand", "keyboard: the keys of /dev/pts/0")]
+    monkeypatch.setattr(devices, "find_hands", lambda: hands)
     answer = hilctl("doctor")
     assert answer.code == 0
     assert answer.out == (
         "subject  state      detail\n"
         "disk     ok         x\n"
+        "hand     ok         keyboard: the keys of /dev/pts/0\n"
         "devices  not tried  there is no task here (--task DIR names one)\n"
         "next: hilctl quickstart\n"
     )

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from hands import gamepad, spacemouse, terminal
 
 from hilctl.cameras import CAMERAS
 from hilctl.cameras.base import Camera
@@ -16,11 +17,17 @@ from hilctl.robots.base import Robot
 from hilctl.teleop import TELEOPS
 from hilctl.teleop.base import Teleop
 
+gamepad()
 # type name → variants of its options, each of which must work without hardware
 OPTIONS: dict[str, dict[str, list[dict[str, Any]]]] = {
     "robot": {"sim": [{"scene": "reach"}, {"scene": "insert"}, {"scene": "pick"}]},
     "camera": {"sim": [{"view": "wrist", "width_px": 64, "height_px": 48}, {"view": "side"}]},
-    "teleop": {"scripted": [{}, {"skill": 0.3, "interventions": False}]},
+    "teleop": {
+        "scripted": [{}, {"skill": 0.3, "interventions": False}],
+        "keyboard": [{"terminal": terminal()[1]}],
+        "spacemouse": [{"path": str(spacemouse().path), "keys": False}, {"serial": "contract"}],
+        "gamepad": [{"keys": False}],
+    },
 }
 
 REGISTRIES = {"robot": ROBOTS, "camera": CAMERAS, "teleop": TELEOPS}

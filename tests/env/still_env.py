@@ -8,6 +8,7 @@ import gymnasium
 import numpy as np
 
 from hilctl.env.base import Environment, Obs
+from hilctl.task.layout import ActionLayout
 
 PERIOD_NS = 100_000_000
 
@@ -33,6 +34,7 @@ class StillEnv(Environment):
         self.log: list[str] = []
         self.sent: list[np.ndarray] = []
         self._most, self._steps, self._due_ns = steps, 0, 0
+        self.action_layout = ActionLayout.one_arm()
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (6,), np.float64)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:

@@ -63,11 +63,11 @@ def test_any_instruction_comes_back(words: str, tmp_path_factory: pytest.TempPat
 
 
 def test_settings_are_values_of_their_kind(tmp_path: Path) -> None:
-    make(tmp_path / "peg", demos="7", skill="0.25", max_episode_s="12.5")
+    make(tmp_path / "peg", demos="7", teleop="keyboard", max_episode_s="12.5")
     spec = load_task(tmp_path / "peg")
     assert spec.training.demos == 7
     assert spec.control.max_episode_s == 12.5
-    assert spec.teleop.options.model_dump()["skill"] == 0.25
+    assert spec.teleop.type == "keyboard"
 
 
 def test_unknown_template_and_settings() -> None:

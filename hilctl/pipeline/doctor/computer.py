@@ -13,13 +13,14 @@ from hilctl import __version__
 from hilctl.devices import Finding
 from hilctl.errors import UsageError
 from hilctl.pipeline.train.processes.share import become_ordinary, become_real_time
+from hilctl.system_libraries import explain_missing_library
 from hilctl.training.backend import check_backend
 
 PACKAGES = {
     "jax": ("jax",),
     "flax": ("flax",),
     "mujoco": ("mujoco",),
-    "opencv": ("opencv-python-headless", "opencv-python"),
+    "opencv": ("opencv-python", "opencv-python-headless"),
     "h5py": ("h5py",),
 }
 OPTIONAL = {"mujoco": 'pip install "hilctl[sim]"'}
@@ -36,6 +37,7 @@ def examine_computer(folder: Path) -> Iterator[Finding]:
     yield Finding(True, "python", f"{platform.python_version()} on {platform.platform(terse=True)}")
     for name, distributions in PACKAGES.items():
         yield _version(name, distributions)
+    yield from _system_libraries()
     yield _renderer()
     yield _jax_backend()
     yield _scheduling()
@@ -51,6 +53,15 @@ def _version(name: str, distributions: tuple[str, ...]) -> Finding:
     return Finding(
         False, name, "not installed", OPTIONAL.get(name, f"pip install {distributions[0]}")
     )
+
+
+def _system_libraries() -> Iterator[Finding]:
+    try:
+        importlib.import_module("cv2")
+    except ImportError as error:
+        lacking = explain_missing_library(error)
+        if lacking is not None:
+            yield Finding(False, "opencv", lacking.message, lacking.hint)
 
 
 def _renderer() -> Finding:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from hilctl.cameras import CAMERAS
 from hilctl.cameras.base import STILL_MAX_AGE_S
@@ -48,6 +51,19 @@ def examine_devices(spec: TaskSpec, folder: Path | None = None) -> list[Finding]
     finally:
         trial.close()
     return trial.findings
+
+
+def find_hands() -> list[Finding]:
+    """Return which hands of people are here: keys, SpaceMice, gamepads."""
+    found = []
+    for name in TELEOPS.names():
+        driver = TELEOPS.get(name)
+        try:
+            options = driver.OptionsType()
+            found += call(f"teleop {name}", driver, "probe", partial(driver.probe, options))
+        except (ValidationError, HilctlError):  # it needs to be told more
+            continue
+    return [Finding(True, "hand", f"{one.subject}: {one.detail}") for one in found if one.ok]
 
 
 class _Trial:

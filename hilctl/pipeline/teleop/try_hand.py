@@ -17,7 +17,7 @@ from hilctl.devices import Rig
 from hilctl.driver_faults import attended
 from hilctl.env.loop import EpisodeLoop, HandsOff
 from hilctl.env.make import open_environment, open_station, teleop_of
-from hilctl.pipeline.events import Event, Figures, Report, ShouldStop, never, silent
+from hilctl.pipeline.events import Event, Figures, Report, ShouldStop, never, silent, told_by
 from hilctl.pipeline.parts import require_one_arm
 from hilctl.robots import ROBOTS
 from hilctl.robots.scene import SimulatedScene
@@ -124,7 +124,13 @@ def _follow(
         return stop() or watched.trial.seconds >= limit_s
 
     with open_station(
-        spec, seed=seed, real_time=True, watch=watched.over, stop=over, folder=workspace.root
+        spec,
+        seed=seed,
+        real_time=True,
+        watch=watched.over,
+        screen=watched.screen,
+        stop=over,
+        folder=workspace.root,
     ) as station:
         loop = EpisodeLoop(
             station.env, HandsOff(), station.teleop, Role.DEMONSTRATE, stop=over,
@@ -159,7 +165,10 @@ def _hand_alone(
             open_environment(spec, rig, stack)
         elif issubclass(driver := ROBOTS.get(spec.robot.type), SimulatedScene):
             stack.enter_context(attended("robot", driver, spec.robot.options, rig))
-        yield watched.over(stack.enter_context(teleop_of(spec, rig))), rig.clock
+        yield (
+            watched.over(stack.enter_context(teleop_of(spec, rig, screen=watched.screen))),
+            rig.clock,
+        )
 
 
 class _Watched:
@@ -168,6 +177,7 @@ class _Watched:
     def __init__(self, report: Report, limit_s: float | None) -> None:
         self.trial = HandTrial("")
         self._report, self._limit_s = report, limit_s
+        self.screen = told_by(report)
         self._teleop: Teleop | None = None
         self._times_s: list[float] = []
         self._engaged = False
