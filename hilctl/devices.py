@@ -138,9 +138,13 @@ class Device(ABC):
     """A driver: validated options, opened and closed once, usable as a context manager.
 
     Vendor libraries are imported in `open()`, never when the module is imported.
+
+    Attributes:
+        arm: that it belongs to among several; set by whoever builds it, before it is opened.
     """
 
     OptionsType: ClassVar[type[Options]] = Options
+    arm: str = ""
 
     def __init__(self, options: Options, rig: Rig) -> None:
         self.options = options

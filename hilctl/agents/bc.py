@@ -8,25 +8,30 @@ from typing import Any, ClassVar, Self
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from numpy.typing import NDArray
 
 from hilctl.agents.base import Agent, Metrics, Observation
 from hilctl.agents.options import AgentOptions, BCOptions
 from hilctl.data.batch import Batch
 from hilctl.networks.augment import random_shift
 from hilctl.networks.distributions import log_prob, sample_with_log_prob
-from hilctl.networks.heads import ActorNetwork, ObservationHead, evaluate
+from hilctl.networks.heads import ActorNetwork, ChoiceNetwork, ObservationHead, evaluate
 from hilctl.networks.perception import STATE
 from hilctl.task.layout import ActionLayout
 
 
 class BC(flax.struct.PyTreeNode, Agent):
-    """A policy fitted to the demonstrations by maximum likelihood."""
+    """A policy fitted to the demonstrations by maximum likelihood.
+
+    Continuous numbers of an action are regressed, discrete parts classified.
+    """
 
     OptionsType: ClassVar[type[AgentOptions]] = BCOptions
 
     key: jax.Array
-    params: Any  # {"head": ..., "actor": ...}
+    params: Any  # {"head": ..., "actor": ...}, and "choices" where a part is discrete
     optimiser: optax.OptState
     options: BCOptions = flax.struct.field(pytree_node=False)
     cameras: tuple[str, ...] = flax.struct.field(pytree_node=False)
@@ -42,8 +47,12 @@ class BC(flax.struct.PyTreeNode, Agent):
         head = ObservationHead(cameras)
         head_params = head.init(head_key, observation)
         embedding = head.apply(head_params, observation)
-        actor = ActorNetwork(actions.size, options.initial_log_std).init(actor_key, embedding)
+        smooth = len(continuous_columns(actions))
+        actor = ActorNetwork(smooth, options.initial_log_std).init(actor_key, embedding)
         params = {"head": head_params, "actor": actor}
+        if kinds := discrete_parts(actions):
+            network = ChoiceNetwork(tuple(len(choices) for _, choices in kinds))
+            params["choices"] = network.init(jax.random.fold_in(actor_key, 1), embedding)
         optimiser = optax.adam(options.learning_rate).init(params)
         return cls(key, params, optimiser, options, cameras, actions)
 
@@ -58,10 +67,17 @@ class BC(flax.struct.PyTreeNode, Agent):
     @partial(jax.jit, static_argnames="greedy")
     def act(self, observation: Observation, key: jax.Array, *, greedy: bool) -> jax.Array:
         """Return the (A,) action for one observation: the mode, or a sample."""
-        mean, log_std = self._gaussian(self.params, observation)
-        if greedy:
-            return jnp.tanh(mean)
-        return sample_with_log_prob(key, mean, log_std)[0]
+        mean, log_std, logits = self._distribution(self.params, observation)
+        smooth = jnp.tanh(mean) if greedy else sample_with_log_prob(key, mean, log_std)[0]
+        kinds = discrete_parts(self.actions)
+        if not kinds:
+            return smooth
+        action = jnp.zeros(self.actions.size).at[continuous_columns(self.actions)].set(smooth)
+        for i, ((columns, choices), values) in enumerate(zip(kinds, logits, strict=True)):
+            drawn = jax.random.categorical(jax.random.fold_in(key, i + 1), values)
+            chosen = values.argmax(axis=-1) if greedy else drawn
+            action = action.at[columns].set(jnp.asarray(choices)[chosen])
+        return action
 
     @partial(jax.jit, donate_argnums=0)
     def update(self, batches: Batch) -> tuple[Self, Metrics]:
@@ -79,8 +95,15 @@ class BC(flax.struct.PyTreeNode, Agent):
                 )
 
         def loss(params: Any) -> jax.Array:
-            mean, log_std = self._gaussian(params, observations)
-            return -log_prob(batch.actions, mean, log_std).mean()
+            mean, log_std, logits = self._distribution(params, observations)
+            actions = jnp.asarray(batch.actions)
+            smooth = actions[..., continuous_columns(self.actions)]
+            value = -log_prob(smooth, mean, log_std).mean()
+            for (columns, choices), values in zip(
+                discrete_parts(self.actions), logits, strict=True
+            ):
+                value += -log_likelihood(actions[..., columns], choices, values).mean()
+            return value
 
         value, gradients = jax.value_and_grad(loss)(self.params)
         updates, optimiser = optax.adam(self.options.learning_rate).update(
@@ -89,8 +112,39 @@ class BC(flax.struct.PyTreeNode, Agent):
         params = optax.apply_updates(self.params, updates)
         return self.replace(key=key, params=params, optimiser=optimiser), {"bc_loss": value}
 
-    def _gaussian(self, params: Any, observation: Observation) -> tuple[jax.Array, jax.Array]:
+    def _distribution(
+        self, params: Any, observation: Observation
+    ) -> tuple[jax.Array, jax.Array, tuple[jax.Array, ...]]:
+        """Return mean and log std of the continuous numbers, and logits of the discrete parts."""
         embedding = evaluate(ObservationHead(self.cameras), params["head"], observation)
-        network = ActorNetwork(self.actions.size, self.options.initial_log_std)
+        smooth = len(continuous_columns(self.actions))
+        network = ActorNetwork(smooth, self.options.initial_log_std)
         mean, log_std = evaluate(network, params["actor"], embedding)
-        return mean, log_std
+        kinds = discrete_parts(self.actions)
+        if not kinds:
+            return mean, log_std, ()
+        choosing = ChoiceNetwork(tuple(len(choices) for _, choices in kinds))
+        return mean, log_std, evaluate(choosing, params["choices"], embedding)
+
+
+def continuous_columns(actions: ActionLayout) -> NDArray[np.int64]:
+    """Return which numbers of an action can be anything in [-1, 1]."""
+    smooth = [part for part in actions.parts if part.choices is None]
+    return np.concatenate([np.arange(actions.size)[actions.slice_of(part)] for part in smooth])
+
+
+def discrete_parts(actions: ActionLayout) -> list[tuple[int, tuple[float, ...]]]:
+    """Return the column and the choices of every number that is one of several."""
+    return [
+        (column, part.choices)
+        for part in actions.parts
+        if part.choices is not None
+        for column in range(actions.size)[actions.slice_of(part)]
+    ]
+
+
+def log_likelihood(numbers: jax.Array, choices: tuple[float, ...], logits: jax.Array) -> jax.Array:
+    """Return the (...) log probability of (...) numbers, each the nearest of its choices."""
+    chosen = jnp.abs(numbers[..., None] - jnp.asarray(choices)).argmin(axis=-1)
+    probability = jax.nn.log_softmax(logits)
+    return jnp.take_along_axis(probability, chosen[..., None], axis=-1)[..., 0]

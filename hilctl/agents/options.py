@@ -14,6 +14,7 @@ class AgentOptions(Options):
 
     needs_robot: ClassVar[bool] = True  # False: learns from demonstrations alone
     stages: ClassVar[tuple[str, ...]] = ("demos",)  # of the task, that it learns from
+    learns_grippers: ClassVar[bool] = False
 
     encoder: str = Field(
         default="efficientnet-lite0", description="frozen image encoder; HIL-SERL's is resnet10"
@@ -90,6 +91,7 @@ class BCOptions(AgentOptions):
     """Settings of behaviour cloning."""
 
     needs_robot: ClassVar[bool] = False
+    learns_grippers: ClassVar[bool] = True
 
     updates: int = Field(default=3000, ge=1, description="how often it learns from a batch")
     initial_log_std: float = Field(

@@ -22,7 +22,7 @@ NOMINAL = {"exposure_s": 0.01, "gain": 1.0, "white_balance_k": 5000.0}
 class SimCameraOptions(Options):
     """Which camera of the scene, and the size in px of what it delivers before the crop."""
 
-    view: Literal["wrist", "side"]
+    view: Literal["wrist", "side", "front", "left/wrist", "right/wrist"]
     width_px: int = 128
     height_px: int = 128
 
@@ -60,6 +60,12 @@ class SimCamera(Camera):
             raise DeviceError(
                 "a camera of type 'sim' looks at the simulated robot, which is not there",
                 hint="set robot: {type: sim, ...} in task.yaml, or choose another camera type",
+            )
+        view, there = cast(SimCameraOptions, self.options).view, self.rig.world.cameras
+        if view not in there:
+            raise DeviceError(
+                f"the simulated scene {self.rig.world.name} has no camera {view!r}",
+                hint=f"it has {' and '.join(there)}",
             )
         self._controls = dict(NOMINAL)
         self.latest(max_age_s=0)

@@ -10,11 +10,15 @@ if TYPE_CHECKING:
 
 
 def hand_keys(spec: TaskSpec) -> Mapping[str, str]:
-    """Return which keys and buttons of a task's hand do what; nothing where it has none."""
+    """Return which keys and buttons of a task's hands do what; nothing where they have none."""
     from hilctl.teleop import TELEOPS
     from hilctl.teleop.base import EVENT_WORDS, TeleopEvent
 
-    known = TELEOPS.get(spec.teleop.type).key_map(spec.teleop.options)
+    known = {
+        key: does
+        for hand in spec.hands.values()
+        for key, does in TELEOPS.get(hand.type).key_map(hand.options).items()
+    }
     return {
         key: EVENT_WORDS[does] if isinstance(does, TeleopEvent) else does
         for key, does in known.items()

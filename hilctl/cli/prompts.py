@@ -78,13 +78,16 @@ def confirm_motion(
     Raises:
         UsageError: nobody can answer and `--allow-motion` was not given, or the answer was no.
     """
-    if allowed or spec.environment is not None or spec.robot.type == "sim":
+    real = {name: arm for name, arm in spec.each_arm.items() if arm.robot.type != "sim"}
+    if allowed or not real:
         return
-    x, y, z = to or spec.reset.pose[:3]
-    low, high = spec.control.bounds.low, spec.control.bounds.high
-    output.say(f"the {spec.robot.type} robot will move to x {x:.4g}, y {y:.4g}, z {z:.4g} m")
-    sides = [f"{axis} {a:g} … {b:g} m" for axis, a, b in zip("xyz", low, high, strict=False)]
-    output.say(f"and stay within {', '.join(sides)}")
+    for name, arm in real.items():
+        which = f"{arm.robot.type} robot {name}".strip()
+        x, y, z = to or arm.reset.pose[:3]
+        low, high = arm.control.bounds.low, arm.control.bounds.high
+        output.say(f"the {which} will move to x {x:.4g}, y {y:.4g}, z {z:.4g} m")
+        sides = [f"{axis} {a:g} … {b:g} m" for axis, a, b in zip("xyz", low, high, strict=False)]
+        output.say(f"and stay within {', '.join(sides)}")
     question = "is the space free, and a hand at the emergency stop?"
     if not output.interactive:
         raise UsageError(f"nobody is here to answer: {question}", hint="answer with --allow-motion")

@@ -42,10 +42,8 @@ def teleop(
     workspace = Workspace.find(task)
     if move:
         confirm_motion(output, workspace.spec, allowed=allow_motion)
-    title, keys = (
-        f"{workspace.spec.teleop.type} · robot {'follows' if move else 'still'}",
-        hand_keys(workspace.spec),
-    )
+    kinds = " and ".join(hand.type for hand in workspace.spec.hands.values())
+    title, keys = f"{kinds} · robot {'follows' if move else 'still'}", hand_keys(workspace.spec)
     view = HandView(output, title, keys)
     with workspace.lock("teleop"), interruptible() as stop, view:
         trial = try_hand(

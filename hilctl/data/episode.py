@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hilctl.data import layout
 from hilctl.data.header import EpisodeHeader, checked, opened
-from hilctl.data.own_numbers import has_link
+from hilctl.data.own_numbers import datasets_in, has_link
 from hilctl.errors import DataError
 from hilctl.task.layout import ObservationLayout
 
@@ -67,7 +67,7 @@ class Episode:
             header = checked(path, group)
             observations = {
                 key: np.concatenate([group[f"obs/{key}"][()], group[f"final_obs/{key}"][()]])
-                for key in group["obs"]
+                for key in datasets_in(group, "obs")
             }
             columns = {name: group[name][()] for name in layout.STEP_COLUMNS}
             stamps = group[layout.STAMP_COLUMN][()]

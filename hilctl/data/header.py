@@ -14,7 +14,7 @@ import numpy as np
 
 from hilctl.data import layout
 from hilctl.data.disk import WatchedFile
-from hilctl.data.own_numbers import dataset_of, group_of, has_link, names_in
+from hilctl.data.own_numbers import dataset_of, datasets_in, group_of, has_link, names_in
 from hilctl.data.step import Outcome
 from hilctl.errors import BROKEN, DamagedDataError, DataError
 from hilctl.task.files import os_errors
@@ -192,12 +192,12 @@ def _check_layouts(group: h5py.Group, header: EpisodeHeader) -> None:
         raise ValueError(f"actions have {columns} columns, their layout {wanted}")
     seen = header.observation_layout
     for name, width in seen.state.items() if seen else ():
-        if name not in group["obs"] or group["obs"][name].shape[1:] != (width,):
+        if name not in datasets_in(group, "obs") or group["obs"][name].shape[1:] != (width,):
             raise ValueError(f"obs/{name} is not of {width} columns, as the layout says")
 
 
 def _check_observations(group: h5py.Group, steps: int) -> None:
-    names = names_in(group, "obs")
+    names = datasets_in(group, "obs")
     if not names:
         raise ValueError("obs is empty")
     group_of(group, "final_obs")

@@ -92,7 +92,10 @@ def append(group: h5py.Group, columns: Mapping[str, NDArray[Any]]) -> None:
 
 def link_next_observations(group: h5py.Group) -> None:
     """Add `next_obs` as a view of `obs` and `final_obs`; nothing is stored twice."""
-    for key, now in group["obs"].items():
+    names: list[str] = []
+    group["obs"].visititems(lambda name, item: names.append(name) if _has_rows(item) else None)
+    for key in names:
+        now = group[f"obs/{key}"]
         view = h5py.VirtualLayout(shape=now.shape, dtype=now.dtype)
         if len(now) > 1:
             view[:-1] = h5py.VirtualSource(".", now.name, shape=now.shape)[1:]
@@ -116,6 +119,10 @@ def _observed(prefix: str, observations: Sequence[Observation]) -> Columns:
     for key in first.state:
         rows[prefix + key] = np.stack([o.state[key] for o in observations])
     return rows
+
+
+def _has_rows(item: Any) -> bool:
+    return isinstance(item, h5py.Dataset)
 
 
 def _or(action: NDArray[Any] | None, otherwise: NDArray[Any]) -> NDArray[Any]:

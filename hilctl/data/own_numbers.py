@@ -35,18 +35,36 @@ def names_in(parent: h5py.Group, name: str) -> list[str]:
     return list(group_of(parent, name))
 
 
+def datasets_in(parent: h5py.Group, name: str) -> list[str]:
+    """Return the names of the data sets in a group that lies directly in another.
+
+    Those of an arm lie one group deeper: "left/tcp_pose".
+
+    Raises:
+        ValueError: a group is missing, leads elsewhere, or is something else.
+    """
+    group, found = group_of(parent, name), []
+    for member in group:
+        inner = _is_own_group(group, member)
+        found += [f"{member}/{one}" for one in group[member]] if inner else [member]
+    return found
+
+
 def has_link(parent: h5py.Group, name: str) -> bool:
     """Return whether a group has a member of that name, wherever it leads."""
     return bool(parent.id.links.exists(name.encode()))
 
 
 def dataset_of(parent: h5py.Group, name: str) -> h5py.Dataset:
-    """Return a data set that lies directly in a group.
+    """Return a data set that lies directly in a group, or in one of an arm there.
 
     Raises:
         ValueError: it is missing, leads elsewhere, is something else, or is larger than what is
             stored of it.
     """
+    outer, _, inner = name.rpartition("/")
+    if outer:
+        return dataset_of(group_of(parent, outer), inner)
     dataset = _member(parent, name, h5py.Dataset, "dataset")
     label = _label(parent, name)
     if dataset.is_virtual or dataset.external:
@@ -59,6 +77,11 @@ def dataset_of(parent: h5py.Group, name: str) -> h5py.Dataset:
     if declared > SLACK_BYTES and declared > INFLATION * dataset.id.get_storage_size():
         raise ValueError(f"{label} declares {declared} bytes that were never written")
     return dataset
+
+
+def _is_own_group(parent: h5py.Group, name: str) -> bool:
+    hard = parent.id.links.get_info(name.encode()).type == h5py.h5l.TYPE_HARD
+    return bool(hard and parent.get(name, getclass=True) is h5py.Group)
 
 
 def _member(parent: Any, name: str, kind: type[Any], what: str) -> Any:

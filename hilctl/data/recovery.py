@@ -16,7 +16,7 @@ import numpy as np
 
 from hilctl.data import layout
 from hilctl.data.header import opened
-from hilctl.data.own_numbers import dataset_of, has_link, names_in
+from hilctl.data.own_numbers import dataset_of, datasets_in, has_link
 from hilctl.data.step import Outcome
 from hilctl.data.writer import PARTIAL, RECOVERED, EpisodeFile
 from hilctl.errors import DamagedDataError
@@ -89,7 +89,7 @@ def _rows(group: h5py.Group) -> layout.Columns:
         wanted.append(layout.LABELS)
     datasets = {name: dataset_of(group, name) for name in wanted}
     for prefix in ("obs/", layout.FRAME_STAMPS):
-        for name in names_in(group, prefix.strip("/")):
+        for name in datasets_in(group, prefix.strip("/")):
             datasets[prefix + name] = dataset_of(group[prefix], name)
     rows = min(len(dataset) for dataset in datasets.values())
     if rows < _MIN_ROWS:

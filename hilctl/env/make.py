@@ -18,32 +18,41 @@ from hilctl.devices import Rig
 from hilctl.driver_faults import attended
 from hilctl.env import ENVIRONMENTS
 from hilctl.env.base import Environment, Obs, TaskEnvironment, environment_of
+from hilctl.env.hands import Hands
 from hilctl.env.questions import Questions, Screen, show_nobody
 from hilctl.env.robot_env import RobotEnv
 from hilctl.env.wrappers import EncodeFrames, EncodeImages, JudgeReward, Takeover
+from hilctl.errors import DeviceError
 from hilctl.rewards.base import Reward
 from hilctl.robots import ROBOTS
 from hilctl.robots.base import Robot
 from hilctl.task.layout import ActionLayout, ObservationLayout, pose_scale
-from hilctl.task.spec import TaskSpec
+from hilctl.task.spec import ArmControlSpec, TaskSpec
 from hilctl.teleop import TELEOPS
 from hilctl.teleop.base import Teleop
 
 
 @dataclass(frozen=True)
 class Station:
-    """Everything that is open while a command runs; no robot where an environment is in its place.
+    """Everything that is open while a command runs.
 
     Attributes:
+        robots: by name of the arm; "" = the only one. None where an environment is in their place.
         env: what episodes run in, with all wrappers.
+        teleop: the operator, with all hands.
     """
 
     rig: Rig
-    robot: Robot | None
+    robots: dict[str, Robot]
     cameras: dict[str, Camera]
     env: gymnasium.Env[Obs, NDArray[np.float64]]
     teleop: Teleop
     questions: Questions
+
+    @property
+    def robot(self) -> Robot | None:
+        """The robot; the first one of several, None where there is none."""
+        return next(iter(self.robots.values()), None)
 
     @property
     def clock(self) -> Clock:
@@ -83,7 +92,7 @@ def open_station(
     stop: Callable[[], bool] = lambda: False,
     folder: Path | None = None,
 ) -> Iterator[Station]:
-    """Open robot, cameras and teleop of a task, and close them whatever happens.
+    """Open robots, cameras and teleops of a task, and close them whatever happens.
 
     Args:
         seed: root of every random number the simulated devices and resets draw.
@@ -99,18 +108,18 @@ def open_station(
     Raises:
         DeviceError: a device cannot be opened.
     """
-    hand = TELEOPS.get(spec.teleop.type)
-    rig = Rig(seed, real_time=real_time or hand.in_real_time, folder=folder)
+    by_hand = any(TELEOPS.get(block.type).in_real_time for block in spec.hands.values())
+    rig = Rig(seed, real_time=real_time or by_hand, folder=folder)
     with ExitStack() as stack:
-        robot: Robot | None = None
+        robots: dict[str, Robot] = {}
         cameras: dict[str, Camera] = {}
         bare: Environment
         if spec.environment is not None:
             bare = open_environment(spec, rig, stack)
         else:
-            robot, cameras = _open_robot(spec, rig, stack)
-            bare = RobotEnv(spec, robot, cameras, rig.generator("reset"))
-        teleop = stack.enter_context(teleop_of(spec, rig, robot, screen))
+            robots, cameras = _open_robots(spec, rig, stack)
+            bare = RobotEnv(spec, robots, cameras, rig.generator("reset"))
+        teleop = _open_hands(spec, rig, stack, bare, screen)
         teleop = teleop if watch is None else watch(teleop)
         env: gymnasium.Env[Obs, NDArray[np.float64]] = bare
         if encode is not None:
@@ -120,40 +129,90 @@ def open_station(
         if reward is not None:
             env = JudgeReward(env, reward)
         stack.callback(bare.stop)  # registered last: whatever happens, the robot stops first
-        yield Station(rig, robot, cameras, env, teleop, questions)
+        yield Station(rig, robots, cameras, env, teleop, questions)
 
 
 def teleop_of(
-    spec: TaskSpec, rig: Rig, robot: Robot | None = None, screen: Screen = show_nobody
+    spec: TaskSpec,
+    rig: Rig,
+    robot: Robot | None = None,
+    screen: Screen = show_nobody,
+    arm: str = "",
 ) -> Teleop:
-    """Return the device in the operator's hand, not yet open.
+    """Return the device in the operator's hand for an arm, not yet open.
 
     Args:
         spec: of the task.
         rig: that it shares with the other devices.
         robot: whose tool it moves; None = it moves nothing.
         screen: told what it has to say, as "device".
+        arm: name of the arm, among several.
 
     Raises:
         DeviceError: it cannot be built.
     """
-    teleop = attended("teleop", TELEOPS.get(spec.teleop.type), spec.teleop.options, rig)
-    teleop.action_scale = pose_scale(spec.control)
+    block = spec.hands[arm]
+    teleop = attended(of_arm("teleop", arm), TELEOPS.get(block.type), block.options, rig)
+    teleop.arm = arm
+    teleop.action_scale = pose_scale(control_of(spec, arm))
     if robot is not None:
         teleop.tcp_pose = lambda: robot.state().tcp_pose
     teleop.tell = lambda text: screen("device", text, {})
     return teleop
 
 
-def _open_robot(spec: TaskSpec, rig: Rig, stack: ExitStack) -> tuple[Robot, dict[str, Camera]]:
-    robot = attended("robot", ROBOTS.get(spec.robot.type), spec.robot.options, rig)
-    stack.enter_context(robot)
+def _open_robots(
+    spec: TaskSpec, rig: Rig, stack: ExitStack
+) -> tuple[dict[str, Robot], dict[str, Camera]]:
+    robots: dict[str, Robot] = {}
+    for name, arm in spec.each_arm.items():
+        driver = ROBOTS.get(arm.robot.type)
+        robot = attended(of_arm("robot", name), driver, arm.robot.options, rig)
+        robot.arm = name
+        robots[name] = stack.enter_context(robot)
     cameras: dict[str, Camera] = {}
     for name, camera in spec.cameras.items():
-        driver = CAMERAS.get(camera.type)
-        device = attended(f"camera {name}", driver, camera.options, rig)
+        device = attended(f"camera {name}", CAMERAS.get(camera.type), camera.options, rig)
         cameras[name] = stack.enter_context(device)
-    return robot, cameras
+    return robots, cameras
+
+
+def _open_hands(
+    spec: TaskSpec, rig: Rig, stack: ExitStack, env: Environment, screen: Screen
+) -> Teleop:
+    """Return the operator: the only hand, or all of them as one."""
+    _refuse_the_same_twice(spec)
+    robots = {arm.name: arm.robot for arm in env.arms} if isinstance(env, RobotEnv) else {}
+    hands = {
+        name: stack.enter_context(teleop_of(spec, rig, robots.get(name), screen, name))
+        for name in spec.hands
+    }
+    if len(hands) == 1:
+        return next(iter(hands.values()))
+    assert isinstance(env, RobotEnv)
+    return Hands(hands, env)
+
+
+def _refuse_the_same_twice(spec: TaskSpec) -> None:
+    for name, hand in spec.hands.items():
+        arms = [other for other, its in spec.hands.items() if its == hand]
+        if len(arms) > 1 and TELEOPS.get(hand.type).is_unique:
+            raise DeviceError(
+                f"there is one {hand.type} of these settings, and it cannot drive several arms: "
+                + " and ".join(arms),
+                where=f"arms.{name}.teleop",
+                hint="choose another teleop type in task.yaml for all of them but one",
+            )
+
+
+def control_of(spec: TaskSpec, arm: str) -> ArmControlSpec:
+    """Return how a hand moves an arm, or the environment in place of the only one."""
+    return spec.each_arm[arm].control if arm in spec.each_arm else spec.control
+
+
+def of_arm(device: str, arm: str) -> str:
+    """Return what a device of an arm is called in messages."""
+    return f"{device} of arm {arm}" if arm else device
 
 
 def open_environment(spec: TaskSpec, rig: Rig, stack: ExitStack) -> TaskEnvironment:

@@ -2,70 +2,89 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any, cast
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from hilctl import geometry
 from hilctl.cameras.base import Camera
+from hilctl.env.arm import TaskArm
 from hilctl.env.base import Array, Environment, Obs
-from hilctl.env.safety import ActionLimiter, Pace, reset_pose
-from hilctl.env.travel import Travel, relax
+from hilctl.env.safety import require_finite
 from hilctl.errors import DeviceError
 from hilctl.networks.letterbox import letterboxed
-from hilctl.robots.base import Command, Robot, RobotState
-from hilctl.robots.scene import SimulatedScene
+from hilctl.robots.base import Robot
 from hilctl.task.layout import ActionLayout, ObservationLayout
 from hilctl.task.spec import CameraSpec, TaskSpec
-from hilctl.task.starts import yaw_range
+from hilctl.teleop.base import no_twist
 
 MAX_FRAME_AGE_S = 0.2
 
 
 class RobotEnv(Environment):
-    """Run episodes of a task at its control rate, on the robot's clock.
+    """Run episodes of a task at its control rate, on the robots' clock.
 
-    The state is absolute, in the base frame; `task/layout.py` says what an action is. This
-    environment never terminates by itself: rewards are wrappers.
+    The state is absolute, each arm's in the frame of its base; `task/layout.py` says what an action
+    is. This environment never terminates by itself: rewards are wrappers.
+
+    Args:
+        spec: of the task.
+        robots: open, by name of their arm; "" = the only one.
+        cameras: open, by name.
+        rng: draws where episodes start.
+
+    Raises:
+        DeviceError: the task has a gripper, the robot none.
     """
 
     def __init__(
-        self, spec: TaskSpec, robot: Robot, cameras: dict[str, Camera], rng: np.random.Generator
+        self,
+        spec: TaskSpec,
+        robots: Mapping[str, Robot],
+        cameras: Mapping[str, Camera],
+        rng: np.random.Generator,
     ) -> None:
-        self.task = spec
-        self.robot = robot
-        self.cameras = cameras
-        self.clock = robot.rig.clock
-        self._scene = robot if isinstance(robot, SimulatedScene) else None
+        actions = ActionLayout.of(spec)
+        assert actions is not None  # it has robots
+        self.task, self.cameras = spec, cameras
+        self.action_layout = actions
+        rate_hz = spec.control.rate_hz
+        self.arms = [
+            TaskArm(name, arm, robots[name], actions, rate_hz)
+            for name, arm in spec.each_arm.items()
+        ]
+        self.clock = self.arms[0].robot.rig.clock
+        self._scene = next((arm.scene for arm in self.arms if arm.scene is not None), None)
         self._rng = rng
-        self._limiter = ActionLimiter(spec.control, spec.reset)
-        self._pace = Pace(robot.limits, 1.0 / spec.control.rate_hz)
-        self._travel = Travel(spec)
-        self._period_ns = round(1e9 / spec.control.rate_hz)
-        self._max_steps = max(1, round(spec.control.max_episode_s * spec.control.rate_hz))
+        self._period_ns = round(1e9 / rate_hz)
+        self._max_steps = max(1, round(spec.control.max_episode_s * rate_hz))
         self._steps = 0
         self._next_tick_ns = 0
-        actions = ActionLayout.of(spec)
-        assert actions is not None  # it has a robot
-        self.action_layout = actions
+        measured = [arm.state()[1] for arm in self.arms]
         self.observation_layout = ObservationLayout(
             {name: camera.size for name, camera in spec.cameras.items()},
-            {name: len(array) for name, array in state_arrays(robot.state()).items()},
+            {name: len(array) for arrays in measured for name, array in arrays.items()},
         )
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (self.action_layout.size,), np.float64)
         self.observation_space = cast(gymnasium.Space[Obs], self._space())
 
+    @property
+    def robot(self) -> Robot:
+        """The robot; the first one of several."""
+        return self.arms[0].robot
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Obs, dict[str, Any]]:
-        """Back out, put the scene back, and move to a randomised start.
+        """Back out, put the scene back, and move to randomised starts.
 
         Args:
             seed: of the random starts from now on.
-            options: "start" is a (7,) `T_base_tcp` to begin at instead, and "travel_speed" how
-                fast to go there, as a share of the arm's limits.
+            options: "start" is a (7,) `T_base_tcp` to begin at instead, of a task with one arm, and
+                "travel_speed" how fast to go there, as a share of the arm's limits.
 
         Raises:
             DeviceError: something resists on the way; the arm holds there.
@@ -73,19 +92,16 @@ class RobotEnv(Environment):
         super().reset(seed=seed)
         if seed is not None:
             self._rng = np.random.default_rng(seed)
-        relax(self.robot)
         # what a person has put back is not to be moved any more
-        scene = self._scene if self.task.reset.by == "script" else None
-        if scene is None or not scene.resets_the_arm:
-            self._travel.back_out(self.robot)
+        by_script = all(arm.spec.reset.by == "script" for arm in self.arms)
+        scene = self._scene if by_script else None
+        for arm in self.arms:
+            arm.leave(scene)
         if scene is not None:
             scene.reset_scene()
         given = options or {}
-        start = given["start"] if "start" in given else self._draw_start()
-        slow = "travel_speed" in given
-        travel = Travel(self.task, given["travel_speed"]) if slow else self._travel
-        travel.go(self.robot, start)
-        self._pace.begin_at(start)
+        for arm in self.arms:
+            arm.go_to_start(self._rng, given.get("start"), given.get("travel_speed"))
         self._steps = 0
         # a simulated world that waited for somebody makes up for it here, not in the first period
         self.clock.sleep_until(self.clock.now_ns())
@@ -93,26 +109,49 @@ class RobotEnv(Environment):
         return self._observe()
 
     def step(self, action: Array) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
-        """Send one action, wait for the end of the control period, and look."""
-        here = self.robot.state().tcp_pose
-        target, executed = self._limiter.limit(here, np.asarray(action, dtype=float))
-        sent = self.robot.servo(Command(self._pace.towards(target))).tcp_pose
-        self._pace.begin_at(sent)
-        if not np.array_equal(sent, target):  # too fast, or the robot has limits of its own
-            executed = self._limiter.executed_by(here, sent)
+        """Send one action, wait for the end of the control period, and look.
+
+        Raises:
+            SafetyStopError: the action is not finite.
+        """
+        require_finite(np.asarray(action, dtype=float))
+        wanted = self.action_layout.nearest(action)
+        executed = np.zeros_like(wanted)
+        for arm in self.arms:
+            arm.send(wanted, executed)
         late_s = self._wait_for_the_next_period()
         self._steps += 1
         obs, info = self._observe()
         info |= {"executed_action": executed, "late_s": late_s}
         return obs, 0.0, False, self._steps >= self._max_steps, info
 
+    def idle_action(self) -> Array:
+        """Return the (A,) action that changes nothing now: grippers stay as they are."""
+        return self.driven_by(no_twist(), 0)
+
+    def driven_by(self, twist: Array, gripper: int, arm: str = "") -> Array:
+        """Return the (A,) action of a hand that says so: (6,) in [-1, 1], and -1, 0 or 1.
+
+        Args:
+            twist, gripper: what it says.
+            arm: that it is for; all others change nothing.
+        """
+        action = self.action_layout.idle()
+        for one in self.arms:
+            mine = one.name == arm
+            one.drive(twist if mine else no_twist(), gripper if mine else 0, action)
+        return action
+
     def stop(self) -> None:
-        """Hold the arm where it is."""
-        self.robot.stop()
+        """Hold every arm where it is."""
+        with ExitStack() as stack:  # one that fails leaves none of the others moving
+            for arm in self.arms:
+                stack.callback(arm.robot.stop)
 
     def resume(self) -> None:
         """Let the next control period begin now, from where the arm is."""
-        self._pace.begin_at(self.robot.state().tcp_pose)
+        for arm in self.arms:
+            arm.resume()
         self._next_tick_ns = self.clock.now_ns()
 
     def look(self) -> Obs:
@@ -121,11 +160,12 @@ class RobotEnv(Environment):
         return obs
 
     def close(self) -> None:
-        """Stop the robot first, then close every device."""
+        """Stop the robots first, then close every device."""
         self.stop()
         for camera in self.cameras.values():
             camera.close()
-        self.robot.close()
+        for arm in self.arms:
+            arm.robot.close()
 
     def _wait_for_the_next_period(self) -> float:
         """Sleep until it begins; return by how many seconds that was late."""
@@ -136,26 +176,18 @@ class RobotEnv(Environment):
         self.clock.sleep_until(self._next_tick_ns)
         return (self.clock.now_ns() - due_ns) * 1e-9
 
-    def _draw_start(self) -> Array:
-        reset = self.task.reset
-        xy, z = reset.random_xy_m, reset.random_z_m
-        start = reset_pose(reset)
-        start[:3] += self._rng.uniform(-1, 1, 3) * [xy, xy, z]
-        turn_rad = self._rng.uniform(*yaw_range(self.task.control.bounds, reset))
-        yaw = geometry.quat_from_rotvec([0, 0, turn_rad])
-        return geometry.pose(start[:3], geometry.quat_multiply(yaw, start[3:]))
-
     def _observe(self) -> tuple[Obs, dict[str, Any]]:
-        state = self.robot.state()
+        states = [arm.state() for arm in self.arms]
         images: dict[str, NDArray[Any]] = {}
         stamps: dict[str, int] = {}
         for name, camera in self.cameras.items():
             frame = camera.latest(max_age_s=MAX_FRAME_AGE_S)
             images[name] = crop_and_resize(name, frame.image, self.task.cameras[name])
             stamps[name] = frame.stamp_ns
-        obs: Obs = {"images": images, "state": state_arrays(state)}
+        measured = {name: array for _, arrays in states for name, array in arrays.items()}
+        obs: Obs = {"images": images, "state": measured}
         info: dict[str, Any] = {
-            "stamp_ns": state.stamp_ns,
+            "stamp_ns": states[0][0].stamp_ns,
             "frame_stamps_ns": stamps,
             "true_success": self._scene.true_success() if self._scene else None,
         }
@@ -172,17 +204,6 @@ class RobotEnv(Environment):
             for name, width in self.observation_layout.state.items()
         }
         return spaces.Dict({"images": spaces.Dict(images), "state": spaces.Dict(state)})
-
-
-def state_arrays(state: RobotState) -> dict[str, Array]:
-    """Return the measured quantities by name, as stored and learnt from."""
-    return {
-        "tcp_pose": state.tcp_pose,
-        "tcp_velocity": state.tcp_velocity,
-        "tcp_wrench": state.tcp_wrench,
-        "q": state.q,
-        "gripper": np.array([state.gripper]),
-    }
 
 
 def crop_and_resize(camera: str, image: NDArray[np.uint8], spec: CameraSpec) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from hilctl import geometry
 from hilctl.errors import SafetyStopError
 from hilctl.robots.base import RobotLimits
 from hilctl.task.layout import ROTATION, TRANSLATION, pose_scale
-from hilctl.task.spec import ControlSpec, ResetSpec
+from hilctl.task.spec import ArmControlSpec, ResetSpec
 
 Array = NDArray[np.float64]
 
@@ -19,6 +19,19 @@ def reset_pose(reset: ResetSpec) -> Array:
     return geometry.pose(reset.pose[:3], geometry.quat_from_rpy(reset.pose[3:]))
 
 
+def require_finite(action: Array) -> None:
+    """Check that a robot can be told numbers of an action.
+
+    Raises:
+        SafetyStopError: they are not finite.
+    """
+    if not np.isfinite(action).all():
+        raise SafetyStopError(
+            "the robot was asked for an action that is not a number",
+            hint="the policy is broken; what was saved before is kept: hilctl status",
+        )
+
+
 class ActionLimiter:
     """Map actions in [-1, 1] to tcp targets inside the bounds.
 
@@ -26,7 +39,7 @@ class ActionLimiter:
     halves turn with the tcp; there is no lever-arm term, as the target is a pose, not a twist.
     """
 
-    def __init__(self, control: ControlSpec, reset: ResetSpec) -> None:
+    def __init__(self, control: ArmControlSpec, reset: ResetSpec) -> None:
         self._scale = pose_scale(control)
         self._low = np.array(control.bounds.low)
         self._high = np.array(control.bounds.high)
@@ -45,11 +58,7 @@ class ActionLimiter:
         Raises:
             SafetyStopError: the action is not finite.
         """
-        if not np.isfinite(action).all():
-            raise SafetyStopError(
-                "the robot was asked for an action that is not a number",
-                hint="the policy is broken; what was saved before is kept: hilctl status",
-            )
+        require_finite(action)
         step = np.clip(action, -1.0, 1.0) * self._scale
         wanted = geometry.compose(
             T_base_tcp, geometry.pose(step[TRANSLATION], geometry.quat_from_rotvec(step[ROTATION]))

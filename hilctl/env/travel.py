@@ -16,7 +16,7 @@ from hilctl import geometry
 from hilctl.env.safety import reset_pose
 from hilctl.errors import DeviceError
 from hilctl.robots.base import Robot
-from hilctl.task.spec import TaskSpec
+from hilctl.task.spec import ArmSpec
 
 Array = NDArray[np.float64]
 
@@ -37,17 +37,17 @@ class TravelLeg:
 
 
 class Travel:
-    """Ways within the bounds of a task that go through nothing.
+    """Ways within the bounds of an arm that go through nothing.
 
     Heights are counted against the approach, the direction of the reset pose's tool: along it
     tools come close to things, against it they are in the open.
 
     Args:
-        spec: of the task.
+        spec: of the arm.
         speed: out in the open, as a share of the arm's limits.
     """
 
-    def __init__(self, spec: TaskSpec, speed: float = TRAVEL_SPEED) -> None:
+    def __init__(self, spec: ArmSpec, speed: float = TRAVEL_SPEED) -> None:
         self._speed = speed
         home, bounds = reset_pose(spec.reset), spec.control.bounds
         self._low, self._high = np.array(bounds.low[:3]), np.array(bounds.high[:3])

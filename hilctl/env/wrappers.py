@@ -103,7 +103,7 @@ class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
             events = (*events, *said, *hand.events)
         drives = hand.engaged and not self._hands_off and goes_on
         wanted = self._wanted_by(hand) if drives else None
-        chosen = action if wanted is None else np.clip(wanted, -1.0, 1.0)
+        chosen = action if wanted is None else _in_place_of(action, wanted)
         if not goes_on:
             chosen = environment_of(self.env).idle_action()
         obs, reward, terminated, truncated, info = self.env.step(chosen)
@@ -125,3 +125,8 @@ class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
         if hand.action is not None:
             return hand.action
         return environment_of(self.env).driven_by(hand.twist, hand.gripper)
+
+
+def _in_place_of(action: Array, wanted: Array) -> Array:
+    """Return the (A,) action with a human's in its place, where the human has a say."""
+    return np.where(np.isnan(wanted), action, np.clip(wanted, -1.0, 1.0))

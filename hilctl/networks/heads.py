@@ -119,3 +119,19 @@ class ActorNetwork(nn.Module):
             bias_init=nn.initializers.constant(self.initial_log_std),
         )(x)
         return mean, jnp.clip(log_std, LOG_STD_MIN, LOG_STD_MAX)
+
+
+class ChoiceNetwork(nn.Module):
+    """Logits of what to choose in each discrete part of an action.
+
+    Attributes:
+        choices: for each part, of how many.
+    """
+
+    choices: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, embedding: jax.Array) -> tuple[jax.Array, ...]:
+        """Return for each part (..., choices) logits."""
+        x = MLP()(embedding)
+        return tuple(nn.Dense(n, name=f"part_{i}")(x) for i, n in enumerate(self.choices))

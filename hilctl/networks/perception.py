@@ -143,18 +143,25 @@ def state_vectors(
     everywhere: Zhou et al. 2019). With `relative`, they are `T = T_b0⁻¹ T_bt` and velocities are
     turned into the tcp frame, so that nothing depends on where the base stands.
     """
-    poses = states.get(POSE, np.empty((0, 7)))  # where there is no tool, nothing is relative
-    origin = (poses[0] if first is None else first[POSE]) if relative else None
     columns = []
     for key in keys:
-        if key == "tcp_pose":
-            columns.append(np.stack([pose_vector(p, origin) for p in poses]))
-        elif key == "tcp_velocity" and relative:
-            turned = [in_tcp_frame(p, v) for p, v in zip(poses, states[key], strict=True)]
+        quantity, pose = key.rpartition("/")[2], pose_key(key)
+        if quantity == POSE:
+            start = states[pose][0] if first is None else first[pose]
+            origin = start if relative else None
+            columns.append(np.stack([pose_vector(p, origin) for p in states[pose]]))
+        elif quantity == "tcp_velocity" and relative:
+            turned = [in_tcp_frame(p, v) for p, v in zip(states[pose], states[key], strict=True)]
             columns.append(np.stack(turned))
         else:
             columns.append(np.asarray(states[key]))
     return np.concatenate(columns, axis=1).astype(np.float32)
+
+
+def pose_key(key: str) -> str:
+    """Return the name of the pose of the arm that a measurement is of."""
+    arm, slash, _ = key.rpartition("/")
+    return f"{arm}{slash}{POSE}"
 
 
 def pose_vector(T_base_tcp: Array, origin: Array | None) -> Array:

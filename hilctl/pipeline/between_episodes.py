@@ -38,13 +38,14 @@ def between_episodes(
         DeviceError: a person is to say ready, and the device has nothing to say it with.
         DataError: a demonstration is unreadable.
     """
-    reset = workspace.spec.reset
-    if reset is None or reset.by == "script":  # an environment resets itself
+    by_person = {arm.reset.by == "human" for arm in workspace.spec.each_arm.values()}
+    if True not in by_person:  # an environment resets itself
         return lambda: True
     keys = station.teleop.keys
+    kinds = [hand.type for hand in workspace.spec.hands.values()]
     if keys and TeleopEvent.READY not in keys:
         raise DeviceError(
-            f"the teleop {workspace.spec.teleop.type!r} has nothing to say ready with, "
+            f"the teleop {' and '.join(kinds)!r} has nothing to say ready with, "
             "and reset.by is human",
             where=str(workspace.task_file),
             hint="give it a key or button for ready, or write reset: {by: script, ...}",
@@ -60,18 +61,19 @@ class HumanReset:
     ) -> None:
         assert station.robot is not None  # an environment in its place resets itself
         self._workspace, self._station, self._robot = workspace, station, station.robot
+        self._arms = workspace.spec.each_arm
         self._report, self._reward = report, reward
         self._waits = station.teleop.in_real_time
         self._scene = self._robot if isinstance(self._robot, SimulatedScene) else None
         demos = DemoStarts.read(workspace)
-        self._far = demos.far_from(workspace.spec.reset)
+        self._far = [told for arm in self._arms.items() for told in demos.far_from(*arm)]
         self._light: dict[str, Brightness] = dict(demos.light)  # else that of the first start
         self._remarks = self._far
         self._told: list[str] = []
 
     def __call__(self) -> bool:
         """Return whether the next episode may begin."""
-        go_home(self._robot, self._workspace.spec)
+        self._go_home()
         trouble: str | None = None
         while (said := self._until_ready(trouble)) is not None:
             if TeleopEvent.VETO in said:  # whoever is there sees better than the classifier
@@ -97,7 +99,11 @@ class HumanReset:
     def _put_simulated_things_back(self) -> None:
         if self._scene is not None:
             self._scene.reset_scene()
-            go_home(self._robot, self._workspace.spec)
+            self._go_home()
+
+    def _go_home(self) -> None:
+        for name, arm in self._arms.items():
+            go_home(self._station.robots[name], arm)
 
     def _look(self) -> str | None:
         """Return why no episode can begin like this, or None; note what else there is to say."""

@@ -15,7 +15,7 @@ from hilctl.data.dataset import Dataset
 from hilctl.data.episode import Episode
 from hilctl.data.step import Outcome
 from hilctl.networks.encoders.base import Encoder
-from hilctl.networks.perception import POSE, Perception
+from hilctl.networks.perception import Perception, pose_key
 from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
 from hilctl.task.fingerprint import data_fingerprint, data_identity
 from hilctl.task.layout import ActionLayout, ObservationLayout
@@ -82,7 +82,7 @@ class Demonstrations:
 
     def observation_layout(self, spec: TaskSpec) -> ObservationLayout:
         """Return the layout of what the policy is shown of them; there is at least one."""
-        return self.episodes[0].layout.only(spec.observation.images, spec.observation.state)
+        return self.episodes[0].layout.only(spec.observation.images, spec.measurements)
 
     def perception(self, spec: TaskSpec) -> Perception:
         """Fit what the policy sees on these demonstrations."""
@@ -90,8 +90,8 @@ class Demonstrations:
         joined = {name: np.concatenate([f[name] for f in self.features]) for name in cameras}
         return Perception.fit(
             joined,
-            [states_of(episode, spec.observation.state) for episode in self.episodes],
-            keys=spec.observation.state,
+            [states_of(episode, spec.measurements) for episode in self.episodes],
+            keys=spec.measurements,
             relative=spec.observation.relative,
             channels=cast(AgentOptions, spec.agent.options).channels,
         )
@@ -143,5 +143,5 @@ def states_of(episode: Episode, keys: Iterable[str]) -> dict[str, NDArray[Any]]:
     Raises:
         DataError: the episode lacks one of them.
     """
-    origin = {POSE} & {*episode.state_keys}
+    origin = {pose_key(key) for key in keys} & {*episode.state_keys}
     return {key: episode.state(key) for key in (*origin, *keys)}

@@ -1,16 +1,37 @@
-"""Open what a task file names: its encoder and its reward."""
+"""What several commands need of a task file: its encoder, its reward, and that it has one arm."""
 
 from __future__ import annotations
 
 from typing import cast
 
 from hilctl.agents.options import AgentOptions
+from hilctl.errors import UsageError
 from hilctl.networks.encoders import ENCODERS
 from hilctl.networks.encoders.base import Encoder
 from hilctl.rewards import REWARDS
 from hilctl.rewards.base import Reward, RewardSource
 from hilctl.task.fingerprint import data_identity
 from hilctl.task.workspace import Workspace
+
+
+def require_one_arm(workspace: Workspace, verb: str, instead: str) -> None:
+    """Check that a task has no more than one arm.
+
+    Args:
+        workspace: of the task.
+        verb: that knows only one: "calibrate".
+        instead: what a person can do.
+
+    Raises:
+        UsageError: it has several.
+    """
+    arms = workspace.spec.each_arm
+    if len(arms) > 1:
+        raise UsageError(
+            f"this task has several arms, {' and '.join(arms)}; {verb} knows tasks with one",
+            where=str(workspace.task_file),
+            hint=instead,
+        )
 
 
 def open_encoder(workspace: Workspace) -> Encoder:

@@ -57,7 +57,11 @@ def check_task(workspace: Workspace) -> StageCheck:
     spec = workspace.spec
     views = "1 camera" if len(spec.views) == 1 else f"{len(spec.views)} cameras"
     environment = spec.environment
-    where = f"{spec.robot.type} robot" if environment is None else f"{environment.type} environment"
+    robots = ", ".join(
+        f"{arm.robot.type} robot" + (f" {name}" if name else "")
+        for name, arm in spec.each_arm.items()
+    )
+    where = robots if environment is None else f"{environment.type} environment"
     return StageCheck(State.READY, f"{spec.name}: {where}, {views}, {spec.agent.type}")
 
 

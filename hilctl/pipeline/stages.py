@@ -52,7 +52,7 @@ def survey(workspace: Workspace) -> list[Stage]:
     spec = workspace.spec
     agent = cast(AgentOptions, spec.agent.options)
     needed = {*ALWAYS, *agent.stages, *REWARDS.get(spec.reward.type).stages}
-    if spec.environment is not None:
+    if len(spec.each_arm) != 1:
         needed.remove("cameras")  # there is nothing to calibrate
     stages = []
     for name, (check, verb) in _TABLE.items():

@@ -65,6 +65,11 @@ class Robot(Device):
 
     limits: RobotLimits
 
+    @property
+    def has_gripper(self) -> bool:
+        """Whether `Command.gripper` opens and closes something; asked once it is open."""
+        return False
+
     @abstractmethod
     def state(self) -> RobotState:
         """Return the newest measurement."""

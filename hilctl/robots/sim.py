@@ -17,6 +17,7 @@ from hilctl.robots.scene import SimulatedScene
 if TYPE_CHECKING:
     from hilctl.cameras.base import Camera
     from hilctl.cameras.sim import SimCameraOptions
+    from hilctl.sim.arm import SimArm
     from hilctl.sim.scenes import PrintedBoard
     from hilctl.sim.world import SimWorld
 
@@ -31,7 +32,7 @@ RESISTANCE_N = 12.0  # the spring pulls with at most 16; a peg that slides out o
 class SimRobotOptions(Options):
     """Which scene stands on the table."""
 
-    scene: Literal["insert", "reach"] = "insert"
+    scene: Literal["insert", "reach", "pick", "reach-both"] = "insert"
 
 
 class SimRobot(Robot, SimulatedScene):
@@ -54,14 +55,28 @@ class SimRobot(Robot, SimulatedScene):
         return [Finding(True, "simulator", f"pictures by {renderer_name()}")]
 
     def open(self) -> None:
-        """Build the scene and share it with the simulated cameras and operator."""
+        """Build the scene and share it with the simulated cameras, operators and other arms.
+
+        Raises:
+            DeviceError: the scene has no such arm, or another arm stands in another scene.
+        """
         try:
             from hilctl.sim.world import SimWorld
         except ModuleNotFoundError as error:
             raise DeviceError("mujoco is not installed", hint=MISSING_MUJOCO) from error
         scene = cast(SimRobotOptions, self.options).scene
-        self._world = SimWorld(scene, self.rig.generator("grasp"))
-        self.rig.attach_world(self._world)
+        world = self.rig.world
+        if world is None or not self.arm:
+            world = SimWorld(scene, self.rig.generator("grasp"))
+            self.rig.attach_world(world)
+        if world.name != scene:
+            raise DeviceError(
+                f"arm {self.arm} is in the scene {scene}, another one in {world.name}",
+                hint="write the same scene for all simulated arms",
+            )
+        if self.arm not in world.arms:
+            raise DeviceError(_no_such_arm(scene, self.arm, list(world.arms)))
+        self._world = world
 
     def close(self) -> None:
         """Free the simulation."""
@@ -80,16 +95,30 @@ class SimRobot(Robot, SimulatedScene):
             raise DeviceError("the simulated robot is not open")
         return self._world
 
+    @property
+    def _sim_arm(self) -> SimArm:
+        """The simulated arm.
+
+        Raises:
+            DeviceError: the robot is not open.
+        """
+        return self.world.arms[self.arm]
+
+    @property
+    def has_gripper(self) -> bool:
+        """Whether the scene's arm has fingers that move."""
+        return self._sim_arm.has_gripper
+
     def state(self) -> RobotState:
         """Return the newest measurement."""
-        world = self.world
+        arm = self._sim_arm
         return RobotState(
-            tcp_pose=world.tcp_pose(),
-            tcp_velocity=world.tcp_velocity(),
-            tcp_wrench=world.wrench.copy(),
-            q=world.data.qpos.copy(),
-            gripper=0.0,
-            stamp_ns=world.time_ns,
+            tcp_pose=arm.tcp_pose(),
+            tcp_velocity=arm.tcp_velocity(),
+            tcp_wrench=arm.wrench.copy(),
+            q=arm.q(),
+            gripper=arm.opening(),
+            stamp_ns=self.world.time_ns,
         )
 
     def servo(self, command: Command) -> Command:
@@ -98,7 +127,9 @@ class SimRobot(Robot, SimulatedScene):
         distance = float(np.linalg.norm(target[:3]))
         if distance > self.limits.reach_m:
             target[:3] *= self.limits.reach_m / distance
-        self.world.glide_target(target, self.limits.speed_m_s, self.limits.speed_rad_s)
+        self._sim_arm.glide_target(target, self.limits.speed_m_s, self.limits.speed_rad_s)
+        if command.gripper is not None:
+            self._sim_arm.grip(command.gripper)
         return Command(target, command.gripper)
 
     def move_to(self, tcp_pose: Array, *, speed: float) -> None:
@@ -107,14 +138,14 @@ class SimRobot(Robot, SimulatedScene):
         Raises:
             DeviceError: something resists, or the arm does not get there in time.
         """
-        world, limits = self.world, self.limits
-        start, goal = world.tcp_pose(), np.array(tcp_pose, dtype=float)
+        world, arm, limits = self.world, self._sim_arm, self.limits
+        start, goal = arm.tcp_pose(), np.array(tcp_pose, dtype=float)
         duration_s = geometry.duration_between(
             start, goal, speed * limits.speed_m_s, speed * limits.speed_rad_s
         )
         steps = max(1, math.ceil(duration_s * 1e9 / SERVO_PERIOD_NS))
         for step in range(1, steps + 1):
-            world.set_target(geometry.interpolate(start, goal, step / steps))
+            arm.set_target(geometry.interpolate(start, goal, step / steps))
             self._advance(goal)
         deadline_ns = world.time_ns + int(SETTLE_S * 1e9)
         while world.time_ns < deadline_ns:
@@ -130,20 +161,20 @@ class SimRobot(Robot, SimulatedScene):
             DeviceError: something resists.
         """
         self.world.advance_to(self.world.time_ns + SERVO_PERIOD_NS)
-        force_n = float(np.linalg.norm(self.world.wrench[:3]))
+        force_n = float(np.linalg.norm(self._sim_arm.wrench[:3]))
         if force_n > RESISTANCE_N:
             raise self._not_there(goal, f"against {force_n:.0f} N")
 
     def _rests_at(self, goal: Array) -> bool:
-        here = self.world.tcp_pose()
+        here = self._sim_arm.tcp_pose()
         away_m = np.linalg.norm(here[:3] - goal[:3])
         away_rad = np.linalg.norm(geometry.rotation_between(here, goal))
-        still = np.linalg.norm(self.world.tcp_velocity()[:3]) < 0.005
+        still = np.linalg.norm(self._sim_arm.tcp_velocity()[:3]) < 0.005
         return bool(away_m < 0.002 and away_rad < 0.02 and still)
 
     def _not_there(self, goal: Array, how: str) -> DeviceError:
         self.stop()
-        away_mm = 1e3 * float(np.linalg.norm(self.world.tcp_pose()[:3] - goal[:3]))
+        away_mm = 1e3 * float(np.linalg.norm(self._sim_arm.tcp_pose()[:3] - goal[:3]))
         return DeviceError(
             f"the arm did not reach its target {how} and holds {away_mm:.1f} mm away from it",
             hint="is something in its way, or the pose out of reach?",
@@ -152,7 +183,7 @@ class SimRobot(Robot, SimulatedScene):
     def stop(self) -> None:
         """Hold where the arm is."""
         if self._world is not None:
-            self._world.hold()
+            self._sim_arm.hold()
 
     def reset_scene(self) -> None:
         """Put arm and objects back as a helper would, with a slightly different grasp."""
@@ -188,8 +219,9 @@ class SimRobot(Robot, SimulatedScene):
         from hilctl.sim.scenes.board import HELD_AHEAD_M, in_hand
 
         world = self.world
-        pivot_m = HELD_AHEAD_M if in_hand(world.scene) else float(world.tcp_pose()[2])
-        world.leader = HandGuide(world, pivot_m, self.rig.generator("person"))
+        pivot_m = HELD_AHEAD_M if in_hand(world.scene) else float(self._sim_arm.tcp_pose()[2])
+        rng = self.rig.generator("person")
+        self._sim_arm.leader = HandGuide(self._sim_arm, pivot_m, rng, world.time_ns)
         return True
 
     def _rebuild(self, board: PrintedBoard) -> SimWorld:
@@ -206,3 +238,12 @@ class SimRobot(Robot, SimulatedScene):
     def true_success(self) -> bool:
         """Return whether the scene's task is truly solved."""
         return self.world.solved()
+
+
+def _no_such_arm(scene: str, arm: str, known: list[str]) -> str:
+    if known == [""]:
+        return f"the scene {scene} has one arm, and no {arm!r}"
+    there = " and ".join(known)
+    if not arm:
+        return f"the scene {scene} has several arms: name {there} under `arms` in task.yaml"
+    return f"the scene {scene} has the arms {there}, and no {arm!r}"

@@ -36,35 +36,49 @@ class ImpedanceController:
     Args:
         model, data: the world the arm lives in.
         posture: (7,) joint positions in rad the null space is pulled to.
+        gains: of the controller.
+        site: id of the tcp's.
+        dofs: of the arm's joints among all velocities of the world.
+        motors: of the arm among all actuators.
     """
 
     def __init__(
-        self, model: mujoco.MjModel, data: mujoco.MjData, posture: Array, gains: Gains
+        self,
+        model: mujoco.MjModel,
+        data: mujoco.MjData,
+        posture: Array,
+        gains: Gains,
+        site: int,
+        dofs: slice,
+        motors: slice,
     ) -> None:
         self._model, self._data, self._gains = model, data, gains
         self._posture = posture
-        self._site = model.site("tcp").id
+        self._site, self._dofs = site, dofs
+        joint = model.dof_jntid[dofs.start]
+        self._q = slice(int(model.jnt_qposadr[joint]), int(model.jnt_qposadr[joint]) + len(posture))
         self._jacobian = np.zeros((6, model.nv))
         self._error = np.zeros(6)
         self._quat_site, self._quat_error = np.zeros(4), np.zeros(3)
-        self._low, self._high = model.actuator_ctrlrange.T.copy()
+        self._low, self._high = model.actuator_ctrlrange[motors].T.copy()
         self.target_position = np.zeros(3)
         self.target_quat_wxyz = np.array([1.0, 0, 0, 0])
 
     def torques(self) -> Array:
         """Return the (7,) joint torques in N·m for the world's present state."""
         g, data = self._gains, self._data
-        jac = self._jacobian
-        mujoco.mj_jacSite(self._model, data, jac[:3], jac[3:], self._site)
-        velocity = jac @ data.qvel
+        full, jac = self._jacobian, self._jacobian[:, self._dofs]
+        mujoco.mj_jacSite(self._model, data, full[:3], full[3:], self._site)
+        q, qd, bias = data.qpos[self._q], data.qvel[self._dofs], data.qfrc_bias[self._dofs]
+        velocity = jac @ qd
         error = self._pose_error()
         wrench = np.empty(6)
         wrench[:3] = g.stiffness_n_m * error[:3] - g.damping_n_s_m * velocity[:3]
         wrench[3:] = g.stiffness_nm_rad * error[3:] - g.damping_nm_s_rad * velocity[3:]
-        posture = g.posture_nm_rad * (self._posture - data.qpos) - g.posture_nm_s_rad * data.qvel
+        posture = g.posture_nm_rad * (self._posture - q) - g.posture_nm_s_rad * qd
         # null-space projection I − Jᵀ (J Jᵀ)⁻¹ J of the posture torque
         wrench -= np.linalg.solve(jac @ jac.T, jac @ posture)
-        torque: Array = jac.T @ wrench + posture + data.qfrc_bias
+        torque: Array = jac.T @ wrench + posture + bias
         return np.minimum(np.maximum(torque, self._low), self._high)
 
     def _pose_error(self) -> Array:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hilctl import geometry
 
 if TYPE_CHECKING:
+    from hilctl.sim.arm import SimArm
     from hilctl.sim.world import SimWorld
 
 Array = NDArray[np.float64]
@@ -117,20 +118,23 @@ class HandGuide:
     """Lead the arm by the hand around where it is.
 
     Args:
-        world: whose arm is led.
+        arm: that is led.
         pivot_m: how far ahead of the tool a point is about which it turns; what is there stays in
             view.
         rng: draws where the tour begins.
+        stamp_ns: when it begins.
     """
 
-    def __init__(self, world: SimWorld, pivot_m: float, rng: np.random.Generator) -> None:
-        self._world = world
-        home = world.tcp_pose()
-        self._tour = WaypointPath(home, _around(home, pivot_m, rng), world.time_ns)
+    def __init__(
+        self, arm: SimArm, pivot_m: float, rng: np.random.Generator, stamp_ns: int
+    ) -> None:
+        self._arm = arm
+        home = arm.tcp_pose()
+        self._tour = WaypointPath(home, _around(home, pivot_m, rng), stamp_ns)
 
     def act(self, stamp_ns: int) -> None:
         """Pull the tool to where it is at a moment."""
-        self._world.set_target(self._tour.at(stamp_ns))
+        self._arm.set_target(self._tour.at(stamp_ns))
 
 
 def _spread(rng: np.random.Generator, dimensions: int) -> Iterator[Array]:

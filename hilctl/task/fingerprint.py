@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hilctl.task.plugins import picture_source
-from hilctl.task.spec import PluginSpec, TaskSpec
+from hilctl.task.spec import ArmSpec, PluginSpec, TaskSpec
 
 Identity = dict[str, Any]
 ABSENT = object()  # what a tree has not got; None is a value of JSON
@@ -26,19 +26,26 @@ def data_identity(spec: TaskSpec) -> Identity:
             "environment": _plugin(spec.environment),
             "control": {"rate_hz": control["rate_hz"]},
         }
+    cameras = {
+        name: _plugin(camera)
+        | picture_source(camera)
+        | {"aspect": "kept"}
+        | camera.model_dump(mode="json", include={"size", "crop"})
+        for name, camera in spec.cameras.items()
+    }
+    if "" not in spec.each_arm:
+        arms = {name: _arm(arm) for name, arm in spec.each_arm.items()}
+        return {"arms": arms, "cameras": cameras, "control": {"rate_hz": control["rate_hz"]}}
+    arm = _arm(spec.each_arm[""])
+    arm["control"]["rate_hz"] = control["rate_hz"]
+    return {**arm, "cameras": cameras}
+
+
+def _arm(arm: ArmSpec) -> Identity:
+    keys = {"action", "translation_m", "rotation_rad", "gripper"}
     return {
-        "robot": _plugin(spec.robot),
-        "cameras": {
-            name: _plugin(camera)
-            | picture_source(camera)
-            | {"aspect": "kept"}
-            | camera.model_dump(mode="json", include={"size", "crop"})
-            for name, camera in spec.cameras.items()
-        },
-        "control": {
-            key: control[key]
-            for key in ("rate_hz", "action", "translation_m", "rotation_rad", "gripper")
-        },
+        "robot": _plugin(arm.robot),
+        "control": arm.control.model_dump(mode="json", include=keys),
     }
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from hilctl.task.spec import ControlSpec, TaskSpec
+from hilctl.task.spec import ArmControlSpec, TaskSpec
 
 Array = NDArray[np.float64]
 PartKind = Literal["delta_pose", "gripper", "generic"]
@@ -49,7 +49,7 @@ class ActionPart:
     def columns(self) -> tuple[str, ...]:
         """The names of its numbers."""
         if self.kind == "delta_pose":
-            return tuple(_named(self.arm, axis) for axis in TWIST)
+            return tuple(named(self.arm, axis) for axis in TWIST)
         if self.size == 1:
             return (self.name,)
         return tuple(f"{self.name}_{i}" for i in range(self.size))
@@ -72,7 +72,8 @@ class ActionLayout:
         """Return the layout of a task's actions; None where only its environment knows."""
         if spec.environment is not None:
             return None
-        return cls(tuple(_parts_of_arm("", spec.control)))
+        arms = spec.each_arm.items()
+        return cls(tuple(part for name, arm in arms for part in _parts_of_arm(name, arm.control)))
 
     @classmethod
     def one_arm(cls) -> Self:
@@ -109,7 +110,7 @@ class ActionLayout:
 
     def nearest(self, action: Array) -> Array:
         """Return the possible (A,) action nearest to one of any numbers."""
-        possible = np.clip(action, -1.0, 1.0)
+        possible = np.clip(np.asarray(action, dtype=np.float64), -1.0, 1.0)
         for part in self.parts:
             if part.choices is not None:
                 numbers, choices = self.slice_of(part), np.array(part.choices)
@@ -213,17 +214,21 @@ class ObservationLayout:
 _ACTION, _OBSERVATION = TypeAdapter(ActionLayout), TypeAdapter(ObservationLayout)
 
 
-def pose_scale(control: ControlSpec) -> Array:
+def pose_scale(control: ArmControlSpec) -> Array:
     """Return the (6,) metres and radians that 1.0 means in each number of a displacement."""
     return np.repeat([control.translation_m, control.rotation_rad], 3)
 
 
-def _parts_of_arm(arm: str, control: ControlSpec) -> Iterator[ActionPart]:
+def _parts_of_arm(arm: str, control: ArmControlSpec) -> Iterator[ActionPart]:
     scale = tuple(map(float, pose_scale(control)))
-    yield ActionPart(_named(arm, "delta_pose"), arm, "delta_pose", len(TWIST), None, scale)
+    yield ActionPart(named(arm, "delta_pose"), arm, "delta_pose", len(TWIST), None, scale)
+    if control.gripper != "none":
+        choices = (CLOSE, LEAVE, OPEN) if control.gripper == "discrete" else None
+        yield ActionPart(named(arm, "gripper"), arm, "gripper", 1, choices, (1.0,))
 
 
-def _named(arm: str, name: str) -> str:
+def named(arm: str, name: str) -> str:
+    """Return what something of an arm is called; that of the only one needs no prefix."""
     return f"{arm}/{name}" if arm else name
 
 

@@ -16,7 +16,13 @@ from hilctl.task.document import Document
 from hilctl.task.explain import SettingError, explain
 from hilctl.task.plugins import PluginBlock, PluginProblem, blocks, check_encoder
 from hilctl.task.problems import Problem, TaskProblemsError
-from hilctl.task.spec import TaskSpec, measurement_name, spec_type
+from hilctl.task.spec import (
+    ArmsTaskSpec,
+    EnvironmentTaskSpec,
+    TaskSpec,
+    measurement_name,
+    spec_type,
+)
 
 TASK_FILE = "task.yaml"
 
@@ -49,9 +55,15 @@ def task_from_dump(dump: Mapping[str, Any]) -> TaskSpec:
         DataError: this version knows no such task.
     """
     data = {key: _flat(value) for key, value in dump.items() if value is not None}
-    cameras = dump.get("cameras")
+    cameras, arms = dump.get("cameras"), dump.get("arms")
     if isinstance(cameras, Mapping):
         data["cameras"] = {name: _flat(camera) for name, camera in cameras.items()}
+    if isinstance(arms, Mapping):
+        data["arms"] = {
+            name: {key: _flat(value) for key, value in arm.items()}
+            for name, arm in arms.items()
+            if isinstance(arm, Mapping)
+        }
     checker = _Checker(data)
     flaws = [f"{_dotted(flaw.loc)}: {flaw.message}" for flaw in checker.run()]
     if flaws:
@@ -73,22 +85,25 @@ class _Checker:
         self.data = data
         self.resolved: dict[str, Any] = {**data}
         self.options: dict[str, Options] = {}
-        if isinstance(data.get("cameras"), dict):
-            self.resolved["cameras"] = {**data["cameras"]}
 
     def run(self) -> Iterator[SettingError]:
         cameras, model = self._seen, spec_type(self.data)
         for block in blocks(self.data):
             yield from self._plugin(block)
-        if model is not TaskSpec:
+        if model is ArmsTaskSpec:
+            yield from sanity.check_arms(self.data)
+            for key in sanity.OF_EACH_ARM:
+                self.resolved.pop(key, None)  # said above
+        if model is EnvironmentTaskSpec:
             yield from sanity.check_environment(self.data, self.options)
             self.resolved.setdefault("observation", everything(self.options.get("environment")))
         try:
             model.model_validate(self.resolved)
         except ValidationError as error:
             yield from explain(error.errors(include_url=False), model)
-        if model is TaskSpec:
-            yield from sanity.check_geometry(self.data)
+        for loc, arm in sanity.arms_in(self.data):
+            yield from sanity.check_geometry(arm, loc)
+        yield from sanity.check_grippers(self.data, self.options)
         yield from sanity.check_one_encoder(self.options)
         yield from sanity.check_update_groups(self.options, self.data.get("training"))
         yield from sanity.check_reserved_names(cameras)
@@ -125,7 +140,10 @@ class _Checker:
 
     def _replace(self, block: PluginBlock, options: Options) -> None:
         own = {key: value for key, value in block.data.items() if key in block.own_keys}
-        parent = self.resolved["cameras"] if block.section == "cameras" else self.resolved
+        parent = self.resolved
+        for key in block.loc[:-1]:  # the file's own mappings stay as they are
+            parent[str(key)] = {**parent[str(key)]}
+            parent = parent[str(key)]
         # The type was looked at above; a stand-in keeps pydantic from saying the same again.
         parent[str(block.loc[-1])] = {**own, "type": str(own.get("type", "")), "options": options}
 

@@ -23,6 +23,7 @@ REGISTRIES = {
     "reward": "hilctl.rewards:REWARDS",
     "agent": "hilctl.agents:AGENTS",
 }
+OF_AN_ARM = ("robot", "teleop")
 ENCODERS = "hilctl.networks.encoders:ENCODERS"
 EXTRAS = {"mujoco": "sim"}
 
@@ -118,6 +119,11 @@ class PluginBlock:
 
 def blocks(data: dict[str, Any]) -> Iterator[PluginBlock]:
     """Yield every block of a task file that chooses a plug-in and is a mapping."""
+    arms = data.get("arms")
+    for name, arm in arms.items() if isinstance(arms, dict) else ():
+        for section in OF_AN_ARM if isinstance(arm, dict) else ():
+            if isinstance(arm.get(section), dict):
+                yield PluginBlock(section, ("arms", name, section), arm[section], PluginSpec)
     for section in REGISTRIES:
         found = data.get(section)
         if not isinstance(found, dict):

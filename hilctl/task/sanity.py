@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar, get_args
 
 import numpy as np
@@ -33,11 +34,52 @@ _FAR_M = 5.0  # no arm of this kind reaches that far
 _TURN_RAD = 2 * math.pi
 _RESERVED = {*get_args(StateKey), "state"}
 _RENAME = "call this camera something else"
+OF_EACH_ARM = ("robot", "teleop", "reset")
 _AXES = ("x", "y", "z", "rx", "ry", "rz")
 
 
-def check_geometry(data: Mapping[str, Any]) -> Iterator[SettingError]:
-    """Yield what is odd about the bounds and the reset pose of a task file's plain data."""
+def arms_in(data: Mapping[str, Any]) -> Iterator[tuple[Loc, Mapping[str, Any]]]:
+    """Yield the path and the plain data of every arm of a task file."""
+    arms = data.get("arms")
+    if arms is None and data.get("environment") is None:
+        yield (), data
+    for name, arm in arms.items() if isinstance(arms, dict) else ():
+        if isinstance(arm, dict):
+            yield ("arms", name), arm
+
+
+def check_arms(data: Mapping[str, Any]) -> Iterator[SettingError]:
+    """Yield what a task with several arms has at the top and must have under each of them."""
+    names = [str(name) for name in data["arms"]] if isinstance(data["arms"], dict) else ["left"]
+    for key in OF_EACH_ARM:
+        if data.get(key) is not None:
+            hint = f"write it under {' and '.join(f'arms.{name}' for name in names)}"
+            yield SettingError((key,), f"each arm has its own {key}", hint, at_key=True)
+    if data.get("environment") is not None:
+        yield SettingError(("arms",), "an environment has no arms", "remove one of the two", True)
+
+
+def check_grippers(data: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[SettingError]:
+    """Yield whether an agent that knows no grippers is to learn one."""
+    if getattr(options.get("agent"), "learns_grippers", True):
+        return
+    for loc, arm in arms_in(data):
+        control = arm.get("control")
+        kind = control.get("gripper") if isinstance(control, dict) else None
+        if kind in ("discrete", "continuous"):
+            agent = data["agent"].get("type")
+            message = f"the agent {agent} does not learn a gripper yet"
+            hint = "clone it from demonstrations, agent: {type: bc}, or set gripper: none"
+            yield SettingError((*loc, "control", "gripper"), message, hint)
+
+
+def check_geometry(data: Mapping[str, Any], loc: Loc = ()) -> Iterator[SettingError]:
+    """Yield what is odd about the bounds and the reset pose of an arm's plain data."""
+    for flaw in _odd_geometry(data):
+        yield replace(flaw, loc=(*loc, *flaw.loc))
+
+
+def _odd_geometry(data: Mapping[str, Any]) -> Iterator[SettingError]:
     control, start = data.get("control"), data.get("reset")
     bounds = _section(Bounds, control.get("bounds") if isinstance(control, dict) else None)
     reset = _section(ResetSpec, start) or _section(ResetSpec, _pose_only(start))

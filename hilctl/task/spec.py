@@ -65,8 +65,8 @@ class Bounds(Section):
     )
 
 
-class ControlSpec(Section):
-    """How the policy's numbers become motion."""
+class RateSpec(Section):
+    """How often a policy acts, and for how long."""
 
     rate_hz: float = Field(
         default=10.0,
@@ -75,6 +75,14 @@ class ControlSpec(Section):
         description="how often the policy acts, 1 to 50 Hz; "
         "the arm's own controller runs faster underneath",
     )
+    max_episode_s: float = Field(
+        default=10.0, gt=0, le=300, description="seconds until an episode is cut, up to 300"
+    )
+
+
+class ArmControlSpec(Section):
+    """How the policy's numbers become motion of an arm."""
+
     action: Literal["delta_pose"] = Field(
         default="delta_pose", description="what an action means: a step of the tool's pose"
     )
@@ -84,11 +92,16 @@ class ControlSpec(Section):
     rotation_rad: float = Field(
         default=0.06, gt=0, le=0.6, description="radians the tool turns for action 1.0, up to 0.6"
     )
-    gripper: Literal["none"] = Field(default="none", description="how the gripper is controlled")
-    bounds: Bounds = Field(description="box the tool may not leave: {low: [...], high: [...]}")
-    max_episode_s: float = Field(
-        default=10.0, gt=0, le=300, description="seconds until an episode is cut, up to 300"
+    gripper: Literal["none", "discrete", "continuous"] = Field(
+        default="none",
+        description="how the gripper is controlled: not at all, told to open or close, "
+        "or how far to open",
     )
+    bounds: Bounds = Field(description="box the tool may not leave: {low: [...], high: [...]}")
+
+
+class ControlSpec(ArmControlSpec, RateSpec):
+    """How the policy's numbers become motion of the only arm."""
 
 
 class ResetSpec(Section):
@@ -114,6 +127,15 @@ class ResetSpec(Section):
         description="who puts the objects of the scene back; "
         "human = episodes begin when a person says ready",
     )
+
+
+class ArmSpec(Section):
+    """One arm: its robot, the hand that drives it, how it moves and where it starts."""
+
+    robot: PluginSpec = Field(description="the robot driver: {type: ..., its options}")
+    teleop: PluginSpec = Field(description="the device in the operator's hand: {type: ...}")
+    control: ArmControlSpec = Field(description="how actions become motion, and the bounds")
+    reset: ResetSpec = Field(description="where episodes start")
 
 
 class ObservationSpec(Section):
@@ -183,7 +205,8 @@ class TrainingSpec(Section):
 class TaskSpec(Section):
     """A whole task: the only thing a person edits.
 
-    A task with an `environment` is an `EnvironmentTaskSpec`: what only a robot has is not there.
+    A task with an `environment` is an `EnvironmentTaskSpec`, one with `arms` an `ArmsTaskSpec`:
+    what these have in place of it is not there.
     """
 
     format: Literal[1] = Field(description="version of the layout of this file")
@@ -210,6 +233,34 @@ class TaskSpec(Section):
     environment: PluginSpec | None = Field(
         default=None, description="in place of robot, cameras and reset: {type: ..., its options}"
     )
+    arms: dict[Name, ArmSpec] | None = Field(
+        default=None,
+        description="several arms: name: {robot: ..., teleop: ..., control: ..., reset: ...}",
+    )
+
+    @property
+    def each_arm(self) -> dict[str, ArmSpec]:
+        """The arms by name; the only one is called "", and an environment has none."""
+        only = ArmSpec.model_construct(
+            robot=self.robot, teleop=self.teleop, control=self.control, reset=self.reset
+        )
+        return {"": only}
+
+    @property
+    def only_arm(self) -> ArmSpec:
+        """The arm of a task that has one."""
+        (arm,) = self.each_arm.values()
+        return arm
+
+    @property
+    def hands(self) -> dict[str, PluginSpec]:
+        """The devices in the operator's hands, by name of the arm."""
+        return {"": self.teleop}
+
+    @property
+    def measurements(self) -> list[str]:
+        """The names under which what the policy sees of the state is stored."""
+        return list(self.observation.state)
 
     @property
     def views(self) -> dict[str, Size]:
@@ -250,12 +301,53 @@ class EnvironmentTaskSpec(TaskSpec):
     observation: EnvironmentObservationSpec = Field(description="what the policy sees")
 
     @property
+    def each_arm(self) -> dict[str, ArmSpec]:
+        """No arms."""
+        return {}
+
+    @property
     def views(self) -> dict[str, Size]:
         """The width and height in px of what is seen, by name of the picture."""
         size = getattr(self.environment.options, "size", (128, 128))
         return dict.fromkeys(getattr(self.environment.options, "images", ()), size)
 
 
+class ArmsTaskSpec(TaskSpec):
+    """A task with several arms, each with what else stands at the top.
+
+    `observation.state` is what is seen of every arm.
+    """
+
+    arms: dict[Name, ArmSpec] = Field(
+        min_length=2,
+        max_length=4,
+        description="two to four arms: name: {robot: ..., teleop: ..., control: ..., reset: ...}",
+    )
+    robot: None = None  # type: ignore[assignment]
+    teleop: None = None  # type: ignore[assignment]
+    reset: None = None  # type: ignore[assignment]
+    control: RateSpec = Field(  # type: ignore[assignment]
+        default=RateSpec(), description="what all arms share: rate_hz and max_episode_s"
+    )
+
+    @property
+    def each_arm(self) -> dict[str, ArmSpec]:
+        """The arms by name."""
+        return self.arms
+
+    @property
+    def hands(self) -> dict[str, PluginSpec]:
+        """The devices in the operator's hands, by name of the arm."""
+        return {name: arm.teleop for name, arm in self.arms.items()}
+
+    @property
+    def measurements(self) -> list[str]:
+        """The names under which what the policy sees of the state is stored."""
+        return [f"{arm}/{key}" for arm in self.arms for key in self.observation.state]
+
+
 def spec_type(data: Mapping[str, Any]) -> type[TaskSpec]:
     """Return which kind of task the plain data of a file are of."""
-    return EnvironmentTaskSpec if data.get("environment") is not None else TaskSpec
+    if data.get("environment") is not None:
+        return EnvironmentTaskSpec
+    return ArmsTaskSpec if data.get("arms") is not None else TaskSpec

@@ -110,6 +110,7 @@ class Teleop(Device):
 
     operator: ClassVar[str] = "human"
     in_real_time: ClassVar[bool] = True
+    is_unique: ClassVar[bool] = False  # with the same options it is the same one, as a terminal
     action_scale: NDArray[np.float64]  # (6,) m and rad of a full twist; set by whoever builds it
     tcp_pose: Callable[[], NDArray[np.float64]] | None = None
     tell: Callable[[str], None] = staticmethod(tell_nobody)

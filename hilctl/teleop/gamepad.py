@@ -65,6 +65,7 @@ class GamepadTeleop(ButtonedTeleop):
     """One gamepad: left stick x and y, triggers down and up, right stick yaw and pitch."""
 
     OptionsType: ClassVar[type[Options]] = GamepadOptions
+    is_unique: ClassVar[bool] = True
     _taken: ClassVar[set[int]] = set()  # SDL's ids: no two hands share a device
 
     _pad: Any = None

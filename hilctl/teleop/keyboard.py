@@ -72,6 +72,7 @@ class KeyboardTeleop(HumanTeleop):
     """Keys that move, turn, grip and say how it went."""
 
     OptionsType: ClassVar[type[Options]] = KeyboardOptions
+    is_unique: ClassVar[bool] = True
     _keys: TypedEvents | None = None
     _claims = False
 

@@ -25,13 +25,20 @@ class SceneDemonstrator(Demonstrator):
         rng: of pace, noise and pauses.
         skill: of the hand, 0 to 1.
         action_scale: (6,) m and rad of one full action.
+        arm: name of the arm that it drives.
     """
 
     def __init__(
-        self, world: SimWorld, rng: np.random.Generator, skill: float, action_scale: Array
+        self,
+        world: SimWorld,
+        rng: np.random.Generator,
+        skill: float,
+        action_scale: Array,
+        arm: str = "",
     ) -> None:
         self._world, self._rng, self._skill, self._scale = world, rng, skill, action_scale
-        self._expert: Expert = expert_for(world)
+        self._arm = world.arms[arm]
+        self._expert: Expert = expert_for(world, arm)
         self.full_action = float(action_scale[0])
 
     def begin_episode(self, role: Role) -> None:
@@ -56,29 +63,28 @@ class SceneDemonstrator(Demonstrator):
         """Steer towards success."""
         # once it is done there is nothing to gain, and no progress is no reason to back off
         remaining_m = None if self._world.solved() else self._expert.remaining_m()
-        return _moving(self._hand.steer(self._world.tcp_pose(), self._expert.target(), remaining_m))
+        twist = self._hand.steer(self._arm.tcp_pose(), self._expert.target(), remaining_m)
+        return _moving(twist, self._expert.gripper())
 
     def show(self) -> TeleopInput:
         """Visit successes and look-alike failures, dwelling at each: data for the classifier."""
-        return _moving(self._show())
-
-    def _show(self) -> Array:
-        here = self._world.tcp_pose()
+        here = self._arm.tcp_pose()
         if self._spot is None:
             self._spot, self._dwell = self._expert.label_spot(self._rng), 0
             self._patience = SPOT_PATIENCE_POLLS
         retreat = self._expert.retreat() if self._leaving else None
         if self._leaving and retreat is not None:
-            return self._hand.steer(here, retreat)
+            return _moving(self._hand.steer(here, retreat), 1)
         self._leaving = False
         if self._spot.reached():
             self._dwell += 1
         self._patience -= 1
         if self._dwell >= SPOT_DWELL_POLLS or self._patience <= 0:
             self._spot, self._leaving = None, True
-            return no_twist()
-        return self._hand.steer(here, self._spot.target())
+            return _moving(no_twist(), 0)
+        gripper = self._spot.gripper()
+        return _moving(self._hand.steer(here, self._spot.target()), gripper)
 
 
-def _moving(twist: Array) -> TeleopInput:
-    return TeleopInput(twist=twist, engaged=True)
+def _moving(twist: Array, gripper: int) -> TeleopInput:
+    return TeleopInput(twist=twist, gripper=gripper, engaged=True)

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from hilctl.devices import Options
 from hilctl.errors import DeviceError
+from hilctl.task.layout import named
 from hilctl.teleop.attention import Attention
 from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput
 from hilctl.teleop.demonstrator import Demonstrator
@@ -51,7 +52,7 @@ class ScriptedTeleop(Teleop):
         Raises:
             DeviceError: there is nothing whose truth it could see, or no such expert.
         """
-        self._rng = self.rig.generator("operator")
+        self._rng = self.rig.generator(named(self.arm, "operator"))
         self._knows = self._demonstrator()
         self._alone = deque([False] * REMEMBERED_EPISODES, maxlen=REMEMBERED_EPISODES)
         self.begin_episode(Role.WATCH)
@@ -130,7 +131,7 @@ class ScriptedTeleop(Teleop):
                 "the scripted operator sees only the simulator, and the robot is not simulated",
                 hint="set robot: {type: sim, ...}, or choose another teleop type",
             )
-        return SceneDemonstrator(world, self._rng, skill, self.action_scale)
+        return SceneDemonstrator(world, self._rng, skill, self.action_scale, self.arm)
 
     def _takes_over(self) -> bool:
         if self._attention is None:

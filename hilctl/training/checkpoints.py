@@ -271,7 +271,7 @@ def _rebuild(
     perception = Perception.from_arrays(
         _under("perception/", arrays),
         cameras=spec.observation.images,
-        keys=spec.observation.state,
+        keys=spec.measurements,
         relative=spec.observation.relative,
     )
     example = perception.example(tuple(about["feature_grid"]))

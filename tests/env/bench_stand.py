@@ -157,4 +157,4 @@ def open_stand(spec: TaskSpec, seed: int = 0) -> Iterator[Stand]:
         }
         for camera in cameras.values():
             camera.open()
-        yield Stand(spec, robot, RobotEnv(spec, robot, cameras, rig.generator("reset")))
+        yield Stand(spec, robot, RobotEnv(spec, {"": robot}, cameras, rig.generator("reset")))

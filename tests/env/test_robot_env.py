@@ -40,7 +40,7 @@ def without_stamps(info: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_it_is_a_gymnasium_environment(stand: Stand) -> None:
-    env = Timeless(stand.spec, stand.robot, stand.env.cameras, np.random.default_rng(0))
+    env = Timeless(stand.spec, {"": stand.robot}, stand.env.cameras, np.random.default_rng(0))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         check_env(env, skip_render_check=True, skip_close_check=True)

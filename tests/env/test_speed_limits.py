@@ -81,17 +81,17 @@ def test_a_far_target_is_run_to_and_not_jumped_to(share: np.ndarray) -> None:
         step = geometry.pose(0.2 * share[:3], geometry.quat_from_rotvec(0.8 * share[3:]))
         goal = geometry.compose(here, step)
         robot.servo(Command(goal))
-        before, references = robot.world.target(), []
+        before, references = robot.world.arm.target(), []
         for _ in range(300):
             clock.sleep_until(clock.now_ns() + 2_000_000)
-            references.append(robot.world.target())
+            references.append(robot.world.arm.target())
         for reference in references:
             way_m = np.linalg.norm(reference[:3] - before[:3])
             way_rad = np.linalg.norm(geometry.rotation_between(before, reference))
             assert way_m / 0.002 <= robot.limits.speed_m_s + 1e-6
             assert way_rad / 0.002 <= robot.limits.speed_rad_s + 1e-4
             before = reference
-        np.testing.assert_allclose(robot.world.target(), goal, atol=1e-9)
+        np.testing.assert_allclose(robot.world.arm.target(), goal, atol=1e-9)
         clock.sleep_until(clock.now_ns() + 2_000_000_000)
         np.testing.assert_allclose(robot.state().tcp_pose[:3], goal[:3], atol=0.003)
 
@@ -102,6 +102,6 @@ def test_stopping_ends_a_run_to_a_far_target() -> None:
         robot.servo(Command(geometry.pose(here[:3] + np.array([0, 0.2, 0]), here[3:])))
         clock.sleep_until(clock.now_ns() + 100_000_000)
         robot.stop()
-        held = robot.world.target()
+        held = robot.world.arm.target()
         clock.sleep_until(clock.now_ns() + 500_000_000)
-        np.testing.assert_array_equal(robot.world.target(), held)
+        np.testing.assert_array_equal(robot.world.arm.target(), held)

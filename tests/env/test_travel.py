@@ -60,14 +60,14 @@ def robot(spec: TaskSpec) -> Iterator[PlainRobot]:
 @pytest.fixture
 def felt(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, np.ndarray]]:
     """Every force on the tool, in N, and where the tool was: of single physics steps."""
-    really, seen = SimWorld._contact_wrench, []
+    really, seen = SimWorld._contact_wrenches, []
 
     def spy(self: SimWorld) -> np.ndarray:
-        wrench = really(self)
+        (wrench,) = wrenches = really(self)
         seen.append((float(np.linalg.norm(wrench[:3])), self.tcp_pose()))
-        return wrench
+        return wrenches
 
-    monkeypatch.setattr(SimWorld, "_contact_wrench", spy)
+    monkeypatch.setattr(SimWorld, "_contact_wrenches", spy)
     return seen
 
 
@@ -75,7 +75,7 @@ def drive(env: RobotEnv, target: Any, until: Any, steps: int = 90) -> bool:
     """Head for a pose as an operator would; return whether `until` came true."""
     for _ in range(steps):
         here = env.robot.state().tcp_pose
-        env.step(np.clip(env._limiter.action_between(here, target()), -1, 1))
+        env.step(np.clip(env.arms[0]._limiter.action_between(here, target()), -1, 1))
         if until():
             return True
     return False
@@ -91,7 +91,7 @@ def into_the_hole(env: RobotEnv, world: SimWorld, depth_m: float) -> None:
 def onto_the_socket(env: RobotEnv, world: SimWorld, x: float, y: float) -> None:
     world.reset()
     env.reset()
-    low = geometry.pose([x, y, 0.07], env._limiter._reset[3:])
+    low = geometry.pose([x, y, 0.07], env.arms[0]._limiter._reset[3:])
     drive(env, lambda: low, lambda: False, steps=50)
     assert np.linalg.norm(world.wrench[:3]) > 3
 
@@ -99,7 +99,7 @@ def onto_the_socket(env: RobotEnv, world: SimWorld, x: float, y: float) -> None:
 def test_eight_of_eight_resets_from_in_and_on_the_socket_succeed_without_force(
     spec: TaskSpec, robot: PlainRobot, felt: list[tuple[float, np.ndarray]]
 ) -> None:
-    env, world = RobotEnv(spec, robot, {}, np.random.default_rng(1)), robot.world
+    env, world = RobotEnv(spec, {"": robot}, {}, np.random.default_rng(1)), robot.world
     begun = [
         *[lambda depth=depth: into_the_hole(env, world, depth) for depth in (4e-3, 0.012)],
         *[lambda: into_the_hole(env, world, 0.02)] * 4,
@@ -127,7 +127,7 @@ def test_eight_of_eight_resets_from_in_and_on_the_socket_succeed_without_force(
 def test_the_scene_is_put_back_when_the_arm_is_out_of_the_way(
     spec: TaskSpec, robot: PlainRobot
 ) -> None:
-    env = RobotEnv(spec, robot, {}, np.random.default_rng(1))
+    env = RobotEnv(spec, {"": robot}, {}, np.random.default_rng(1))
     into_the_hole(env, robot.world, 0.02)
     env.reset()
     assert robot.scene_was_put_back_at[-1][2] > spec.reset.pose[2]
@@ -136,7 +136,7 @@ def test_the_scene_is_put_back_when_the_arm_is_out_of_the_way(
 def test_cameras_are_checked_from_where_the_arm_was_left_without_force(
     spec: TaskSpec, robot: PlainRobot, felt: list[tuple[float, np.ndarray]]
 ) -> None:
-    env = RobotEnv(spec, robot, {}, np.random.default_rng(1))
+    env = RobotEnv(spec, {"": robot}, {}, np.random.default_rng(1))
     into_the_hole(env, robot.world, 0.02)
     felt.clear()
     go_home(robot, spec)
@@ -147,14 +147,14 @@ def test_cameras_are_checked_from_where_the_arm_was_left_without_force(
 def test_a_way_that_is_blocked_stops_where_it_is_and_says_so(
     spec: TaskSpec, robot: PlainRobot
 ) -> None:
-    env, world = RobotEnv(spec, robot, {}, np.random.default_rng(1)), robot.world
+    env, world = RobotEnv(spec, {"": robot}, {}, np.random.default_rng(1)), robot.world
     robot.move_to(geometry.pose([0.465, 0.0, 0.16], reset_pose(spec.reset)[3:]), speed=0.5)
     socket = world.model.body("socket").id
     world.model.body_pos[socket] = [0.535, 0.0, 0.09]  # somebody left it on a box
     with pytest.raises(DeviceError, match=r"cannot go to its start.*against \d+ N") as caught:
         env.reset()
     assert "from [0.4" in caught.value.message
-    np.testing.assert_allclose(world.target()[:3], world.tcp_pose()[:3], atol=2e-3)
+    np.testing.assert_allclose(world.arm.target()[:3], world.tcp_pose()[:3], atol=2e-3)
     robot.rig.clock.sleep_until(robot.rig.clock.now_ns() + 500_000_000)
     assert np.linalg.norm(world.wrench[:3]) < 2
 
@@ -162,7 +162,7 @@ def test_a_way_that_is_blocked_stops_where_it_is_and_says_so(
 def test_a_straight_line_through_the_wall_of_the_hole_is_given_up(
     spec: TaskSpec, robot: PlainRobot
 ) -> None:
-    env = RobotEnv(spec, robot, {}, np.random.default_rng(1))
+    env = RobotEnv(spec, {"": robot}, {}, np.random.default_rng(1))
     into_the_hole(env, robot.world, 0.02)
     robot.stop()
     here = robot.state().tcp_pose

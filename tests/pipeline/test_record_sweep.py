@@ -13,7 +13,7 @@ from small_task import make_task
 from hilctl import geometry
 from hilctl.data.step import Observation
 from hilctl.env.safety import ActionLimiter, reset_pose
-from hilctl.pipeline.record.sweep import CELLS, Coverage, SweepPolicy
+from hilctl.pipeline.record.sweep import CELLS, ArmSweep, Coverage
 from hilctl.task.spec import TaskSpec
 
 LOW, HIGH = np.array([0.4, -0.1, 0.1]), np.array([0.6, 0.1, 0.3])
@@ -32,12 +32,12 @@ def fly(spec: TaskSpec, steps: int, *, blocked_below_m: float = 0.0, seed: int =
     """Sweep with an arm that obeys at once, but cannot get below a height."""
     bounds = spec.control.bounds
     coverage = Coverage(np.array(bounds.low), np.array(bounds.high))
-    policy = SweepPolicy(spec, coverage, np.random.default_rng(seed))
+    policy = ArmSweep(spec.only_arm, coverage, np.random.default_rng(seed))
     limiter = ActionLimiter(spec.control, spec.reset)
     pose = reset_pose(spec.reset)
     policy.begin_episode(seen(pose))
     for _ in range(steps):
-        action = policy.act(seen(pose))
+        action = policy.towards(pose)
         assert np.abs(action).max() <= 1 + 1e-9
         pose, _ = limiter.limit(pose, action)
         pose = geometry.pose([*pose[:2], max(pose[2], blocked_below_m)], pose[3:])
@@ -82,7 +82,7 @@ def test_what_is_in_the_way_does_not_hold_it_up(spec: TaskSpec) -> None:
 def test_poses_are_turned_as_far_as_the_bounds_allow(spec: TaskSpec) -> None:
     bounds = spec.control.bounds
     coverage = Coverage(np.array(bounds.low), np.array(bounds.high))
-    policy = SweepPolicy(spec, coverage, np.random.default_rng(0))
+    policy = ArmSweep(spec.only_arm, coverage, np.random.default_rng(0))
     upright, turns = reset_pose(spec.reset), []
     for _ in range(300):
         policy.begin_episode(seen(upright))
@@ -97,7 +97,7 @@ def test_new_places_come_first(spec: TaskSpec) -> None:
     coverage = Coverage(np.array(bounds.low), np.array(bounds.high))
     coverage.visits[:] = 1
     coverage.visits[3, 1, 4] = 0
-    policy = SweepPolicy(spec, coverage, np.random.default_rng(0))
+    policy = ArmSweep(spec.only_arm, coverage, np.random.default_rng(0))
     policy.begin_episode(seen(reset_pose(spec.reset)))
     coverage.add(policy._target)
     assert coverage.visits[3, 1, 4] == 1

@@ -60,7 +60,7 @@ def demonstrate(spec: TaskSpec, *, skill: float, episodes: int, seed: int) -> li
         teleop = ScriptedTeleop(ScriptedOptions(skill=skill), rig)
         teleop.action_scale = np.repeat([spec.control.translation_m, spec.control.rotation_rad], 3)
         teleop.open()
-        bare = RobotEnv(spec, robot, {}, rig.generator("reset"))
+        bare = RobotEnv(spec, {"": robot}, {}, rig.generator("reset"))
         env = Takeover(bare, teleop, Questions(teleop, bare.clock))
         loop = EpisodeLoop(env, HandsOff(), teleop, Role.DEMONSTRATE)
         return [loop.run_episode() for _ in range(episodes)]

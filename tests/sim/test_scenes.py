@@ -128,19 +128,22 @@ def test_the_same_seed_is_the_same_world_to_the_last_bit() -> None:
 @pytest.mark.parametrize("scene", sorted(SCENES))
 def test_the_expert_gets_closer_and_succeeds(scene: str) -> None:
     world = world_of(scene, seed=1)
-    expert = expert_for(world)
-    start_m = expert.remaining_m()
+    experts = {arm: expert_for(world, name) for name, arm in world.arms.items()}
+    start_m = sum(expert.remaining_m() for expert in experts.values())
     for _ in range(150):
-        here, goal = world.tcp_pose(), expert.target()
-        step = goal[:3] - here[:3]
-        length = float(np.linalg.norm(step))
-        position = here[:3] + step * min(1.0, 0.01 / max(length, 1e-9))
-        world.set_target(geometry.pose(position, goal[3:]))
+        for arm, expert in experts.items():
+            here, goal = arm.tcp_pose(), expert.target()
+            step = goal[:3] - here[:3]
+            length = float(np.linalg.norm(step))
+            position = here[:3] + step * min(1.0, 0.01 / max(length, 1e-9))
+            arm.set_target(geometry.pose(position, goal[3:]))
+            if told := expert.gripper():
+                arm.grip(float(told > 0))
         run(world, 0.1)
         if world.solved():
             break
     assert world.solved()
-    assert expert.remaining_m() < 0.2 * start_m
+    assert sum(expert.remaining_m() for expert in experts.values()) < 0.2 * start_m
 
 
 def test_a_reach_is_solved_at_the_ball_and_not_beside_it() -> None:
@@ -164,3 +167,10 @@ def test_a_clumsy_hand_is_slower_than_a_steady_one(tmp_path: Path) -> None:
     clumsy = demonstrate(spec, skill=0.2, episodes=8, seed=0)
     steady = demonstrate(spec, skill=1.0, episodes=8, seed=0)
     assert np.mean([e.steps for e in clumsy]) > np.mean([e.steps for e in steady])
+
+
+def test_a_steady_hand_picks_and_places_at_least_9_of_10(tmp_path: Path) -> None:
+    spec = task_of("sim-pick", tmp_path)
+    episodes = demonstrate(spec, skill=0.8, episodes=20, seed=0)
+    assert sum(bool(episode.true_success) for episode in episodes) >= 18
+    assert all(episode.success == episode.true_success for episode in episodes)

@@ -78,7 +78,7 @@ def policy_inference_ms(
     perception = Perception.fit(
         {name: array[None] for name, array in features.items()},
         [states],
-        keys=spec.observation.state,
+        keys=spec.measurements,
         relative=spec.observation.relative,
         channels=8,
     )

@@ -8,6 +8,7 @@ from typing import Any
 from hilctl.calibration.intrinsics import Intrinsics
 from hilctl.calibration.record import CameraRecord, read_record, write_record
 from hilctl.errors import MissingStageError, UsageError
+from hilctl.pipeline.parts import require_one_arm
 from hilctl.registry import did_you_mean
 from hilctl.task.files import os_errors
 from hilctl.task.plugins import frame_size_px
@@ -18,8 +19,13 @@ def require_robot(workspace: Workspace) -> None:
     """Check that a task has a robot and cameras, which can be calibrated.
 
     Raises:
-        UsageError: it has an environment in their place.
+        UsageError: it has an environment in their place, or several robots.
     """
+    require_one_arm(
+        workspace,
+        "calibrate",
+        "calibrate in a task folder with one of the arms and the same cameras",
+    )
     if workspace.spec.environment is not None:
         raise UsageError(
             "this task has an environment in place of robot and cameras: "

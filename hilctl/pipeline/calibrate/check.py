@@ -127,12 +127,14 @@ def compare_cameras(
         DeviceError: a camera is another one, or delivers pictures of another size.
         DataError: a reference is damaged.
     """
+    if len(workspace.spec.each_arm) > 1:
+        return []  # nothing is known of them: calibration is of one arm
     refuse_others(workspace, cameras)
     known = {name: one for name, one in all_records(workspace).items() if name in cameras}
     if not any(record.reference or record.exposure for record in known.values()):
         return []
     not_held = {name: hold_exposure(record, cameras[name]) for name, record in known.items()}
-    go_home(robot, workspace.spec)
+    go_home(robot, workspace.spec.only_arm)
     return [
         _check(workspace, known[name], camera, not_held[name])
         if name in known
@@ -152,8 +154,9 @@ def _not_checked(workspace: Workspace, cameras: Iterable[str]) -> str:
         for name in cameras
         for words in reversed(list(_applied(workspace.spec.cameras[name], None)))
     ]
-    take_one = workspace.command("calibrate drift")
-    told = f"cameras are not checked for having moved; {take_one} takes a reference"
+    told = "cameras are not checked for having moved"
+    if len(workspace.spec.each_arm) == 1:
+        told += f"; {workspace.command('calibrate drift')} takes a reference"
     return "; ".join([*done, told])
 
 

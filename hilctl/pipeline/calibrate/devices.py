@@ -19,7 +19,7 @@ from hilctl.errors import DeviceError
 from hilctl.pipeline.events import Event, Report
 from hilctl.robots import ROBOTS
 from hilctl.robots.base import Robot
-from hilctl.task.spec import TaskSpec
+from hilctl.task.spec import ArmSpec, TaskSpec
 
 SPEED = 0.2  # share of the robot's limits
 REST_S = 0.3  # after a move, before a picture
@@ -55,7 +55,7 @@ def go_to(robot: Robot, tcp_pose: NDArray[np.float64]) -> None:
     _rest(robot)
 
 
-def go_home(robot: Robot, spec: TaskSpec) -> None:
+def go_home(robot: Robot, spec: ArmSpec) -> None:
     """Move slowly to the reset pose from wherever the tool is, and come to rest there.
 
     Raises:

@@ -38,7 +38,7 @@ def lock_exposure(
         DeviceError: a picture does not settle, or a camera does not take its own controls.
         HilctlError: the folder cannot be written.
     """
-    go_home(robot, workspace.spec)
+    go_home(robot, workspace.spec.only_arm)
     records = {}
     for name, camera in cameras.items():
         known = meet(workspace, name, camera)

@@ -89,7 +89,7 @@ def take_pictures(
             pattern = board.picture(PATTERN_SQUARE_PX)
             rig.robot.show_board(pattern, board.size_m, in_hand=mount is Mount.WORLD)
         home = reset_pose(spec.reset)
-        go_home(robot, spec)
+        go_home(robot, spec.only_arm)
         view = _board_in_view(board, rig.camera.still().image, mount)
         pivot_m = HELD_AHEAD_M if mount is Mount.WORLD else _distance_ahead_m(view)
         poses = propose_poses(home, count, pivot_m=pivot_m, shift_m=SHIFT_M)

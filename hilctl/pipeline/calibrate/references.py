@@ -48,7 +48,7 @@ def take_references(
     for name, camera in cameras.items():
         for trouble in hold_exposure(known[name], camera):
             report(trouble_with(name, trouble))
-    go_home(robot, workspace.spec)
+    go_home(robot, workspace.spec.only_arm)
     return {
         name: _keep(workspace, known[name], camera.still().image, robot, report)
         for name, camera in cameras.items()

@@ -54,7 +54,7 @@ def draw_what_is_known(
     if isinstance(robot, SimulatedScene):
         pattern, in_hand = board.picture(PATTERN_SQUARE_PX), record.hand_eye.mount is Mount.WORLD
         robot.show_board(pattern, board.size_m, in_hand=in_hand)
-    go_home(robot, spec)
+    go_home(robot, spec.only_arm)
     image = camera.still().image
     here = robot.state().tcp_pose
     T_base_tcp = RigidTransform.from_components(here[:3], Rotation.from_quat(here[3:]))

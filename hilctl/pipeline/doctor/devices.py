@@ -14,6 +14,7 @@ from hilctl.devices import Device, Finding, Rig
 from hilctl.driver_faults import attended, call
 from hilctl.env import ENVIRONMENTS
 from hilctl.env.base import TaskEnvironment
+from hilctl.env.make import control_of, of_arm
 from hilctl.errors import HilctlError
 from hilctl.robots import ROBOTS
 from hilctl.task.layout import pose_scale
@@ -33,16 +34,20 @@ def examine_devices(spec: TaskSpec, folder: Path | None = None) -> list[Finding]
             if not trial.opens("environment", driver, spec.environment):
                 trial.findings.append(Finding(None, "teleop", "not without the environment"))
                 return trial.findings
-        elif trial.opens("robot", ROBOTS.get(spec.robot.type), spec.robot):
-            trial.findings.append(Finding(None, "robot", "motion: doctor moves nothing"))
-        elif spec.robot.type == "sim":  # the others may live in its world
-            why = "not without the simulated robot"
-            others = [*(f"camera {name}" for name in spec.cameras), "teleop"]
-            trial.findings += [Finding(None, subject, why) for subject in others]
-            return trial.findings
+        for arm, part in spec.each_arm.items():
+            subject = of_arm("robot", arm)
+            if trial.opens(subject, ROBOTS.get(part.robot.type), part.robot, arm):
+                trial.findings.append(Finding(None, subject, "motion: doctor moves nothing"))
+            elif part.robot.type == "sim":  # the others may live in its world
+                trial.findings += [
+                    Finding(None, other, "not without the simulated robot")
+                    for other in (*(f"camera {name}" for name in spec.cameras), "teleop")
+                ]
+                return trial.findings
         for name, block in spec.cameras.items():
             trial.opens(f"camera {name}", CAMERAS.get(block.type), block)
-        trial.opens("teleop", TELEOPS.get(spec.teleop.type), spec.teleop)
+        for arm, hand in spec.hands.items():
+            trial.opens(of_arm("teleop", arm), TELEOPS.get(hand.type), hand, arm)
     finally:
         trial.close()
     return trial.findings
@@ -70,8 +75,8 @@ class _Trial:
         self._rig = Rig(folder=folder)
         self._open: list[tuple[str, Device]] = []
 
-    def opens(self, subject: str, driver: type[Any], block: PluginSpec) -> bool:
-        """Return whether a device can be opened and read."""
+    def opens(self, subject: str, driver: type[Any], block: PluginSpec, arm: str = "") -> bool:
+        """Return whether a device, of one of several arms, can be opened and read."""
         try:
             found = call(subject, driver, "probe", lambda: driver.probe(block.options))
             self.findings += [
@@ -79,8 +84,9 @@ class _Trial:
             ]
             device = attended(subject, driver, block.options, self._rig)
             self._open.append((subject, device))
-            if hasattr(driver, "poll"):
-                device.action_scale = pose_scale(self._spec.control)  # told before it is opened
+            device.arm = arm
+            if hasattr(driver, "poll"):  # it is told before it is opened
+                device.action_scale = pose_scale(control_of(self._spec, arm))
             if issubclass(driver, TaskEnvironment):
                 device.control = self._spec.control
             device.open()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,8 @@ from hilctl.env.base import Obs
 from hilctl.env.loop import HandsOff, Policy
 from hilctl.env.make import Station
 from hilctl.pipeline.record.labelling import LabelWindow
-from hilctl.pipeline.record.sweep import Coverage, SweepPolicy
+from hilctl.pipeline.record.sweep import ArmSweep, Coverage, SweepPolicy
+from hilctl.task.layout import named
 from hilctl.task.spec import TaskSpec
 from hilctl.teleop.base import Role, claims_success
 from hilctl.training.policy import RandomPolicy
@@ -57,10 +59,14 @@ class LabelSource:
             return env
         return HeldSuccess(env, self.hold_frames + self.window(rate_hz).guard)
 
-    def policy(self, spec: TaskSpec, coverage: Coverage | None, station: Station) -> Policy:
+    def policy(self, spec: TaskSpec, coverage: Mapping[str, Coverage], station: Station) -> Policy:
         """Return what moves the arm when the operator does not."""
-        if self.name == SWEEP.name and coverage is not None:
-            return SweepPolicy(spec, coverage, station.rig.generator("sweep"))
+        if self.name == SWEEP.name:
+            sweeps = {
+                name: ArmSweep(arm, coverage[name], station.rig.generator(named(name, "sweep")))
+                for name, arm in spec.each_arm.items()
+            }
+            return SweepPolicy(sweeps, station.action_layout, station.rig.generator("grips"))
         if self.name == RANDOM.name:
             return RandomPolicy(station.rig.generator("random"), station.action_layout)
         return HandsOff()

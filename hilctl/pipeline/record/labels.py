@@ -88,7 +88,7 @@ def record_labels(
                 _Session(workspace, station, seed, result, report, stop, keep).record(coverage)
     now = open_dataset(workspace.labels, spec)
     covered = _coverage(workspace, now)
-    result.coverage = None if covered is None else covered.share
+    result.coverage = mean_share(covered)
     result.variety = measure_variety(now)
     result.episodes = len(now)
     return result
@@ -108,10 +108,14 @@ def are_complete(workspace: Workspace) -> bool:
     return not any(result.lacking(source) for source in sources)
 
 
-def _coverage(workspace: Workspace, labels: Dataset) -> Coverage | None:
-    """Return where the tool has been, in demonstrations of this task too; None without a tool."""
-    if workspace.spec.environment is not None:
-        return None
+def mean_share(covered: Mapping[str, Coverage]) -> float | None:
+    """Return the share of their workspace that the tools have been in; None without a tool."""
+    shares = [coverage.share for coverage in covered.values()]
+    return sum(shares) / len(shares) if shares else None
+
+
+def _coverage(workspace: Workspace, labels: Dataset) -> dict[str, Coverage]:
+    """Return where the tool of each arm has been, in demonstrations of this task too."""
     demos = Dataset.open(workspace.demos, expect_fingerprint=None).headers
     ours = data_fingerprint(workspace.spec)
     known = Dataset([header for header in demos if header.task_fingerprint == ours])
@@ -165,7 +169,7 @@ class _Session:
         self.station.questions.record_again = self._recorded.set_last_aside
         self._put_back = between_episodes(self.workspace, self.station, self.report)
 
-    def record(self, coverage: Coverage | None) -> None:
+    def record(self, coverage: Mapping[str, Coverage]) -> None:
         """Let every source bring what it lacks; sweeps begin where nobody has been.
 
         An episode that is set aside may be of a source that was complete: that one has its turn
@@ -181,7 +185,7 @@ class _Session:
         self._look_at_the_clock()
 
     def _record(
-        self, source: LabelSource, episode: _LabelledEpisode, coverage: Coverage | None
+        self, source: LabelSource, episode: _LabelledEpisode, coverage: Mapping[str, Coverage]
     ) -> bool:
         """Record one source; return whether the operator wants to leave."""
         spec, station = self.workspace.spec, self.station

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from hilctl import geometry
 from hilctl.data.step import Observation
 from hilctl.env.safety import reset_pose
-from hilctl.task.layout import pose_scale
-from hilctl.task.spec import TaskSpec
+from hilctl.task.layout import ActionLayout, named, pose_scale
+from hilctl.task.spec import ArmSpec
 
 Array = NDArray[np.float64]
 
 CELLS = 5  # on each axis
 ARRIVED_M = 0.004
 ARRIVED_RAD = 0.05
+GRIP_STEPS = 10  # of a gripper, until it is told something else
 PATIENCE_STEPS = 15  # then something is in the way
 
 
@@ -48,15 +51,51 @@ class Coverage:
 
 
 class SweepPolicy:
+    """Let every arm sweep its own workspace, and grippers open and close at random.
+
+    Args:
+        sweeps: by name of the arm.
+        layout: of an action.
+        rng: draws what the grippers do.
+    """
+
+    def __init__(
+        self, sweeps: Mapping[str, ArmSweep], layout: ActionLayout, rng: np.random.Generator
+    ) -> None:
+        self._sweeps, self._layout, self._rng = sweeps, layout, rng
+        self._grips = layout.idle()
+        self._steps = 0
+
+    def begin_episode(self, first: Observation) -> None:
+        """Choose where to go first."""
+        self._steps = 0
+        for sweep in self._sweeps.values():
+            sweep.begin_episode(first)
+
+    def act(self, observation: Observation) -> Array:
+        """Return the (A,) action in [-1, 1]."""
+        if self._steps % GRIP_STEPS == 0:
+            self._grips = self._layout.nearest(self._rng.uniform(-2, 2, self._layout.size))
+        self._steps += 1
+        action = self._grips.copy()
+        for name, sweep in self._sweeps.items():
+            pose = self._layout.of_arm(name, "delta_pose")
+            assert pose is not None
+            here = observation.state[named(name, "tcp_pose")]
+            action[self._layout.slice_of(pose)] = sweep.towards(here)
+        return action
+
+
+class ArmSweep:
     """Head for one random pose after the other, first where nobody has been.
 
     Args:
-        spec: of the task; its bounds are swept, turned at random as far as they allow.
+        spec: of the arm; its bounds are swept, turned at random as far as they allow.
         coverage: what was visited so far; added to.
         rng: draws the poses.
     """
 
-    def __init__(self, spec: TaskSpec, coverage: Coverage, rng: np.random.Generator) -> None:
+    def __init__(self, spec: ArmSpec, coverage: Coverage, rng: np.random.Generator) -> None:
         control = spec.control
         self._scale = pose_scale(control)
         self._turns = np.array(control.bounds.low[3:]), np.array(control.bounds.high[3:])
@@ -68,9 +107,8 @@ class SweepPolicy:
         """Choose where to go first."""
         self._choose()
 
-    def act(self, observation: Observation) -> Array:
-        """Return the (A,) action in [-1, 1] towards the pose."""
-        here = observation.state["tcp_pose"]
+    def towards(self, here: Array) -> Array:
+        """Return the (6,) displacement in [-1, 1] from a (7,) pose towards the next one."""
         self._coverage.add(here)
         way = self._way(here)
         arrived = np.linalg.norm(way[:3]) < ARRIVED_M and np.linalg.norm(way[3:]) < ARRIVED_RAD
@@ -94,6 +132,6 @@ class SweepPolicy:
         self._patience = PATIENCE_STEPS
 
     def _way(self, here: Array) -> Array:
-        """Return the (A,) displacement to the target in the tcp frame, m and rad."""
+        """Return the (6,) displacement to the target in the tcp frame, m and rad."""
         move = geometry.rotate(geometry.quat_conjugate(here[3:]), self._target[:3] - here[:3])
         return np.concatenate([move, geometry.rotation_between(here, self._target)])

@@ -12,30 +12,35 @@ from numpy.typing import NDArray
 from hilctl.data import layout
 from hilctl.data.dataset import Dataset
 from hilctl.data.header import opened
+from hilctl.data.own_numbers import datasets_in
 from hilctl.networks.perception import POSE
 from hilctl.pipeline.record.label_counts import labels_of
 from hilctl.pipeline.record.labelling import NEITHER, SUCCESS
 from hilctl.pipeline.record.sweep import Coverage
 from hilctl.rewards.frames import variety
+from hilctl.task.layout import named
 from hilctl.task.spec import TaskSpec
 
 THUMBNAIL_PX = 32
 
 
-def coverage_of(spec: TaskSpec, datasets: Sequence[Dataset]) -> Coverage:
-    """Return where the tcp has been in all of the episodes.
+def coverage_of(spec: TaskSpec, datasets: Sequence[Dataset]) -> dict[str, Coverage]:
+    """Return where the tcp of each arm has been in all of the episodes, by name of the arm.
 
     Raises:
         DataError: a file is unreadable.
     """
-    bounds = spec.control.bounds
-    coverage = Coverage(np.array(bounds.low), np.array(bounds.high))
+    bounds = {name: arm.control.bounds for name, arm in spec.each_arm.items()}
+    covered = {
+        name: Coverage(np.array(box.low), np.array(box.high)) for name, box in bounds.items()
+    }
     for dataset in datasets:
         for path in dataset.paths:
             with opened(path) as episode:
-                coverage.add(episode[f"obs/{POSE}"][()])
-                coverage.add(episode[f"final_obs/{POSE}"][()])
-    return coverage
+                for name, coverage in covered.items():
+                    coverage.add(episode[f"obs/{named(name, POSE)}"][()])
+                    coverage.add(episode[f"final_obs/{named(name, POSE)}"][()])
+    return covered
 
 
 def measure_variety(dataset: Dataset) -> float | None:
@@ -49,7 +54,8 @@ def measure_variety(dataset: Dataset) -> float | None:
         with opened(header.path) as episode:
             labels = labels_of(episode)
             rows = np.flatnonzero(labels != NEITHER)[::4]
-            cameras = [key for key in episode["obs"] if layout.is_image(episode[f"obs/{key}"])]
+            names = datasets_in(episode, "obs")
+            cameras = [key for key in names if layout.is_image(episode[f"obs/{key}"])]
             for row in rows:
                 images = [picture_of(episode, camera, int(row) + 1) for camera in cameras]
                 pictures.append(np.concatenate([_thumbnail(image) for image in images]))

@@ -18,6 +18,7 @@ from hilctl.env.safety import ActionLimiter
 from hilctl.errors import DataError, UsageError
 from hilctl.pipeline.between_episodes import between_episodes
 from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent, told_by
+from hilctl.pipeline.parts import require_one_arm
 from hilctl.task.fingerprint import data_identity, explain_difference
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
@@ -66,7 +67,7 @@ def start_of(episode: Episode, workspace: Workspace) -> Array:
     """Return the (7,) `T_base_tcp` that an episode began at, once it is known that it fits.
 
     Raises:
-        UsageError: the task has no robot.
+        UsageError: the task has no robot, or several.
         DataError: it is of another robot or control, without a tool, or began out of bounds.
     """
     spec, where = workspace.spec, str(episode.header.path)
@@ -76,6 +77,9 @@ def start_of(episode: Episode, workspace: Workspace) -> Array:
             where=str(workspace.task_file),
             hint=f"watch it as a film: {workspace.command('replay NUMBER')}",
         )
+    require_one_arm(
+        workspace, "replay --on-robot", f"watch it as a film: {workspace.command('replay NUMBER')}"
+    )
     here, there = data_identity(spec), episode.header.task_identity
     if lines := explain_difference(_without_cameras(here), _without_cameras(there)):
         raise DataError(

@@ -18,6 +18,7 @@ from hilctl.driver_faults import attended
 from hilctl.env.loop import EpisodeLoop, HandsOff
 from hilctl.env.make import open_environment, open_station, teleop_of
 from hilctl.pipeline.events import Event, Figures, Report, ShouldStop, never, silent, told_by
+from hilctl.pipeline.parts import require_one_arm
 from hilctl.robots import ROBOTS
 from hilctl.robots.scene import SimulatedScene
 from hilctl.task.workspace import Workspace
@@ -98,8 +99,10 @@ def try_hand(
         stop: asked every period; True stops the robot and ends it.
 
     Raises:
+        UsageError: the task has several hands.
         DeviceError: a device fails.
     """
+    require_one_arm(workspace, "teleop", "try each hand in a task folder with that arm alone")
     limit_s = NO_LIMIT_S if seconds is None else seconds
     watched = _Watched(report, seconds)
     if move:

@@ -3,8 +3,24 @@
 from hilctl.sim.scenes.base import Scene
 from hilctl.sim.scenes.board import BoardScene, PrintedBoard
 from hilctl.sim.scenes.insert import InsertScene
+from hilctl.sim.scenes.pick import PickScene
 from hilctl.sim.scenes.reach import ReachScene
+from hilctl.sim.scenes.reach_both import ReachBothScene
 
-SCENES: dict[str, type[Scene]] = {"insert": InsertScene, "reach": ReachScene}
+SCENES: dict[str, type[Scene]] = {
+    "insert": InsertScene,
+    "reach": ReachScene,
+    "pick": PickScene,
+    "reach-both": ReachBothScene,
+}
 
-__all__ = ["SCENES", "BoardScene", "InsertScene", "PrintedBoard", "ReachScene", "Scene"]
+__all__ = [
+    "SCENES",
+    "BoardScene",
+    "InsertScene",
+    "PickScene",
+    "PrintedBoard",
+    "ReachBothScene",
+    "ReachScene",
+    "Scene",
+]

@@ -6,8 +6,9 @@ All geometry is primitive, so that software rendering and ray casting stay fast.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from importlib import resources
-from typing import Any
+from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
@@ -16,21 +17,30 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 TCP_IN_HAND_M = 0.1034
+FINGER_TRAVEL_M = 0.04  # of each finger, from closed to open
 
 
 class Scene(ABC):
     """One task for the arm.
 
     Attributes:
-        home_tcp: (7,) `T_base_tcp` where the arm stands when a scene is reset.
+        home_tcp: (7,) `T_base_tcp` where every arm stands when a scene is reset.
+        arms: name → (3,) position of its base in m, in the world; a single one is called "".
+        gripper: whether the fingers move; else they are for show.
     """
 
     home_tcp: Array
+    arms: ClassVar[Mapping[str, tuple[float, float, float]]] = {"": (0.0, 0.0, 0.0)}
+    gripper: ClassVar[bool] = False
 
     def build(self) -> mujoco.MjModel:
-        """Compile the arm and this scene's objects."""
-        text = resources.files("hilctl.sim").joinpath("arm.xml").read_text("utf-8")
-        spec = mujoco.MjSpec.from_string(text)
+        """Compile the arms and this scene's objects."""
+        spec = _arm(self.gripper)
+        if set(self.arms) != {""}:
+            spec.delete(spec.body("link0"))
+            for name, position in self.arms.items():
+                frame = spec.worldbody.add_frame(pos=position)
+                frame.attach_body(_arm(self.gripper).body("link0"), f"{name}/", "")
         self.add_cameras(spec)
         self.add_objects(spec)
         return spec.compile()
@@ -44,12 +54,54 @@ class Scene(ABC):
         """Add bodies and geoms to the arm's specification."""
 
     @abstractmethod
-    def randomise(self, model: mujoco.MjModel, rng: np.random.Generator) -> None:
-        """Draw what differs from episode to episode; called with the arm at `home_tcp`."""
+    def randomise(
+        self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator
+    ) -> None:
+        """Draw what differs from episode to episode, before the arms are put home."""
 
     @abstractmethod
     def solved(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:
         """Return whether the task is truly done."""
+
+
+def _arm(gripper: bool) -> Any:
+    """Return the specification of an arm on its table."""
+    text = resources.files("hilctl.sim").joinpath("arm.xml").read_text("utf-8")
+    spec = mujoco.MjSpec.from_string(text)
+    if gripper:
+        for finger, side in (("finger_left", 1.0), ("finger_right", -1.0)):
+            _let_slide(spec, finger, side)
+        spec.add_equality(
+            name="fingers",
+            type=mujoco.mjtEq.mjEQ_JOINT,
+            objtype=mujoco.mjtObj.mjOBJ_JOINT,
+            name1="finger_left",
+            name2="finger_right",
+            data=[0, 1, *[0] * 10],
+        )
+    return spec
+
+
+def _let_slide(spec: Any, finger: str, side: float) -> None:
+    """Make a body of a finger that a motor moves outward along the hand's y axis."""
+    still = spec.geom(finger)
+    size, rgba, mass = list(still.size), list(still.rgba), still.mass
+    spec.delete(still)
+    body = spec.body("hand").add_body(name=finger, pos=[0, side * size[1], 0.082])
+    pad = add_box(body, finger, [0, 0, 0], size, rgba)
+    pad.mass, pad.friction = mass, [1.0, 0.02, 0.0001]
+    body.add_joint(
+        name=finger,
+        type=mujoco.mjtJoint.mjJNT_SLIDE,
+        axis=[0, side, 0],
+        range=[0, FINGER_TRAVEL_M],
+        limited=True,
+        armature=0.05,
+        damping=[5.0, 0, 0],
+    )
+    motor = spec.add_actuator(name=finger, target=finger, trntype=mujoco.mjtTrn.mjTRN_JOINT)
+    motor.set_to_position(kp=600.0, kv=30.0)
+    motor.forcerange, motor.forcelimited = [-15.0, 15.0], True
 
 
 def add_box(body: Any, name: str, pos: Any, half: Any, rgba: Any, *, solid: bool = True) -> Any:

@@ -101,7 +101,9 @@ class BoardScene(Scene):
             )
             ink.mass = 0.0
 
-    def randomise(self, model: mujoco.MjModel, rng: np.random.Generator) -> None:
+    def randomise(
+        self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator
+    ) -> None:
         """Leave the board where it is."""
 
     def solved(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:

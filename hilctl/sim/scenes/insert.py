@@ -100,7 +100,9 @@ class InsertScene(Scene):
         turn = geometry.quat_from_rotvec(np.cross([0, 0, 1], normal) * np.sqrt(2) * np.pi / 4)
         slope.quat = turn[[3, 0, 1, 2]]
 
-    def randomise(self, model: mujoco.MjModel, rng: np.random.Generator) -> None:
+    def randomise(
+        self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator
+    ) -> None:
         """Draw a new grasp of the peg."""
         body = model.body("peg").id
         shift = rng.uniform(-1, 1, 3) * self.GRASP_SHIFT_M

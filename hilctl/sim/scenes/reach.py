@@ -53,7 +53,9 @@ class ReachScene(Scene):
             conaffinity=0,
         )
 
-    def randomise(self, model: mujoco.MjModel, rng: np.random.Generator) -> None:
+    def randomise(
+        self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator
+    ) -> None:
         """Leave everything where it is: only the start of the arm differs."""
 
     def solved(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:

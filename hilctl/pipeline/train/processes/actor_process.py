@@ -143,7 +143,10 @@ def _perception(greeting: Greeting, spec: TaskSpec) -> Perception:
     seen = spec.observation
     try:
         return Perception.from_arrays(
-            greeting.perception, cameras=seen.images, keys=seen.state, relative=seen.relative
+            greeting.perception,
+            cameras=seen.images,
+            keys=spec.measurements,
+            relative=seen.relative,
         )
     except KeyError as error:
         raise HilctlError(f"the learner does not say how its policies see: {error}") from error

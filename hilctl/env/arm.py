@@ -1,0 +1,179 @@
+"""One arm of a `RobotEnv`: its numbers of an action, its way to a start, what it measures."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilctl import geometry
+from hilctl.env.safety import ActionLimiter, Pace, reset_pose
+from hilctl.env.travel import Travel, relax
+from hilctl.errors import DeviceError
+from hilctl.robots.base import Command, Robot, RobotState
+from hilctl.robots.scene import SimulatedScene
+from hilctl.task.layout import ActionLayout, ActionPart, named
+from hilctl.task.spec import ArmSpec
+from hilctl.task.starts import yaw_range
+
+Array = NDArray[np.float64]
+
+GRIPPER_S = 0.5  # that a hand holds a button for a continuous gripper to go all the way
+OPENING_S = 2.0  # that a gripper is waited for at most before an episode
+OPEN_ENOUGH = 0.9
+
+
+class TaskArm:
+    """An arm that does its part of an action.
+
+    Args:
+        name: of the arm; "" when there is only one.
+        spec: its part of the task.
+        robot: that it is.
+        actions: layout of whole actions.
+        rate_hz: of control.
+
+    Raises:
+        DeviceError: the task has a gripper, the robot none.
+    """
+
+    def __init__(
+        self, name: str, spec: ArmSpec, robot: Robot, actions: ActionLayout, rate_hz: float
+    ) -> None:
+        self.name, self.spec, self.robot = name, spec, robot
+        self.scene = robot if isinstance(robot, SimulatedScene) else None
+        pose = actions.of_arm(name, "delta_pose")
+        assert pose is not None
+        self._pose = actions.slice_of(pose)
+        self._gripper: ActionPart | None = actions.of_arm(name, "gripper")
+        if self._gripper is not None:
+            _require_gripper(name, spec, robot)
+            self._column = actions.slice_of(self._gripper).start
+        self._opening = 1.0  # that the gripper was told last
+        self._button_step = 1.0 / (GRIPPER_S * rate_hz)
+        self._limiter = ActionLimiter(spec.control, spec.reset)
+        self._pace = Pace(robot.limits, 1.0 / rate_hz)
+        self._travel = Travel(spec)
+
+    def leave(self, scene: SimulatedScene | None) -> None:
+        """Let go of whatever presses on the tool, and back out, unless the scene does that.
+
+        Args:
+            scene: that is put back next; None = a person has done that.
+
+        Raises:
+            DeviceError: something holds the tool.
+        """
+        relax(self.robot)
+        if scene is None or not scene.resets_the_arm:
+            self._travel.back_out(self.robot)
+
+    def go_to_start(
+        self, rng: np.random.Generator, given: Array | None = None, speed: float | None = None
+    ) -> None:
+        """Move to a start, and open the gripper.
+
+        Args:
+            rng: draws it.
+            given: the (7,) `T_base_tcp` to begin at instead.
+            speed: how fast to go there, as a share of the arm's limits; None = as usual.
+
+        Raises:
+            DeviceError: something resists on the way; the arm holds there.
+        """
+        start = self._draw_start(rng) if given is None else given
+        travel = self._travel if speed is None else Travel(self.spec, speed)
+        travel.go(self.robot, start)
+        self._pace.begin_at(start)
+        if self._gripper is not None:
+            self._open_gripper(start)
+
+    def resume(self) -> None:
+        """Go on from where the arm is after a stop."""
+        self._pace.begin_at(self.robot.state().tcp_pose)
+
+    def send(self, action: Array, executed: Array) -> None:
+        """Send the arm's numbers of an (A,) action, and put those that were executed in another."""
+        opening = self._wanted_opening(action, executed)
+        here = self.robot.state().tcp_pose
+        target, done = self._limiter.limit(here, action[self._pose])
+        sent = self.robot.servo(Command(self._pace.towards(target), opening)).tcp_pose
+        self._pace.begin_at(sent)
+        if not np.array_equal(sent, target):  # too fast, or the robot has limits of its own
+            done = self._limiter.executed_by(here, sent)
+        executed[self._pose] = done
+
+    def drive(self, twist: Array, gripper: int, action: Array) -> None:
+        """Put what a hand says into the arm's numbers of an (A,) action.
+
+        Args:
+            twist: (6,) in [-1, 1].
+            gripper: -1 close, 0 leave, 1 open.
+            action: to be filled in.
+        """
+        action[self._pose] = twist
+        if self._gripper is None:
+            return
+        if self._gripper.choices is not None:
+            action[self._column] = float(gripper)
+        else:
+            opening = np.clip(self._opening + self._button_step * gripper, 0.0, 1.0)
+            action[self._column] = 2.0 * opening - 1.0
+
+    def state(self) -> tuple[RobotState, dict[str, Array]]:
+        """Return what is measured, and by the names it is stored under."""
+        state = self.robot.state()
+        return state, {named(self.name, key): array for key, array in state_arrays(state).items()}
+
+    def _wanted_opening(self, action: Array, executed: Array) -> float | None:
+        """Return what to tell the gripper; None = nothing."""
+        if self._gripper is None:
+            return None
+        number = action[self._column]
+        executed[self._column] = number
+        if self._gripper.choices is not None:
+            if number == 0:
+                return None
+            self._opening = float(number > 0)
+        else:
+            self._opening = float((number + 1.0) / 2.0)
+        return self._opening
+
+    def _open_gripper(self, start: Array) -> None:
+        """Open the gripper and wait until it is; what does not open is left as it is."""
+        self._opening = 1.0
+        self.robot.servo(Command(start, self._opening))
+        clock = self.robot.rig.clock
+        deadline_ns = clock.now_ns() + round(OPENING_S * 1e9)
+        while self.robot.state().gripper < OPEN_ENOUGH and clock.now_ns() < deadline_ns:
+            clock.sleep_until(clock.now_ns() + 20_000_000)
+
+    def _draw_start(self, rng: np.random.Generator) -> Array:
+        reset = self.spec.reset
+        xy, z = reset.random_xy_m, reset.random_z_m
+        start = reset_pose(reset)
+        start[:3] += rng.uniform(-1, 1, 3) * [xy, xy, z]
+        turn_rad = rng.uniform(*yaw_range(self.spec.control.bounds, reset))
+        yaw = geometry.quat_from_rotvec([0, 0, turn_rad])
+        return geometry.pose(start[:3], geometry.quat_multiply(yaw, start[3:]))
+
+
+def state_arrays(state: RobotState) -> dict[str, Array]:
+    """Return the measured quantities by name, as stored and learnt from."""
+    return {
+        "tcp_pose": state.tcp_pose,
+        "tcp_velocity": state.tcp_velocity,
+        "tcp_wrench": state.tcp_wrench,
+        "q": state.q,
+        "gripper": np.array([state.gripper]),
+    }
+
+
+def _require_gripper(name: str, spec: ArmSpec, robot: Robot) -> None:
+    if robot.has_gripper:
+        return
+    key = f"arms.{name}.control.gripper" if name else "control.gripper"
+    raise DeviceError(
+        f"{key} is {spec.control.gripper!r}, and this {spec.robot.type} robot has no gripper "
+        "that moves",
+        hint=f"set {key}: none in task.yaml, or choose a robot or scene with a gripper",
+    )

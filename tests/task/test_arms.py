@@ -1,0 +1,136 @@
+"""Task files with a gripper, and with several arms: what they mean, what is said of mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from hilctl.task import scaffold
+from hilctl.task.fingerprint import data_fingerprint, data_identity, explain_difference
+from hilctl.task.layout import ActionLayout
+from hilctl.task.load import load_task, task_from_dump
+from hilctl.task.problems import TaskProblemsError
+
+SHARED = ("rate_hz", "max_episode_s")
+
+
+def data_of(template: str, tmp_path: Path) -> dict[str, Any]:
+    chosen = scaffold.find_template(template)
+    scaffold.create(chosen, tmp_path / template, chosen.answers({}))
+    data: dict[str, Any] = yaml.safe_load((tmp_path / template / "task.yaml").read_text())
+    return data
+
+
+def with_two_arms(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the same task with an arm on either side."""
+    control = {key: value for key, value in data["control"].items() if key not in SHARED}
+    arm = {key: data[key] for key in ("teleop", "reset")} | {"control": control}
+    arm["robot"] = {"type": "sim", "scene": "reach-both"}
+    kept = {key: data[key] for key in data if key not in ("robot", "teleop", "reset")}
+    cameras = {
+        "front": {"type": "sim", "view": "front"},
+        "left_wrist": {"type": "sim", "view": "left/wrist"},
+    }
+    return kept | {
+        "arms": {"left": arm, "right": arm},
+        "control": {key: data["control"][key] for key in SHARED},
+        "cameras": cameras,
+        "observation": {**data["observation"], "images": list(cameras)},
+        "reward": {"type": "classifier", "cameras": list(cameras)},
+        "agent": {"type": "bc"},
+    }
+
+
+def written(data: dict[str, Any], folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    file = folder / "task.yaml"
+    file.write_text(yaml.safe_dump(data))
+    return file
+
+
+def messages(data: dict[str, Any], folder: Path) -> str:
+    with pytest.raises(TaskProblemsError) as caught:
+        load_task(written(data, folder))
+    return "\n".join(f"{one.message} ({one.hint})" for one in caught.value.problems)
+
+
+def test_a_task_with_two_arms_has_the_actions_of_both(tmp_path: Path) -> None:
+    spec = load_task(written(with_two_arms(data_of("sim-reach", tmp_path)), tmp_path / "two"))
+    layout = ActionLayout.of(spec)
+    assert layout is not None
+    assert [part.name for part in layout.parts] == ["left/delta_pose", "right/delta_pose"]
+    assert layout.columns[:2] == ("left/x", "left/y")
+    assert layout.columns[-1] == "right/rz"
+    assert spec.measurements[0] == "left/tcp_pose"
+    assert spec.measurements[-1] == "right/tcp_wrench"
+
+
+def test_a_task_with_two_arms_comes_back_from_its_dump(tmp_path: Path) -> None:
+    spec = load_task(written(with_two_arms(data_of("sim-reach", tmp_path)), tmp_path / "two"))
+    assert task_from_dump(spec.model_dump(mode="json")) == spec
+
+
+def test_a_task_with_one_arm_has_names_without_prefix(tmp_path: Path) -> None:
+    spec = load_task(written(data_of("sim-pick", tmp_path), tmp_path / "one"))
+    layout = ActionLayout.of(spec)
+    assert layout is not None
+    assert [part.name for part in layout.parts] == ["delta_pose", "gripper"]
+    assert layout.parts[1].choices == (-1.0, 0.0, 1.0)
+    assert spec.measurements[-1] == "gripper"
+
+
+def test_data_of_two_arms_are_no_data_of_one(tmp_path: Path) -> None:
+    data = data_of("sim-reach", tmp_path)
+    one = load_task(written(data, tmp_path / "one"))
+    two = load_task(written(with_two_arms(data), tmp_path / "two"))
+    assert data_fingerprint(one) != data_fingerprint(two)
+    told = explain_difference(data_identity(two), data_identity(one))
+    assert any(line.startswith("arms.left.robot") for line in told)
+
+
+@pytest.mark.parametrize("kind", ["discrete", "continuous"])
+def test_a_gripper_is_not_learnt_by_reinforcement_and_the_file_says_what_to_do(
+    kind: str, tmp_path: Path
+) -> None:
+    data = data_of("sim-pick", tmp_path)
+    data["control"]["gripper"] = kind
+    data["agent"] = {"type": "rlpd"}
+    told = messages(data, tmp_path / "bad")
+    assert "control.gripper: the agent rlpd does not learn a gripper yet" in told
+    assert "agent: {type: bc}" in told
+
+
+@pytest.mark.parametrize("key", ["robot", "teleop", "reset"])
+def test_what_each_arm_has_is_not_at_the_top(key: str, tmp_path: Path) -> None:
+    one = data_of("sim-reach", tmp_path)
+    data = with_two_arms(one) | {key: one[key]}
+    told = messages(data, tmp_path / "bad")
+    assert f"{key}: each arm has its own {key} (write it under arms.left and arms.right)" in told
+    assert told.count("\n") == 0
+
+
+def test_mistakes_in_an_arm_are_named_where_they_are(tmp_path: Path) -> None:
+    data = with_two_arms(data_of("sim-reach", tmp_path))
+    left, right = (dict(data["arms"][name]) for name in ("left", "right"))
+    left["robot"] = {"type": "simm"}
+    right["reset"] = {**right["reset"], "pose": [500, 0.0, 0.15, 3.14, 0.0, 0.0]}
+    right["control"] = {**right["control"], "rate_hz": 10}
+    told = messages({**data, "arms": {"left": left, "right": right}}, tmp_path / "bad")
+    assert "arms.left.robot.type: unknown robot type 'simm'" in told
+    assert "arms.right.reset.pose[0]: 500 m is out of any arm's reach" in told
+    assert "arms.right.control.rate_hz: unknown key" in told
+
+
+def test_one_arm_needs_no_name(tmp_path: Path) -> None:
+    data = with_two_arms(data_of("sim-reach", tmp_path))
+    del data["arms"]["right"]
+    assert "arms: expected at least 2 values, got 1" in messages(data, tmp_path / "bad")
+
+
+@pytest.mark.parametrize("arms", [[], {}, "left", {"left": 3}, {"left": {}, "right": None}])
+def test_arms_that_are_none_are_refused_in_words(arms: object, tmp_path: Path) -> None:
+    data = with_two_arms(data_of("sim-reach", tmp_path)) | {"arms": arms}
+    assert "arms" in messages(data, tmp_path / "bad")
