@@ -116,6 +116,10 @@ def check_environment(
     named = observation.get("state") if isinstance(observation, dict) else None
     paths: list[str] = getattr(options.get("environment"), "state", [])
     known = [measurement_name(path) for path in paths]
+    for name in getattr(options.get("environment"), "images", {}):
+        if name in _RESERVED or name in known:  # they lie side by side in an episode's file
+            message = f"{name!r} is the name of a measurement, too"
+            yield SettingError(("environment", "images", name), message, "rename the picture")
     for i, name in enumerate(known):
         if name in _RESERVED:
             message = f"{name!r} is a robot's measurement"

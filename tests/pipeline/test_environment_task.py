@@ -138,6 +138,7 @@ def test_a_task_comes_back_from_what_a_run_keeps_of_it(tmp_path: Path) -> None:
         ({"type: gymnasium": "type: gimnasium"}, "did you mean 'gymnasium'?"),
         ({"  success: info/is_success\n": ""}, "missing key 'success'"),
         ({"[agent_pos]": "[tcp_pose]"}, "'tcp_pose' is a robot's measurement"),
+        ({"top: pixels/top": "agent_pos: pixels/top"}, "the name of a measurement, too"),
         ({"size: [32, 32]": "sise: [32, 32]"}, "did you mean"),
         (
             {"reward:": "observation: {images: [front], state: [agent_pso]}\nreward:"},
