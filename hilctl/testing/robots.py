@@ -32,7 +32,7 @@ def wait(robot: Robot, seconds: float) -> None:
 
 
 class RobotContract(DeviceContract):
-    """Tests of a robot, which they move by up to 10 cm: in the open, with a hand at its stop."""
+    """Tests of a robot, which they move by up to 10 cm, and open and close: in the open, with a hand at its stop."""
 
     registry: ClassVar[Registry[Any]] = ROBOTS
 
@@ -149,6 +149,18 @@ class RobotContract(DeviceContract):
         here = robot.state().tcp_pose
         wait(robot, 3.0)
         np.testing.assert_allclose(robot.state().tcp_pose[:3], here[:3], atol=0.001)
+
+    def test_a_gripper_goes_where_it_is_told_and_stays_there(self, robot: Robot) -> None:
+        if not robot.has_gripper:
+            return
+        here = robot.state().tcp_pose
+        for opening in (0.0, 1.0):
+            assert robot.servo(Command(here, opening)).gripper == pytest.approx(opening, abs=0.05)
+            wait(robot, 2.0)
+            assert robot.state().gripper == pytest.approx(opening, abs=0.1)
+            robot.servo(Command(here))
+            wait(robot, 0.5)
+            assert robot.state().gripper == pytest.approx(opening, abs=0.1)
 
     def test_stop_may_come_from_any_thread_and_after_closing(self, robot: Robot) -> None:
         failures: list[BaseException] = []

@@ -182,3 +182,16 @@ def test_a_task_of_one_arm_refuses_them_by_name(recorded: Workspace, tmp_path: P
         "episode_000001.hdf5 was recorded with action part `left/delta_pose` (6 numbers), "
         "this task has none"
     )
+
+
+def test_one_keyboard_does_not_drive_two_arms(tmp_path: Path) -> None:
+    space = two_arms(tmp_path / "task")
+    data = yaml.safe_load((space.root / "task.yaml").read_text())
+    for arm in data["arms"].values():
+        arm["teleop"] = {"type": "keyboard"}
+    space.task_file.write_text(yaml.safe_dump(data))
+    with (
+        pytest.raises(DeviceError, match="cannot drive several arms: left and right"),
+        open_station(Workspace(space.root).spec),
+    ):
+        pass
