@@ -32,7 +32,10 @@ def wait(robot: Robot, seconds: float) -> None:
 
 
 class RobotContract(DeviceContract):
-    """Tests of a robot, which they move by up to 10 cm, and open and close: in the open, with a hand at its stop."""
+    """Tests of a robot, which they move by up to 10 cm, and whose gripper they open and close.
+
+    Run them in the open, with a hand at its stop.
+    """
 
     registry: ClassVar[Registry[Any]] = ROBOTS
 
