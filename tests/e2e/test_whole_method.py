@@ -12,16 +12,13 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from processes import FEW_LABELS, TINY_CAMERAS, Start, make_task, until
+from processes import Start, edit, until
 
 from hilctl.errors import DataError, MissingStageError
-from hilctl.pipeline.classify.train_classifier import train_classifier
 from hilctl.pipeline.evaluate.evaluate import evaluate
 from hilctl.pipeline.events import Event
 from hilctl.pipeline.features import Demonstrations
 from hilctl.pipeline.parts import open_encoder
-from hilctl.pipeline.record.demos import record_demos
-from hilctl.pipeline.record.labels import record_labels
 from hilctl.pipeline.run_folder.run import Run
 from hilctl.pipeline.stages import State, survey
 from hilctl.pipeline.train.learner import learning
@@ -35,22 +32,14 @@ from hilctl.teleop.scripted import ScriptedTeleop
 from hilctl.training.episode_learner import is_warm
 from hilctl.training.learner import Learner
 
-SHORT = {
-    "max_robot_minutes: 20": "max_robot_minutes: 0.6",
-    "updates_per_step: 4": "updates_per_step: 1",
-    "updates_before: 2000": "updates_before: 0",
-}
 CHANGING = {"wall_s"}  # of a run's figures, all others are the same for the same seed
 
 
 @pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def ready(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A task with demonstrations and a classifier."""
-    folder = tmp_path_factory.mktemp("stages") / "task"
-    space = make_task(folder, "sim-reach", TINY_CAMERAS | FEW_LABELS | SHORT, demos="3")
-    record_demos(space)
-    record_labels(space)
-    train_classifier(space)
+    space = copy(Workspace(recorded), tmp_path_factory.mktemp("whole") / "task")
+    edit(space, {"robot_minutes: 0.25": "robot_minutes: 0.6", "before: 4": "before: 0"})
     return space
 
 
