@@ -7,11 +7,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 CACHE = "JAX_COMPILATION_CACHE_DIR"
+REAL_TIME = "tests/e2e/"
 NICENESS = 10  # that of a learner, which gets its half of the machine
 
 # machines differ in speed, and a build must not depend on luck
@@ -38,13 +41,23 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if named or config.option.collectonly else 2
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Let one process run all that moves in real time; other files go to whoever is free."""
+    return FilesAndRealTime(config, log)
+
+
+class FilesAndRealTime(LoadScopeScheduling):
+    """A file is run by one process, and so is all of `tests/e2e`."""
+
+    # not by marks: what xdist 3.8 adds to a test's name for them is lost in pytest 9
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        return REAL_TIME if REAL_TIME in file else file
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process begin with all that moves in real time; other files go to whoever is free."""
+    """Begin with what takes longest and cannot be shared."""
     items.sort(key=lambda item: not is_real_time(item))
-    for item in items:
-        group = "real_time" if is_real_time(item) else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -54,4 +67,4 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def is_real_time(item: pytest.Item) -> bool:
-    return item.get_closest_marker("real_time") is not None
+    return REAL_TIME in item.nodeid

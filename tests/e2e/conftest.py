@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
-from processes import FEW_LABELS, SHORT, TINY_CAMERAS, Start, make_task, starting
+from processes import FEW_LABELS, SHORT, TINY_CAMERAS, Ask, Start, copy, make_task, starting
 from stopped_run import StoppedRun, watch_and_stop
 
 from hilctl.cli.app import run
@@ -27,14 +24,6 @@ def start() -> Iterator[Start]:
     """Start processes, and end those that are left at the end of a test."""
     with starting() as start:
         yield start
-
-
-class Ask(Protocol):
-    """Run a command line with `--json` in this process; return code, JSON lines and talk."""
-
-    def __call__(
-        self, space: Workspace, *arguments: str
-    ) -> tuple[int, list[dict[str, Any]], str]: ...
 
 
 @pytest.fixture
@@ -58,35 +47,15 @@ def space(tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all processes of a test run have in common."""
-    own = tmp_path_factory.getbasetemp()
-    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-
-
-def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
-    """Return a folder that the first process to ask for it makes, while others wait."""
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            unfinished = folder.with_name(f"{folder.name}-unfinished")
-            make(unfinished)
-            unfinished.rename(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def recorded(shared: Path) -> Path:
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small task with demonstrations and a classifier, and a quarter of a minute to train."""
-
-    def make(folder: Path) -> None:
-        changes = TINY_CAMERAS | FEW_LABELS | SHORT
-        space = make_task(folder, "sim-reach", changes, demos="3", max_episode_s="2")
-        record_demos(space)
-        record_labels(space)
-        train_classifier(space)
-
-    return made_once(shared / "recorded", make)
+    folder = tmp_path_factory.mktemp("stages") / "task"
+    changes = TINY_CAMERAS | FEW_LABELS | SHORT
+    space = make_task(folder, "sim-reach", changes, demos="3", max_episode_s="2")
+    record_demos(space)
+    record_labels(space)
+    train_classifier(space)
+    return folder
 
 
 @pytest.fixture
@@ -96,13 +65,11 @@ def ready(recorded: Path, tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def finished_once(recorded: Path, shared: Path) -> Path:
+def finished_once(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A task whose only run has met its limit."""
-
-    def make(folder: Path) -> None:
-        train(copy(recorded, folder))
-
-    return made_once(shared / "finished", make)
+    space = copy(recorded, tmp_path_factory.mktemp("finished") / "task")
+    train(space)
+    return space.root
 
 
 @pytest.fixture
@@ -123,8 +90,3 @@ def stopped(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Stopped
 def unfinished(stopped: StoppedRun, tmp_path: Path) -> Workspace:
     """A copy of its task folder."""
     return copy(stopped.space.root, tmp_path / "unfinished")
-
-
-def copy(folder: Path, target: Path) -> Workspace:
-    """Return a task folder of one's own."""
-    return Workspace(Path(shutil.copytree(folder, target)))

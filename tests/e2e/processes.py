@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,6 +93,14 @@ def starting() -> Iterator[Start]:
             process.communicate()
 
 
+class Ask(Protocol):
+    """Run a command line with `--json` in this process; return code, JSON lines and talk."""
+
+    def __call__(
+        self, space: Workspace, *arguments: str
+    ) -> tuple[int, list[dict[str, Any]], str]: ...
+
+
 def install(site: Path, name: str, module: str, entry_points: str) -> dict[str, str]:
     """Write a package of one module that registers plug-ins; return where Python finds it."""
     about = site / f"{name}-1.0.dist-info"
@@ -118,6 +127,11 @@ def make_task(folder: Path, template: str, changes: dict[str, str], **answers: s
         text = text.replace(old, new, 1)
     file.write_text(text, "utf-8")
     return Workspace(folder)
+
+
+def copy(folder: Path, target: Path) -> Workspace:
+    """Return a task folder of one's own."""
+    return Workspace(Path(shutil.copytree(folder, target)))
 
 
 def edit(space: Workspace, changes: Mapping[str, str]) -> None:

@@ -7,8 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from conftest import Ask
-from processes import edit, episodes
+from processes import Ask, edit, episodes
 
 from hilctl.data.header import EpisodeHeader
 from hilctl.pipeline.run_folder.manifest import RunManifest, read_manifest

@@ -57,7 +57,6 @@ def test_recording_stops_when_its_folder_is_moved(start: Start, space: Workspace
     assert way == "removed" or list(elsewhere.glob("episode_*.hdf5"))
 
 
-@pytest.mark.real_time
 @pytest.mark.parametrize("way", ["another in its place"])
 def test_training_stops_when_its_folder_is_moved(start: Start, ready: Workspace, way: str) -> None:
     running = start(ready, "train", "--task", str(ready.root))

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import copy
 from processes import (
     Start,
+    copy,
     edit,
     episodes,
     eventually,
@@ -31,8 +31,6 @@ from hilctl.data.episode import Episode
 from hilctl.errors import DataError, MissingStageError
 from hilctl.pipeline.train.train import train
 from hilctl.task.workspace import Workspace
-
-pytestmark = pytest.mark.real_time
 
 BrokenRun = tuple[Workspace, list[dict[str, Any]]]
 SMALL_DISK_BYTES = 14_000_000  # room for the task, some episodes and hardly a checkpoint

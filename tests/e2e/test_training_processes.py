@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import copy
 from processes import (
     Start,
+    copy,
     edit,
     episodes,
     eventually,
@@ -31,8 +31,6 @@ from stopped_run import StoppedRun
 from hilctl.data.header import EpisodeHeader
 from hilctl.pipeline.stages import State, survey
 from hilctl.task.workspace import Workspace
-
-pytestmark = pytest.mark.real_time
 
 HOUR_S = 3600
 JUMPING_CLOCK = f"""

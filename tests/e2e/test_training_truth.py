@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import copy
-from processes import edit, episodes, install, is_episode, processes, starting, until
+from processes import copy, edit, episodes, install, is_episode, processes, starting, until
 from stopped_run import interrupted
 
 from hilctl.data.header import EpisodeHeader
@@ -24,8 +23,6 @@ from hilctl.pipeline.run_folder.run import Run
 from hilctl.pipeline.train.learner.learning import LearningSide, open_learning_side
 from hilctl.task.workspace import Workspace
 from hilctl.training.link import CORRECTING_FRAMES
-
-pytestmark = pytest.mark.real_time
 
 UNDISTURBED = 8  # episodes before somebody is killed
 OPERATOR = '''

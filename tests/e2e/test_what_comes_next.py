@@ -7,15 +7,12 @@ import signal
 from pathlib import Path
 
 import av
-import pytest
-from conftest import Ask
-from processes import Start
+from processes import Ask, Start
 from stopped_run import StoppedRun
 
 from hilctl.task.workspace import Workspace
 
 
-@pytest.mark.real_time
 def test_while_training_runs_status_proposes_only_what_is_not_refused(stopped: StoppedRun) -> None:
     assert stopped.next_at_first == "hilctl status"  # there is nothing else to look at yet
     (run,) = stopped.space.all_runs()
@@ -25,7 +22,6 @@ def test_while_training_runs_status_proposes_only_what_is_not_refused(stopped: S
     assert f"kill -INT {stopped.supervisor}" in stopped.for_people
 
 
-@pytest.mark.real_time
 def test_what_goes_on_after_ctrl_c_starts_nothing_anew(stopped: StoppedRun, ask: Ask) -> None:
     code, lines, talk = stopped.answer  # of `hilctl train --new --seed 5`
     assert code == 130

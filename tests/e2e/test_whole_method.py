@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from processes import Start, edit, until
+from processes import Start, copy, edit, until
 
 from hilctl.errors import DataError, MissingStageError
 from hilctl.pipeline.evaluate.evaluate import evaluate
@@ -38,20 +37,15 @@ CHANGING = {"wall_s"}  # of a run's figures, all others are the same for the sam
 @pytest.fixture(scope="module")
 def ready(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A task with demonstrations and a classifier."""
-    space = copy(Workspace(recorded), tmp_path_factory.mktemp("whole") / "task")
+    space = copy(recorded, tmp_path_factory.mktemp("whole") / "task")
     edit(space, {"robot_minutes: 0.25": "robot_minutes: 0.6", "before: 4": "before: 0"})
     return space
-
-
-def copy(space: Workspace, target: Path) -> Workspace:
-    shutil.copytree(space.root, target)
-    return Workspace(target)
 
 
 @pytest.fixture(scope="module")
 def trained(ready: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The same with a policy."""
-    space = copy(ready, tmp_path_factory.mktemp("trained") / "task")
+    space = copy(ready.root, tmp_path_factory.mktemp("trained") / "task")
     train(space, seed=3)
     return space
 
@@ -90,7 +84,7 @@ def test_training_leaves_a_policy_and_says_how_it_went(trained: Workspace) -> No
 def test_the_same_seed_is_the_same_run_bit_by_bit(
     ready: Workspace, trained: Workspace, tmp_path: Path
 ) -> None:
-    again = copy(ready, tmp_path / "task")
+    again = copy(ready.root, tmp_path / "task")
     train(again, seed=3)
     assert list(figures(again)) == list(figures(trained))
     weights = [
@@ -107,7 +101,7 @@ def stops_after(polls: int) -> Callable[[], bool]:
 
 
 def test_a_stopped_run_goes_on_where_it_was(ready: Workspace, tmp_path: Path) -> None:
-    space = copy(ready, tmp_path / "task")
+    space = copy(ready.root, tmp_path / "task")
     first = train(space, stop=stops_after(270))
     assert first is not None
     assert first.checkpoint is not None
@@ -135,7 +129,7 @@ def test_a_stopped_run_goes_on_where_it_was(ready: Workspace, tmp_path: Path) ->
 def test_a_killed_run_loses_no_finished_episode_and_owes_what_it_has_not_learnt(
     ready: Workspace, tmp_path: Path, start: Start
 ) -> None:
-    space = copy(ready, tmp_path / "task")
+    space = copy(ready.root, tmp_path / "task")
     running = start(space, "train", "--lockstep")
     seen = steps = 0
     while not is_warm(steps):
@@ -168,7 +162,7 @@ def births(learner: Learner) -> list[tuple[int, int]]:
 def test_steps_are_as_old_after_a_restart_as_they_were(
     ready: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    space = copy(ready, tmp_path / "task")
+    space = copy(ready.root, tmp_path / "task")
     learners: list[Learner] = []
     make = learning.make_learner
 
@@ -194,7 +188,7 @@ def test_steps_are_as_old_after_a_restart_as_they_were(
 def test_an_unfinished_run_of_another_set_up_is_refused_with_the_difference(
     ready: Workspace, tmp_path: Path
 ) -> None:
-    space = copy(ready, tmp_path / "task")
+    space = copy(ready.root, tmp_path / "task")
     assert train(space, stop=stops_after(30)) is not None
     text = space.task_file.read_text()
     space.task_file.write_text(text.replace("relative: true", "relative: false"))
@@ -226,7 +220,7 @@ def grips(monkeypatch: pytest.MonkeyPatch, *events: Pressed) -> None:
 def test_no_hand_reaches_the_robot_in_an_evaluation(
     trained: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    space = copy(trained, tmp_path / "task")
+    space = copy(trained.root, tmp_path / "task")
     alone = evaluate(space, episodes=3).as_dict()
     grips(monkeypatch)
     assert evaluate(space, episodes=3).as_dict() == alone
@@ -236,7 +230,7 @@ def test_no_hand_reaches_the_robot_in_an_evaluation(
 def test_what_is_thrown_away_in_an_evaluation_counts_as_failed(
     trained: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    space = copy(trained, tmp_path / "task")
+    space = copy(trained.root, tmp_path / "task")
     grips(monkeypatch, Pressed.DISCARD)
     result = evaluate(space, episodes=3)
     figures = result.as_dict()
@@ -248,7 +242,7 @@ def test_what_is_thrown_away_in_an_evaluation_counts_as_failed(
 def test_an_evaluation_that_a_person_ends_says_what_it_saw_and_keeps_nothing(
     trained: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    space = copy(trained, tmp_path / "task")
+    space = copy(trained.root, tmp_path / "task")
     for earlier in space.runs.glob("*/eval.json"):
         earlier.unlink()
     grips(monkeypatch, Pressed.QUIT)
@@ -261,7 +255,7 @@ def test_an_evaluation_that_a_person_ends_says_what_it_saw_and_keeps_nothing(
 def test_ctrl_c_ends_an_evaluation_with_what_it_saw(
     trained: Workspace, tmp_path: Path, start: Start
 ) -> None:
-    running = start(copy(trained, tmp_path / "task"), "eval", "--episodes", "1000")
+    running = start(copy(trained.root, tmp_path / "task"), "eval", "--episodes", "1000")
     seen = until(running, lambda event: event["event"] == "episode" and event["episode"] >= 2)
     running.kill(signal.SIGINT)
     code, lines, talk = running.finish()
@@ -277,7 +271,7 @@ def test_ctrl_c_ends_an_evaluation_with_what_it_saw(
 def test_a_stop_before_the_first_update_hides_no_older_policy(
     trained: Workspace, tmp_path: Path
 ) -> None:
-    space = copy(trained, tmp_path / "task")
+    space = copy(trained.root, tmp_path / "task")
     before = space.latest_run()
     polls = iter([False] * 20)
     result = train(space, new=True, stop=lambda: next(polls, True))
@@ -288,7 +282,7 @@ def test_a_stop_before_the_first_update_hides_no_older_policy(
 
 
 def test_there_can_be_updates_before_the_robot_moves(ready: Workspace, tmp_path: Path) -> None:
-    space = copy(ready, tmp_path / "task")
+    space = copy(ready.root, tmp_path / "task")
     text = space.task_file.read_text()
     space.task_file.write_text(text.replace("updates_before: 0", "updates_before: 38"))
     result = train(Workspace(space.root), stop=stops_after(40))
@@ -300,7 +294,7 @@ def test_there_can_be_updates_before_the_robot_moves(ready: Workspace, tmp_path:
 def test_a_stop_while_demonstrations_are_read_leaves_no_run(
     ready: Workspace, tmp_path: Path
 ) -> None:
-    space = copy(ready, tmp_path / "task")
+    space = copy(ready.root, tmp_path / "task")
     assert train(space, stop=lambda: True) is None
     assert not space.runs.exists()
 
@@ -308,7 +302,7 @@ def test_a_stop_while_demonstrations_are_read_leaves_no_run(
 def test_a_policy_that_has_learnt_nothing_is_not_measured(
     trained: Workspace, tmp_path: Path
 ) -> None:
-    space = copy(trained, tmp_path / "task")
+    space = copy(trained.root, tmp_path / "task")
     run = space.latest_run()
     assert run is not None
     (file,) = (run / "checkpoints").glob("*.json")
@@ -320,7 +314,7 @@ def test_a_policy_that_has_learnt_nothing_is_not_measured(
 def test_a_foreign_classifier_is_found_before_the_run_begins(
     ready: Workspace, tmp_path: Path
 ) -> None:
-    space = copy(ready, tmp_path / "task")
+    space = copy(ready.root, tmp_path / "task")
     file = space.classifier / "classifier.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"encoder_fingerprint": "other"}))
     with pytest.raises(DataError):
@@ -329,7 +323,7 @@ def test_a_foreign_classifier_is_found_before_the_run_begins(
 
 
 def test_behaviour_cloning_needs_no_robot(ready: Workspace, tmp_path: Path) -> None:
-    space = copy(ready, tmp_path / "task")
+    space = copy(ready.root, tmp_path / "task")
     text = space.task_file.read_text()
     start, end = text.index("agent:"), text.index("training:")
     cloning = "agent: {type: bc, updates: 40, batch: 8}\n\n"
@@ -352,7 +346,7 @@ def test_measuring_needs_a_policy(ready: Workspace) -> None:
 def test_pictures_are_encoded_once(
     trained: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    space = copy(trained, tmp_path / "task")
+    space = copy(trained.root, tmp_path / "task")
     run, encoder, frames = space.latest_run(), open_encoder(space), []
     assert run is not None
     encode_many = type(encoder).encode_many
