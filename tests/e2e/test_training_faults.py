@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from processes import (
+    Ask,
     Start,
     copy,
     edit,
@@ -28,7 +29,6 @@ from processes import (
 from stopped_run import SEED, StoppedRun, has_learnt, interrupted
 
 from hilctl.data.episode import Episode
-from hilctl.errors import DataError, MissingStageError
 from hilctl.pipeline.train.train import train
 from hilctl.task.workspace import Workspace
 
@@ -119,13 +119,17 @@ def test_a_checkpoint_cut_in_half_is_put_aside_and_made_again(
     assert json.loads(made.read_text())["updates"] > 20
 
 
-def test_a_task_file_of_another_policy_is_refused_with_what_differs(unfinished: Workspace) -> None:
+def test_a_task_file_of_another_policy_is_refused_with_what_differs(
+    unfinished: Workspace, ask: Ask
+) -> None:
     before = len(episodes(unfinished))
     edit(unfinished, {"images: [wrist, side]": "images: [side]"})
-    with pytest.raises(DataError, match="another set-up") as caught:
-        train(Workspace(unfinished.root), lockstep=False)
-    assert "observation.images" in str(caught.value)
-    assert "hilctl train --new" in str(caught.value.hint)
+    code, lines, _ = ask(unfinished, "train")
+    assert code == 7
+    error = lines[-1]["error"]
+    assert "another set-up" in error["message"]
+    assert "observation.images" in error["message"]
+    assert "hilctl train --new" in error["hint"]
     assert len(episodes(unfinished)) == before
 
 
@@ -144,11 +148,11 @@ def test_another_run_like_an_earlier_one_does_not_care_what_the_task_file_says_n
 
 
 def test_a_rollback_goes_on_from_the_best_policy_if_there_is_one(
-    unfinished: Workspace, start: Start
+    unfinished: Workspace, start: Start, ask: Ask
 ) -> None:
     before = len(episodes(unfinished))
-    with pytest.raises(MissingStageError, match="no best policy yet"):
-        train(unfinished, rollback=True, lockstep=False)
+    code, lines, _ = ask(unfinished, "train", "--rollback", "best")
+    assert (code, lines[-1]["error"]["code"]) == (5, "missing_stage")
     (run,) = unfinished.all_runs()
     (best := run / "checkpoints" / "best").mkdir()
     for file in (run / "checkpoints").glob("step_*"):
@@ -175,9 +179,10 @@ def test_a_stopped_run_goes_on_and_ctrl_c_twice_leaves_at_once(
     assert events[-1]["episodes"] == before + 1
     running.kill(signal.SIGINT)
     running.kill(signal.SIGTERM)  # two of the same kind may arrive as one
-    code, _, talk = running.finish()
+    code, lines, talk = running.finish()
     assert code == 130, talk
     assert "Traceback" not in talk
+    assert lines[-1]["error"]["next"] == "hilctl train"
     assert eventually(lambda: all(is_gone(pid) for pid in processes(events).values()))
     kept = len(episodes(unfinished))
     assert kept > before
