@@ -1,5 +1,5 @@
-"""What holds for every test: patience with slow machines, programs that are compiled once, and two
-processes, of which one runs all that moves in real time.
+"""What holds for every test: patience with slow machines, programs that are compiled once, and
+three processes, of which one runs all that moves in real time: it mostly waits.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Use two processes, for two processor cores; none but this for files that are named."""
+    """Use three processes, for two cores and a robot; none but this for files that are named."""
     named = any(".py" in argument for argument in config.args)
-    return 0 if named or config.option.collectonly else 2
+    return 0 if named or config.option.collectonly else 3
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:

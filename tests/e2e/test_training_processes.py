@@ -118,7 +118,9 @@ class RunWithDeaths:
 def with_deaths(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> RunWithDeaths:
     """A run whose learner is killed, and then its actor four seconds into an episode."""
     space = copy(recorded, tmp_path_factory.mktemp("deaths") / "task")
-    edit(space, {"max_episode_s: 2": "max_episode_s: 6", "robot_minutes: 0.25": "robot_minutes: 1"})
+    edit(
+        space, {"max_episode_s: 2": "max_episode_s: 6", "robot_minutes: 0.25": "robot_minutes: 0.6"}
+    )
     with starting() as start:
         running = start(space, "train")
         events = until(running, is_episode(1))

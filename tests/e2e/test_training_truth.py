@@ -24,7 +24,7 @@ from hilctl.pipeline.train.learner.learning import LearningSide, open_learning_s
 from hilctl.task.workspace import Workspace
 from hilctl.training.link import CORRECTING_FRAMES
 
-UNDISTURBED = 8  # episodes before somebody is killed
+UNDISTURBED = 6  # episodes before somebody is killed
 OPERATOR = '''
 from hilctl.teleop.scripted import ScriptedTeleop
 
@@ -58,7 +58,7 @@ def overruled(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         for role in ("learner", "actor"):
             os.kill(processes(events)[role], signal.SIGKILL)
             events += until(running, lambda event: event["event"] == "death")
-            events += until(running, is_episode(len(episodes(space)) + 3))
+            events += until(running, is_episode(len(episodes(space)) + 2))
         assert interrupted(running)[0] == 130
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder / "site")
