@@ -115,6 +115,7 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         grouped = jax.tree.map(lambda x: x.reshape(-1, per_actor, *x.shape[1:]), batches)
 
         def one_actor_update(agent: Self, group: Batch) -> tuple[Self, Metrics]:
+            agent, group = agent._augmented(group)
             agent, critic_metrics = jax.lax.scan(type(self)._critic_update, agent, group)
             last = jax.tree.map(lambda x: x[-1], group)
             agent, actor_metrics = agent._actor_update(last)
@@ -124,13 +125,11 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         return agent, jax.tree.map(jnp.mean, metrics)
 
     def _critic_update(self, batch: Batch) -> tuple[Self, Metrics]:
-        key, shift_key, next_shift_key, action_key = jax.random.split(self.key, 4)
-        observations = self._augment(shift_key, batch.observations)
-        next_observations = self._augment(next_shift_key, batch.next_observations)
-        target = self._target(action_key, next_observations, batch)
+        key, action_key = jax.random.split(self.key)
+        target = self._target(action_key, batch.next_observations, batch)
 
         def loss(critic: Params) -> tuple[jax.Array, Metrics]:
-            q = self._q(critic, self._embed(critic, observations), batch.actions)
+            q = self._q(critic, self._embed(critic, batch.observations), batch.actions)
             error = q - target
             value = jnp.square(error).mean()
             return value, {"critic_loss": value, "q": q.mean(), "target_q": target.mean()}
@@ -162,9 +161,8 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         return rewards + self.options.discount * masks * next_q
 
     def _actor_update(self, batch: Batch) -> tuple[Self, Metrics]:
-        key, shift_key, action_key = jax.random.split(self.key, 3)
-        observations = self._augment(shift_key, batch.observations)
-        embedding = jax.lax.stop_gradient(self._embed(self.critic, observations))
+        key, action_key = jax.random.split(self.key)
+        embedding = jax.lax.stop_gradient(self._embed(self.critic, batch.observations))
         temperature = jnp.exp(self.log_temperature)
 
         def loss(actor: Params) -> tuple[jax.Array, tuple[jax.Array, Metrics]]:
@@ -220,16 +218,21 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         updates, state = optax.adam(self.options.learning_rate).update(gradients, state, params)
         return optax.apply_updates(params, updates), state
 
-    def _augment(self, key: jax.Array, observations: Observation) -> Observation:
+    def _augmented(self, batches: Batch) -> tuple[Self, Batch]:
+        """Shift the feature maps of (k, n) transitions; critics and actor learn from the same ones.
+
+        Source: HIL-SERL's learner, which shifts a batch once for both.
+        """
         reach = self.options.shift_cells
         if reach == 0:
-            return observations
-        keys = jax.random.split(key, len(self.cameras))
-        shifted = {
-            camera: random_shift(k, observations[camera], reach)
-            for k, camera in zip(keys, self.cameras, strict=True)
-        }
-        return {**observations, **shifted}
+            return self, batches
+        key, *keys = jax.random.split(self.key, 1 + len(self.cameras))
+        before, after = dict(batches.observations), dict(batches.next_observations)
+        for camera, camera_key in zip(self.cameras, keys, strict=True):
+            both = jnp.stack([before[camera], after[camera]])
+            before[camera], after[camera] = random_shift(camera_key, both, reach)
+        agent = self.replace(key=key)
+        return agent, batches._replace(observations=before, next_observations=after)
 
     def _embed(self, critic: Params, observation: Observation) -> jax.Array:
         embedding: jax.Array = evaluate(ObservationHead(self.cameras), critic["head"], observation)

@@ -13,31 +13,28 @@ def random_shift(key: jax.Array, maps: Any, reach_cells: float) -> jax.Array:
 
     Args:
         key: random key.
-        maps: (N, rows, columns, K).
+        maps: (..., rows, columns, K).
         reach_cells: largest shift in cells; 0.25 of an 8×8 map is 4 px of a 128 px picture.
 
     Returns:
-        (N, rows, columns, K), bilinearly interpolated.
+        (..., rows, columns, K), bilinearly interpolated.
     """
-    maps = maps.astype(jnp.float32)  # half precision is emulated, and slow, on CPUs
-    shifts = jax.random.uniform(key, (2, maps.shape[0], 1, 1, 1), minval=-1, maxval=1) * reach_cells
-    rows = _mixing(shifts[0].reshape(-1), maps.shape[1])
-    columns = _mixing(shifts[1].reshape(-1), maps.shape[2])
-    return jnp.einsum("nij,nkl,njlc->nikc", rows, columns, maps)
+    flat = maps.reshape(-1, *maps.shape[-3:])
+    flat = flat.astype(jnp.float32)  # half precision is emulated, and slow, on CPUs
+    shape = (2, len(flat), 1, 1, 1)
+    shifts = jax.random.uniform(key, shape, minval=-1, maxval=1) * reach_cells
+    once = _shifted(flat, shifts[0], axis=1)
+    # without a barrier both passes are one, which reads every cell four times
+    return _shifted(jax.lax.optimization_barrier(once), shifts[1], axis=2).reshape(maps.shape)
 
 
-def _mixing(shifts: jax.Array, size: int) -> jax.Array:
-    """Return (N, size, size) matrices that shift an axis by fractions of a cell.
+def _shifted(maps: jax.Array, shifts: jax.Array, axis: int) -> jax.Array:
+    """Mix each cell of (N, rows, columns, K) with its neighbour on one side along an axis.
 
-    Small products of matrices: slices and `where` took twice the time of the update they are for.
+    Neighbours are gathered: slices, and products with matrices, made an update 4 to 15 % slower.
     """
-    stay = jnp.eye(size)
-    # each cell takes its predecessor, the first itself
-    before = jnp.eye(size, k=-1).at[0, 0].set(1.0)
-    after = jnp.eye(size, k=1).at[-1, -1].set(1.0)
-    forth, back = jnp.maximum(shifts, 0), jnp.maximum(-shifts, 0)
-    return (
-        jnp.einsum("n,ij->nij", 1 - forth - back, stay)
-        + jnp.einsum("n,ij->nij", forth, after)
-        + jnp.einsum("n,ij->nij", back, before)
-    )
+    size = maps.shape[axis]
+    cells = jnp.arange(size).reshape([size if i == axis else 1 for i in range(maps.ndim)])
+    neighbours = jnp.clip(cells + jnp.where(shifts > 0, 1, -1), 0, size - 1)
+    share = jnp.abs(shifts)
+    return (1 - share) * maps + share * jnp.take_along_axis(maps, neighbours, axis)

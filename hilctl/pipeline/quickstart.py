@@ -22,8 +22,8 @@ from hilctl.task.workspace import Workspace
 
 EVALUATION_EPISODES = 20
 CLASSIFIER_FIGURES = ("precision", "recall", "false_positive_rate")
-# measured on two cores of a virtual machine; most seeds learn in 2000 to 4000 robot steps
-TAKES = "4 to 15 minutes on two processor cores, half an hour if it learns slowly"
+# measured on two cores of a virtual machine: 3.3 to 3.8 minutes with three seeds
+TAKES = "about 4 minutes on two processor cores, half an hour if it learns slowly"
 
 
 def quickstart(
@@ -132,7 +132,7 @@ class _Tour:
         else:
             text = (
                 f"{len(parts)} stages in the folder {folder}: demonstrations, labels, classifier "
-                "(1 to 2 minutes), learning (4 to 13, at most 30) and evaluation (less than one), "
+                "(1 to 2 minutes), learning (2 to 3, at most 30) and evaluation (less than one), "
                 f"in all {TAKES}; Ctrl-C stops at any time, the same command goes on"
             )
         self.report(Event("phase", text, figures={"takes": TAKES, "wall_s": journal.wall_s}))

@@ -44,7 +44,11 @@ class LockstepLink(Postbox):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End with all learnt that is owed; what goes wrong in it comes after `error`."""
+        """End with all learnt that is owed.
+
+        Raises:
+            DataError: losses were no numbers again and again; untold if another error ends it.
+        """
         self._thread.shutdown()
         if error is None:
             self.wait()

@@ -154,7 +154,7 @@ def test_the_latest_correction_pulls_the_policy_most() -> None:
 
 
 def test_without_births_all_are_as_old_as_the_agent() -> None:
-    data = batches()
+    data = batches(k=4)  # compiled already for the tests above
     told = data._replace(born=np.zeros(data.rewards.shape, np.int32))
     settings = {"imitation": 0.8, "imitation_half_life": 4}
     one, _ = create("rlpd", **settings).update(data)

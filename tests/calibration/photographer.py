@@ -98,10 +98,11 @@ class Photographer:
 def _where_on_the_board(rays: Array, T_cam_board: RigidTransform) -> Array:
     """Return (..., 2) m where rays meet the plane of the board."""
     turn, origin = T_cam_board.rotation.as_matrix(), T_cam_board.translation
-    directions = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1) @ turn
     start = -origin @ turn
-    distance = -start[2] / directions[..., 2:]
-    return (start + distance * directions)[..., :2]
+    # a ray goes start + s * (x, y, 1) @ turn, and its third number is 0 on the board
+    ahead = turn[:, 2]
+    T_board_ray = np.stack([start[i] * ahead - start[2] * turn[:, i] for i in (0, 1)] + [ahead])
+    return np.asarray(cv2.perspectiveTransform(rays, T_board_ray))
 
 
 def looking_at(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -52,9 +56,64 @@ class Running:
 
 
 class Start(Protocol):
-    """Start `hilctl` with `--json` in a task folder."""
+    """Start `hilctl` with `--json` in a task folder, with further environment variables."""
 
-    def __call__(self, space: Workspace, *arguments: str) -> Running: ...
+    def __call__(
+        self, space: Workspace, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> Running: ...
+
+
+@contextmanager
+def starting() -> Iterator[Start]:
+    """Return what starts processes; those that are left on leaving are ended."""
+    running: list[subprocess.Popen[str]] = []
+
+    def call(
+        space: Workspace, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> Running:
+        known = {name: value for name, value in os.environ.items() if name != "MUJOCO_GL"}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "hilctl", *arguments, "--json"],
+            cwd=space.root,
+            env=known | dict(environment or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        return Running(process)
+
+    try:
+        yield call
+    finally:
+        for process in running:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+class Ask(Protocol):
+    """Run a command line with `--json` in this process; return code, JSON lines and talk."""
+
+    def __call__(
+        self, space: Workspace, *arguments: str
+    ) -> tuple[int, list[dict[str, Any]], str]: ...
+
+
+def install(site: Path, name: str, module: str, entry_points: str) -> dict[str, str]:
+    """Write a package of one module that registers plug-ins; return where Python finds it."""
+    about = site / f"{name}-1.0.dist-info"
+    about.mkdir(parents=True)
+    (site / f"{name}.py").write_text(module)
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(entry_points)
+    return python_path(site)
+
+
+def python_path(site: Path) -> dict[str, str]:
+    """Return the environment in which Python looks into a folder first."""
+    return {"PYTHONPATH": f"{site}:{os.environ.get('PYTHONPATH', '')}"}
 
 
 def make_task(folder: Path, template: str, changes: dict[str, str], **answers: str) -> Workspace:
@@ -70,12 +129,18 @@ def make_task(folder: Path, template: str, changes: dict[str, str], **answers: s
     return Workspace(folder)
 
 
-def long_enough_to_learn(space: Workspace) -> None:
-    """Let a run last for half a minute: the first updates come after 20 s."""
+def copy(folder: Path, target: Path) -> Workspace:
+    """Return a task folder of one's own."""
+    return Workspace(Path(shutil.copytree(folder, target)))
+
+
+def edit(space: Workspace, changes: Mapping[str, str]) -> None:
+    """Replace pieces of a task file."""
     text = space.task_file.read_text("utf-8")
-    assert "max_robot_minutes: 0.25" in text
-    longer = text.replace("max_robot_minutes: 0.25", "max_robot_minutes: 0.5")
-    space.task_file.write_text(longer, "utf-8")
+    for old, new in changes.items():
+        assert old in text, f"{old!r} is not in the task file"
+        text = text.replace(old, new)
+    space.task_file.write_text(text, "utf-8")
 
 
 def until(running: Running, wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:

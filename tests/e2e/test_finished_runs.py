@@ -7,29 +7,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import pytest
-from processes import Start, episodes, is_episode, until
+from processes import Ask, edit, episodes
 
 from hilctl.data.header import EpisodeHeader
 from hilctl.pipeline.run_folder.manifest import RunManifest, read_manifest
 from hilctl.pipeline.run_folder.resume import progress_so_far
 from hilctl.task.workspace import Workspace
-
-
-@pytest.fixture(scope="session")
-def finished_once(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A task whose only run has met its limit."""
-    from hilctl.pipeline.train.train import train
-
-    folder = shutil.copytree(recorded, tmp_path_factory.mktemp("finished") / "task")
-    train(Workspace(folder))
-    return Path(folder)
-
-
-@pytest.fixture
-def finished(finished_once: Path, tmp_path: Path) -> Workspace:
-    """A copy of it."""
-    return Workspace(Path(shutil.copytree(finished_once, tmp_path / "finished")))
 
 
 def manifest_of(run: Path) -> RunManifest:
@@ -51,17 +34,15 @@ def keep_best(run: Path) -> str:
     return "step_0000007.json"
 
 
-def answer(start: Start, space: Workspace, *arguments: str) -> tuple[dict[str, Any], str]:
-    code, lines, talk = start(space, *arguments).finish()
+def answer(ask: Ask, space: Workspace, *arguments: str) -> tuple[dict[str, Any], str]:
+    code, lines, talk = ask(space, *arguments)
     assert code == 0, talk
     return lines[-1], talk
 
 
-def test_train_says_that_it_is_finished_and_starts_nothing(
-    finished: Workspace, start: Start
-) -> None:
+def test_train_says_that_it_is_finished_and_starts_nothing(finished: Workspace, ask: Ask) -> None:
     (run,), before = finished.all_runs(), episodes(finished)
-    result, talk = answer(start, finished, "train")
+    result, talk = answer(ask, finished, "train")
     assert result["already_finished"] is True
     assert result["reached_target"] is False
     assert (finished.root / result["checkpoint"]).exists()
@@ -73,29 +54,29 @@ def test_train_says_that_it_is_finished_and_starts_nothing(
     assert episodes(finished) == before
 
 
-def test_another_run_is_started_when_it_is_asked_for(finished: Workspace, start: Start) -> None:
-    running = start(finished, "train", "--new", "--lockstep")
-    assert until(running, is_episode(1))[-1]["episodes"] == 1
+def test_another_run_is_started_when_it_is_asked_for(finished: Workspace, ask: Ask) -> None:
+    edit(finished, {"max_robot_minutes: 0.25": "max_robot_minutes: 0.05"})
+    result, _ = answer(ask, finished, "train", "--new", "--lockstep")
+    assert 0 < result["robot_s"] < 6
     assert len(finished.all_runs()) == 2
 
 
 def test_a_run_that_met_its_limit_goes_on_when_that_is_raised(
-    finished: Workspace, start: Start
+    finished: Workspace, ask: Ask
 ) -> None:
     before = len(episodes(finished))
-    text = finished.task_file.read_text()
-    finished.task_file.write_text(text.replace("max_robot_minutes: 0.25", "max_robot_minutes: 9"))
-    running = start(finished, "train", "--lockstep")
-    assert until(running, is_episode(before + 1))[-1]["episodes"] == before + 1
+    edit(finished, {"max_robot_minutes: 0.25": "max_robot_minutes: 0.3"})
+    result, _ = answer(ask, finished, "train", "--lockstep")
+    assert result["episodes"] == len(episodes(finished)) > before
     assert len(finished.all_runs()) == 1
 
 
 def test_going_back_says_where_to_and_leaves_a_finished_run_finished(
-    finished: Workspace, start: Start
+    finished: Workspace, ask: Ask
 ) -> None:
     (run,), before = finished.all_runs(), episodes(finished)
     name, seen = keep_best(run), manifest_of(run)
-    result, talk = answer(start, finished, "train", "--rollback", "best")
+    result, talk = answer(ask, finished, "train", "--rollback", "best")
     assert "back at the policy of robot step 7 of " in talk
     assert "9 of 10 successes on trial" in talk
     assert "next: hilctl eval" in talk
@@ -109,15 +90,15 @@ def test_going_back_says_where_to_and_leaves_a_finished_run_finished(
 
 
 def test_going_back_without_a_best_policy_says_why_there_is_none(
-    finished: Workspace, start: Start
+    finished: Workspace, ask: Ask
 ) -> None:
-    code, lines, _ = start(finished, "train", "--rollback", "best").finish()
+    code, lines, _ = ask(finished, "train", "--rollback", "best")
     assert code == 5
     assert "no best policy yet" in lines[-1]["error"]["message"]
 
 
-def test_the_best_policy_is_measured_where_there_is_one(finished: Workspace, start: Start) -> None:
-    code, lines, _ = start(finished, "eval", "--best", "-n", "1").finish()
+def test_the_best_policy_is_measured_where_there_is_one(finished: Workspace, ask: Ask) -> None:
+    code, lines, _ = ask(finished, "eval", "--best", "-n", "1")
     assert code == 5
     assert "no run has a best policy" in lines[-1]["error"]["message"]
     (run,) = finished.all_runs()
@@ -125,9 +106,9 @@ def test_the_best_policy_is_measured_where_there_is_one(finished: Workspace, sta
     newer = finished.run("29990101-000000")
     shutil.copytree(run / "checkpoints", newer / "checkpoints", ignore=lambda *_: ["best"])
     shutil.copy(run / "manifest.json", newer)
-    result, _ = answer(start, finished, "eval", "--best", "-n", "1")
+    result, _ = answer(ask, finished, "eval", "--best", "-n", "1")
     assert Path(result["checkpoint"]).name == name
-    code, lines, _ = start(finished, "eval", "--best", "--run", newer.name).finish()
+    code, lines, _ = ask(finished, "eval", "--best", "--run", newer.name)
     assert code == 5
     assert f"--best --run {run.name}" in lines[-1]["error"]["hint"]
 

@@ -60,7 +60,7 @@ def test_recording_stops_when_its_folder_is_moved(start: Start, space: Workspace
 @pytest.mark.parametrize("way", ["another in its place"])
 def test_training_stops_when_its_folder_is_moved(start: Start, ready: Workspace, way: str) -> None:
     running = start(ready, "train", "--task", str(ready.root))
-    until(running, is_episode(2))
+    until(running, is_episode(1))
     WAYS[way](ready.root)
     code, events, talk = running.finish()
     assert code == 7, talk

@@ -7,75 +7,187 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
-from processes import Start, episodes, eventually, is_episode, is_gone, processes, until
+from processes import (
+    Start,
+    copy,
+    edit,
+    episodes,
+    eventually,
+    is_episode,
+    is_gone,
+    processes,
+    python_path,
+    starting,
+    until,
+)
+from stopped_run import StoppedRun
 
 from hilctl.data.header import EpisodeHeader
 from hilctl.pipeline.stages import State, survey
 from hilctl.task.workspace import Workspace
+
+HOUR_S = 3600
+JUMPING_CLOCK = f"""
+import time
+
+seconds, nanoseconds, monotonic = time.time, time.time_ns, time.monotonic
+began = monotonic()
+
+def jump_s():
+    return -{HOUR_S} if int(monotonic() - began) % 10 < 5 else {HOUR_S}
+
+time.time = lambda: seconds() + jump_s()
+time.time_ns = lambda: nanoseconds() + jump_s() * 10**9
+"""
 
 
 def policy_state(task: Workspace) -> State:
     return {stage.name: stage.state for stage in survey(Workspace(task.root))}["policy"]
 
 
-def test_both_sides_work_at_once_in_real_time(ready: Workspace, start: Start) -> None:
-    running = start(ready, "train")
-    events = until(running, is_episode(1))
-    began = time.monotonic()
-    steps = events[-1]["robot_steps"]
-    events = until(running, lambda event: "reached_target" in event)
-    last, result = events[-2], events[-1]
-    assert time.monotonic() - began > 0.08 * (last["robot_steps"] - steps)  # 10 Hz
-    assert running.finish()[0] == 0
-    assert result["episodes"] == len(episodes(ready))
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run to the end: its folder, its result, and seconds and robot steps after episode 1."""
+
+    space: Workspace
+    result: dict[str, Any]
+    seconds: float
+    steps: int
+
+
+@pytest.fixture(scope="module")
+def finished_in_real_time(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    """A run in real time, on a computer whose clock is set again and again."""
+    folder = tmp_path_factory.mktemp("real_time")
+    space = copy(recorded, folder / "task")
+    (site := folder / "site").mkdir()
+    (site / "sitecustomize.py").write_text(JUMPING_CLOCK)
+    with starting() as start:
+        running = start(space, "train", environment=python_path(site))
+        first = until(running, is_episode(1))[-1]
+        began = time.monotonic()
+        *_, last, result = until(running, lambda event: "reached_target" in event)
+        seconds = time.monotonic() - began
+        assert running.finish()[0] == 0
+    return FinishedRun(space, result, seconds, last["robot_steps"] - first["robot_steps"])
+
+
+def test_both_sides_work_at_once_in_real_time(finished_in_real_time: FinishedRun) -> None:
+    space, result = finished_in_real_time.space, finished_in_real_time.result
+    assert finished_in_real_time.seconds > 0.08 * finished_in_real_time.steps  # 10 Hz
+    assert result["episodes"] == len(episodes(space))
     assert 0 < result["updates"] <= result["robot_steps"] + 4
     assert (result["actor_deaths"], result["learner_deaths"]) == (0, 0)
-    assert (ready.root / result["checkpoint"]).exists()
-    assert policy_state(ready) is State.READY
+    assert (space.root / result["checkpoint"]).exists()
+    assert policy_state(space) is State.READY
+
+
+def test_a_clock_that_is_set_while_training_runs_changes_nothing(
+    finished_in_real_time: FinishedRun,
+) -> None:
+    result = finished_in_real_time.result
+    assert 12 < result["robot_s"] < 25
+    assert result["wall_s"] < HOUR_S
+    assert result["worst_late_s"] < HOUR_S
+    assert result["late_periods"] < result["robot_steps"] / 2
+
+
+@dataclass(frozen=True)
+class RunWithDeaths:
+    """A run whose learner and then whose actor was killed: its folder and all it told."""
+
+    space: Workspace
+    events: list[dict[str, Any]]
+
+    @property
+    def result(self) -> dict[str, Any]:
+        return self.events[-1]
+
+    def after_the_death_of(self, role: str) -> list[dict[str, Any]]:
+        deaths = [(event.get("event"), event.get("role")) for event in self.events]
+        return self.events[deaths.index(("death", role)) :]
+
+
+@pytest.fixture(scope="module")
+def with_deaths(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> RunWithDeaths:
+    """A run whose learner is killed, and then its actor four seconds into an episode."""
+    space = copy(recorded, tmp_path_factory.mktemp("deaths") / "task")
+    edit(
+        space, {"max_episode_s: 2": "max_episode_s: 6", "robot_minutes: 0.25": "robot_minutes: 0.6"}
+    )
+    with starting() as start:
+        running = start(space, "train")
+        events = until(running, is_episode(1))
+        os.kill(processes(events)["learner"], signal.SIGKILL)
+        events += until(running, is_process("learner"))
+        (run,) = space.all_runs()
+        assert eventually(old_episode(run / "episodes", 4.0))
+        os.kill(processes(events)["actor"], signal.SIGKILL)
+        events += until(running, lambda event: "reached_target" in event)
+        assert running.finish()[0] == 0
+    return RunWithDeaths(space, events)
+
+
+def is_process(role: str) -> Callable[[dict[str, Any]], bool]:
+    """Return whether an event is the start of a side."""
+    return lambda event: event["event"] == "process" and event["role"] == role
+
+
+def old_episode(folder: Path, seconds: float) -> Callable[[], bool]:
+    """Return what tells whether an episode has been written for so long."""
+    seen: dict[Path, float] = {}
+
+    def is_there() -> bool:
+        for partial in folder.glob("*.partial"):
+            if time.monotonic() - seen.setdefault(partial, time.monotonic()) >= seconds:
+                return True
+        return False
+
+    return is_there
 
 
 @pytest.mark.parametrize("role", ["learner", "actor"])
 def test_a_side_that_dies_is_started_again_and_nothing_is_lost(
-    ready: Workspace, start: Start, role: str
+    with_deaths: RunWithDeaths, role: str
 ) -> None:
-    running = start(ready, "train")
-    pids = processes(until(running, is_episode(2)))
-    os.kill(pids[role], signal.SIGKILL)
-    events = until(running, lambda event: event["event"] == "death")
-    assert (events[-1]["role"], events[-1]["deaths"]) == (role, 1)
-    events = until(running, lambda event: "reached_target" in event)
-    result = events[-1]
-    assert running.finish()[0] == 0
+    space, result = with_deaths.space, with_deaths.result
+    assert with_deaths.after_the_death_of(role)[0]["deaths"] == 1
     assert result[f"{role}_deaths"] == 1
-    assert result["episodes"] == len(episodes(ready))
+    assert result["episodes"] == len(episodes(space))
     assert result["updates"] > 0
-    (run,) = ready.all_runs()
-    about = json.loads((ready.root / result["checkpoint"]).read_text())
+    (run,) = space.all_runs()
+    about = json.loads((space.root / result["checkpoint"]).read_text())
     assert about["robot_steps"] == result["robot_steps"]  # the learner took every episode in, once
     assert not list((run / "episodes").glob("*.partial"))
 
 
-def test_ctrl_c_stops_saves_and_the_next_run_goes_on(ready: Workspace, start: Start) -> None:
-    running = start(ready, "train")
-    pids = processes(until(running, is_episode(2)))
-    running.kill(signal.SIGINT)
-    code, _, talk = running.finish()
+def test_an_actor_killed_four_seconds_into_an_episode_is_heard_again_and_done_arrives(
+    with_deaths: RunWithDeaths,
+) -> None:
+    after = with_deaths.after_the_death_of("actor")
+    (recovered,) = [event for event in after if event.get("event") == "recovered"]
+    assert recovered["steps"] >= 10
+    assert Path(recovered["path"]).is_file()
+    assert any(event.get("event") == "moving" for event in after)
+    assert any(event.get("event") == "episode" for event in after)
+
+
+def test_ctrl_c_stops_and_saves(stopped: StoppedRun) -> None:
+    code, _, talk = stopped.answer
     assert code == 130, talk
-    assert all(is_gone(pid) for pid in pids.values())
-    assert policy_state(ready) is State.PARTIAL
-    before = len(episodes(ready))
-    again = start(ready, "train")
-    first = until(again, is_episode(1))[-1]
-    assert first["episodes"] == before + 1
-    again.kill(signal.SIGINT)
-    again.finish()
+    assert stopped.left_over == []
+    assert policy_state(stopped.space) is State.PARTIAL
 
 
 def test_without_a_supervisor_both_sides_leave(ready: Workspace, start: Start) -> None:
     running = start(ready, "train")
-    pids = processes(until(running, is_episode(2)))
+    pids = processes(until(running, is_episode(1)))
     running.kill(signal.SIGKILL)
     running.finish()
     assert eventually(lambda: all(is_gone(pid) for pid in pids.values()))
@@ -98,8 +210,7 @@ def test_what_a_side_cannot_do_is_said_once_and_ends_the_command(
 @pytest.mark.timeout(1800)  # twenty starts of half a minute
 def test_twenty_kills_at_random_moments_lose_no_episode(ready: Workspace, start: Start) -> None:
     draw = random.Random(0)
-    text = ready.task_file.read_text()
-    ready.task_file.write_text(text.replace("max_robot_minutes: 0.25", "max_robot_minutes: 30"))
+    edit(ready, {"max_robot_minutes: 0.25": "max_robot_minutes: 30"})
     kept = 0
     for _ in range(20):
         running = start(ready, "train")

@@ -57,3 +57,10 @@ def test_half_precision_is_shifted_in_single_precision() -> None:
     assert shifted.dtype == jnp.float32
     assert shifted.shape == MAPS.shape
     np.testing.assert_allclose(shifted, random_shift(jax.random.key(0), MAPS, 0.25), atol=5e-3)
+
+
+def test_maps_of_several_batches_are_shifted_at_once() -> None:
+    batches = np.repeat(MAPS[:1], 32, axis=0).reshape(2, 4, 4, *MAPS.shape[1:])
+    shifted = np.asarray(random_shift(jax.random.key(1), batches, 1.0))
+    assert shifted.shape == batches.shape
+    assert len({picture.tobytes() for picture in shifted.reshape(32, -1)}) == 32

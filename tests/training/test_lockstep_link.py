@@ -124,3 +124,10 @@ def test_what_goes_wrong_in_learning_is_raised_where_it_acts() -> None:
         run(link, 1)
         with pytest.raises(DataError, match="no numbers"):
             run(link, 2)
+
+
+def test_what_goes_wrong_in_learning_from_the_last_episode_is_raised_at_the_end() -> None:
+    pupil: Any = Pupil()
+    pupil.broken = DataError("losses that are no numbers")
+    with pytest.raises(DataError, match="no numbers"), LockstepLink(pupil, print) as link:
+        run(link, 1)

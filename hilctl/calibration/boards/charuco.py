@@ -13,6 +13,7 @@ from hilctl.calibration.boards.markers import (
     dictionary_of,
     families,
     find_markers,
+    relatives,
     smallest_with,
 )
 
@@ -82,10 +83,8 @@ class Charuco(Board):
             return "the picture is mirrored: switch off the camera's mirror or selfie mode"
         grey = to_grey(image)
         own, corners_px = find_markers(grey, self.dictionary)
-        seen = {name: find_markers(grey, name)[0] for name in families()}
-        name = max(seen, key=lambda name: len(seen[name]))
-        if len(seen[name]) >= max(SURE_MARKERS, len(own) + 1):
-            there = smallest_with(name, int(seen[name].max()) + 1)
+        there = self._other_dictionary(grey, len(own))
+        if there is not None:
             return f"its markers are of the dictionary {there}, not {self.dictionary}"
         size, known = f"{self.columns}x{self.rows}", len(self._board.getIds())
         if np.sum(own >= known) >= STRAYS:
@@ -105,6 +104,20 @@ class Charuco(Board):
         """Return the board as it is written on the command line."""
         sides = f"{self.square_m * 1e3:g}mm:{self.marker_m * 1e3:g}mm"
         return f"charuco:{self.columns}x{self.rows}:{sides}:{self.dictionary}"
+
+    def _other_dictionary(self, grey: Image, own: int) -> str | None:
+        """Return the dictionary that surely more than `own` markers of a picture are of, or None.
+
+        The board's own family comes first. Where it is surely there no other is looked for: the
+        largest take a quarter of a second.
+        """
+        for name in sorted(families(), key=lambda name: name not in relatives(self.dictionary)):
+            ids = find_markers(grey, name)[0]
+            if len(ids) >= max(SURE_MARKERS, own + 1):
+                return smallest_with(name, int(ids.max()) + 1)
+            if len(ids) >= SURE_MARKERS:
+                return None
+        return None
 
     def _fill_a_plane(self, ids: NDArray[np.int64]) -> bool:
         """Return whether corners do not all lie on one line, which has no pose."""

@@ -1,6 +1,7 @@
 """How fast the learner is beside its alternatives, measured in one run.
 
-Reference configuration: batch 256, two critics, two critic updates a step and one of the actor.
+Reference configuration: batch 256, two critics, two critic updates a step and one of the actor,
+random shifts of a quarter of a cell.
 """
 
 from __future__ import annotations

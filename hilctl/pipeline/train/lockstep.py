@@ -80,6 +80,7 @@ def train_in_lockstep(
                 )
                 with acting_side.ready() as actor:
                     reached = actor.run()
+            run.progress.take(side.episode_learner.health())  # the last episode is learnt from
         run.end(reached=reached, stopped=stop())
         return reached
 
