@@ -9,9 +9,11 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
+from hilctl.cli.aside import Aside
 from hilctl.cli.hand_keys import line_of
 from hilctl.cli.lines import LASTING, LineProgress
 from hilctl.cli.live import live_view
+from hilctl.cli.preview import Preview
 from hilctl.cli.render import Output
 from hilctl.cli.streams import printable
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 ASKING = {"waiting", "answered"}  # what a person is asked, and what came of it
 LEAST_COLUMNS = 64  # for a gap between names and values
+ROWS_TAKEN = 16  # by the keys, a question and the first lines of the panel
 
 
 class Dashboard:
@@ -50,11 +53,13 @@ class Dashboard:
         self._live: Any = None
         self._shown: Any = ""
         self._shown_since = self._started
+        self._preview = Preview()
         self._asked = ""  # what a person is asked, beside whatever is shown
 
     def __enter__(self) -> Self:
         if self._draws:
             self._live = self._opened.enter_context(live_view(self._render, self._keys))
+            self._aside = self._opened.enter_context(Aside(self._draw))
         else:
             self._opened.enter_context(self._lines)
             if self._keys:
@@ -62,8 +67,8 @@ class Dashboard:
         return self
 
     def __exit__(self, *exc: Any) -> None:
-        self._live = None
         self._opened.close()
+        self._live = None
 
     def report(self, event: Event) -> None:
         """Show one event; with `--json`, write it as a line."""
@@ -71,7 +76,13 @@ class Dashboard:
         self._output.event(event.as_dict())
         if self._live is None:
             self._lines.report(event)
-        elif event.name in ASKING:
+        else:
+            self._aside.report(event)
+
+    def _draw(self, event: Event) -> None:
+        if self._preview.takes(event):
+            return
+        if event.name in ASKING:
             self._asked = event.text if event.name == "waiting" else ""
         elif event.name == "episode" and "robot_steps" in event.figures:
             self._show(self._view(event.figures, event.done, event.total))
@@ -85,13 +96,14 @@ class Dashboard:
         self._shown, self._shown_since = shown, time.monotonic()
 
     def _render(self) -> Any:
+        shown = self._preview.beside(self._current(), ROWS_TAKEN, above=True)
         if not self._asked:
-            return self._current()
+            return shown
         from rich.console import Group
         from rich.text import Text
 
         # on top: a low terminal shows the beginning only
-        return Group(Text(self._asked, style="bold yellow"), self._current())
+        return Group(Text(self._asked, style="bold yellow"), shown)
 
     def _current(self) -> Any:
         if not isinstance(self._shown, str):

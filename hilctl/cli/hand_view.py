@@ -9,10 +9,12 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
+from hilctl.cli.aside import Aside
 from hilctl.cli.dashboard import clock
 from hilctl.cli.hand_keys import line_of
 from hilctl.cli.lines import LineProgress
 from hilctl.cli.live import live_view
+from hilctl.cli.preview import Preview
 from hilctl.cli.render import Output
 from hilctl.cli.streams import printable
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 HALF_COLUMNS = 12  # of a bar, on each side of the middle
 REFRESH_HZ = 20
+ROWS_TAKEN = 24  # by the keys and the panel
 REMEMBERED = 4  # things that were said
 
 
@@ -40,12 +43,14 @@ class HandView:
         self._lines = LineProgress(output)
         self._opened = ExitStack()
         self._live: Any = None
+        self._preview = Preview()
         self._hand: Event | None = None
         self._said: deque[str] = deque(maxlen=REMEMBERED)
 
     def __enter__(self) -> Self:
         if self._output.draws:
             self._live = self._opened.enter_context(live_view(self._render, self._keys, REFRESH_HZ))
+            self._aside = self._opened.enter_context(Aside(self._draw))
         else:
             self._opened.enter_context(self._lines)
             if self._keys:
@@ -53,8 +58,8 @@ class HandView:
         return self
 
     def __exit__(self, *exc: Any) -> None:
-        self._live = None
         self._opened.close()
+        self._live = None
 
     def report(self, event: Event) -> None:
         """Show one event; with `--json`, write it as a line."""
@@ -62,7 +67,13 @@ class HandView:
         self._output.event(event.as_dict())
         if self._live is None:
             self._lines.report(event)
-        elif event.name == "hand":
+        else:
+            self._aside.report(event)
+
+    def _draw(self, event: Event) -> None:
+        if self._preview.takes(event):
+            return
+        if event.name == "hand":
             self._hand = event
         elif event.name in ("said", "device"):
             at_s = self._hand.done if self._hand else 0.0
@@ -78,7 +89,8 @@ class HandView:
         grid = Table.grid(padding=(0, 2))
         for name, value in rows(self._hand.figures, list(self._said)):
             grid.add_row(name, Text(printable(value)))
-        return Panel(grid, title=self._title, subtitle=_time(self._hand), expand=False)
+        panel = Panel(grid, title=self._title, subtitle=_time(self._hand), expand=False)
+        return self._preview.beside(panel, ROWS_TAKEN)
 
 
 def rows(figures: Mapping[str, Any], said: list[str]) -> list[tuple[str, str]]:

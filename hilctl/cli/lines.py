@@ -19,6 +19,7 @@ LOOK_S = 0.2
 
 # events that stay on the screen
 LASTING = {"device", "stage", "phase", "method", "outcome", "diagnosis", "death", "link"}
+SEEN = "seen"
 PASSING = {"process", "moving", "guide", "hand"}  # of no interest once the next one is there
 
 
@@ -56,7 +57,9 @@ class LineProgress:
                 self._say(self._waiting)
 
     def report(self, event: Event) -> None:
-        """Tell one event, now or later."""
+        """Tell one event, now or later; pictures are none."""
+        if event.name == SEEN:
+            return
         with self._lock:
             self._last = event.text
             if event.name in PASSING:

@@ -8,9 +8,11 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
+from hilctl.cli.aside import Aside
 from hilctl.cli.hand_keys import drawn, line_of
 from hilctl.cli.interrupt import STOPPING, is_stopping
 from hilctl.cli.lines import LineProgress
+from hilctl.cli.preview import Preview
 from hilctl.cli.render import Output
 from hilctl.cli.streams import printable
 
@@ -20,13 +22,15 @@ if TYPE_CHECKING:
 BAR_COLUMNS = 20
 LEAST_COLUMNS = 50  # below, there is no room for a bar beside the words
 REFRESH_HZ = 4
+DRIVING_HZ = 10  # with keys of a hand on the screen: somebody drives by what they see
+ROWS_TAKEN = 8  # by the keys, the bar and what a person is asked
 
 
 @contextmanager
 def live_view(
     render: Callable[[], Any],
     keys: Mapping[str, str] = MappingProxyType({}),
-    refresh_hz: float = REFRESH_HZ,
+    refresh_hz: float | None = None,
 ) -> Iterator[Any]:
     """Show what `render` returns, again and again, and above it that a stop was asked for.
 
@@ -45,7 +49,8 @@ def live_view(
         help_ = [drawn(keys)] if keys else []
         return Group(*stopping, *help_, render())
 
-    live = Live(get_renderable=whole, refresh_per_second=refresh_hz, transient=True)
+    rate_hz = refresh_hz or (DRIVING_HZ if keys else REFRESH_HZ)
+    live = Live(get_renderable=whole, refresh_per_second=rate_hz, transient=True)
     try:
         with live:
             yield live
@@ -67,6 +72,7 @@ class LiveProgress:
         self._opened = ExitStack()
         self._live: Any = None
         self._bar: Any = None
+        self._preview = Preview()
 
     def __enter__(self) -> Self:
         if not self._output.draws:
@@ -83,12 +89,16 @@ class LiveProgress:
             [words] if self._output.columns < LEAST_COLUMNS else [BarColumn(BAR_COLUMNS), words]
         )
         self._bar = Progress(*columns, expand=True)
-        self._live = self._opened.enter_context(live_view(lambda: self._bar, self._keys))
+        self._live = self._opened.enter_context(live_view(self._render, self._keys))
+        self._aside = self._opened.enter_context(Aside(self._draw))
         return self
 
+    def _render(self) -> Any:
+        return self._preview.beside(self._bar, ROWS_TAKEN)
+
     def __exit__(self, *exc: Any) -> None:
-        self._live = None
         self._opened.close()
+        self._live = None
 
     def report(self, event: Event) -> None:
         """Show one event; with `--json`, write it as a line."""
@@ -96,7 +106,13 @@ class LiveProgress:
         self._output.event(event.as_dict())
         if self._live is None:
             self._lines.report(event)
-        elif event.total is None:
+        else:
+            self._aside.report(event)
+
+    def _draw(self, event: Event) -> None:
+        if self._preview.takes(event):
+            return
+        if event.total is None:
             self._live.console.print(event.text, markup=False)
         else:
             if not self._bar.tasks:  # nothing is shown before there is something to count

@@ -85,6 +85,7 @@ class EpisodeLoop:
             reward can make one.
         questions: what the operator is asked; None = by the environment's clock, told to nobody.
         put_back: has the scene ready for an episode; False = there shall be none.
+        to_show: what a person drives to, whose first motion is waited for; "" = it is not.
     """
 
     env: gymnasium.Env[Obs, Array]
@@ -96,6 +97,7 @@ class EpisodeLoop:
     claims_end_episode: bool = True
     questions: Questions | None = None
     put_back: Callable[[], bool] = lambda: True
+    to_show: str = ""
     _questions: Questions = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -123,6 +125,8 @@ class EpisodeLoop:
         obs, info = self.env.reset(options={"role": self.role})
         observation = to_observation(obs, info)
         start_ns, waited_s = observation.stamp_ns, self._questions.waited_s
+        if self.to_show:
+            self._questions.until_moved(self.to_show)
         self.policy.begin_episode(observation)
         steps, interventions = 0, 0
         said = NOTHING

@@ -19,6 +19,7 @@ from hilctl.driver_faults import attended
 from hilctl.env import ENVIRONMENTS
 from hilctl.env.base import Environment, Obs, TaskEnvironment, environment_of
 from hilctl.env.hands import Hands
+from hilctl.env.preview import ShowFrames
 from hilctl.env.questions import Questions, Screen, show_nobody
 from hilctl.env.robot_env import RobotEnv
 from hilctl.env.wrappers import EncodeFrames, EncodeImages, JudgeReward, Takeover
@@ -101,7 +102,7 @@ def open_station(
         real_time: a simulated robot does not run ahead of the wall clock; nor does it with a
             person at the controls.
         watch: stands between the hand and whoever polls it.
-        screen: told what the operator is asked.
+        screen: told what the operator is asked, and shown what the cameras see.
         stop: asked while an answer is waited for; True ends the wait.
         folder: of the task, where an environment finds what the task brings along.
 
@@ -122,6 +123,8 @@ def open_station(
         teleop = _open_hands(spec, rig, stack, bare, screen)
         teleop = teleop if watch is None else watch(teleop)
         env: gymnasium.Env[Obs, NDArray[np.float64]] = bare
+        if by_hand and spec.operator.view_hz:
+            env = ShowFrames(env, screen, spec.operator.view_hz)
         if encode is not None:
             env = EncodeFrames(env, encode)
         questions = Questions(teleop, bare.clock, spec.operator, screen, stop)

@@ -111,6 +111,21 @@ class Questions:
         before = self._hear() - {TeleopEvent.READY}
         return self._wait_long("ready", text, answers, before=before, hear=self._hear)
 
+    def until_moved(self, to_show: str) -> None:
+        """Wait until the hand moves, or says ready: no demonstration begins with a robot at rest.
+
+        A device of nobody's is not waited for.
+
+        Args:
+            to_show: what is wanted of whoever drives.
+        """
+        if not self.teleop.in_real_time or self.over or self.stop():
+            return
+        answers = [TeleopEvent.READY, TeleopEvent.QUIT]
+        aside = [TeleopEvent.RERECORD] if self.record_again is not None else []
+        text = f"{to_show}; the episode begins when you move ({self._offer([*answers, *aside])})"
+        self._wait_long("start", text, answers, hear=self._hear_or_feel)
+
     def content(self) -> bool:
         """Return whether the last recorded episode may stay; asked when no other one follows."""
         if self.record_again is None or not self.teleop.in_real_time or self.over or self.stop():
@@ -133,6 +148,13 @@ class Questions:
         said = self._poll()
         self.heard(said)
         return said
+
+    def _hear_or_feel(self) -> Said:
+        """Return what is said; a hand that moves is ready."""
+        polled = self.teleop.poll()
+        self.heard(polled.events)
+        moves = bool(polled.twist.any() or polled.gripper)
+        return frozenset(polled.events) | ({TeleopEvent.READY} if moves else NOTHING)
 
     def _poll(self) -> Said:
         return frozenset(self.teleop.poll().events)

@@ -150,7 +150,15 @@ class ObservationSpec(Section):
 
 
 class OperatorSpec(Section):
-    """How long a person is waited for."""
+    """What a person at the controls is shown, and how long they are waited for."""
+
+    view_hz: float = Field(
+        default=10.0,
+        ge=0,
+        le=30,
+        description="pictures of the cameras a second, in the terminal of a person who drives; "
+        "0 = none",
+    )
 
     verdict_s: float = Field(
         default=5.0,

@@ -43,9 +43,10 @@ EVENT_WORDS = {
 class Role(enum.StrEnum):
     """What the operator is asked to do in an episode."""
 
-    DEMONSTRATE = "demonstrate"  # drive the whole episode
+    DEMONSTRATE = "demonstrate"  # drive the whole episode, which ends with success
+    SHOW = "show"  # drive to success and stay, calling it one as long as it lasts
     SUPERVISE = "supervise"  # take over when the policy needs help
-    LABEL = "label"  # visit success and failure states for the reward classifier
+    LABEL = "label"  # drive to what could be mistaken for success
     WATCH = "watch"  # hands off; only events count
 
 

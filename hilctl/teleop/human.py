@@ -24,6 +24,8 @@ Terminal = Annotated[
         description="the terminal whose keys are read; /dev/tty is the one hilctl was started in",
     ),
 ]
+DRIVING = (Role.DEMONSTRATE, Role.SHOW, Role.LABEL)  # in charge of every step
+CALLING = (Role.SHOW, Role.LABEL, Role.WATCH)  # success is said as long as it lasts
 # signs of the robot's x and y along what is forward and left to the person
 STANDS: dict[str, tuple[int, int]] = {"behind": (1, 1), "facing": (-1, -1)}
 
@@ -105,7 +107,7 @@ class HumanTeleop(Teleop):
         """Return the newest input of the hand, in the axes of the tool."""
         reading = self.read()
         events = reading.pressed
-        if reading.claims and self._role is Role.LABEL and TeleopEvent.SUCCESS not in events:
+        if reading.claims and self._role in CALLING and TeleopEvent.SUCCESS not in events:
             events = (*events, TeleopEvent.SUCCESS)  # as long as it is held
         if self._role is Role.WATCH:
             return TeleopInput(events=events)
@@ -114,7 +116,7 @@ class HumanTeleop(Teleop):
         if motion.any() or reading.gripper:
             self._moved_s = now_s
         recently = now_s - self._moved_s < self.manner.engage_hold_s
-        engaged = self._role in (Role.DEMONSTRATE, Role.LABEL) or self._holds_on or recently
+        engaged = self._role in DRIVING or self._holds_on or recently
         return TeleopInput(
             twist=self._in_the_tools_axes(motion) if motion.any() else motion,
             gripper=reading.gripper,

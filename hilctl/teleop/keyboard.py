@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hilctl.devices import Finding, Options
-from hilctl.teleop.base import Role, TeleopEvent, TeleopStatus
+from hilctl.teleop.base import TeleopEvent, TeleopStatus
 from hilctl.teleop.held_keys import HeldKeys, KeysNow
-from hilctl.teleop.human import HandReading, HumanOptions, HumanTeleop, Terminal
+from hilctl.teleop.human import CALLING, HandReading, HumanOptions, HumanTeleop, Terminal
 from hilctl.teleop.typed_events import KEY_MAP, NO_TERMINAL, TypedEvents, events_of
 from hilctl.terminal import CONTROLLING, find_terminal
 
@@ -142,7 +142,7 @@ class KeyboardTeleop(HumanTeleop):
         assert self._keys is not None
         pressed = self._keys.pressed()
         events = events_of(pressed, {"hold": self.toggle_hold, "slow": self.toggle_slow})
-        if self._role is Role.LABEL:
+        if self._role in CALLING:
             events = self._claiming(events)
         now = self._keys.now()
         down = now.fresh | ({now.held} if now.held else set())

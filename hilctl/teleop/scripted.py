@@ -96,7 +96,7 @@ class ScriptedTeleop(Teleop):
             return replace(self._knows.show(), events=events)
         if self._role is Role.WATCH:
             return TeleopInput(events=(TeleopEvent.SUCCESS,) if solved else ())
-        if self._role is Role.DEMONSTRATE:
+        if self._role in (Role.DEMONSTRATE, Role.SHOW):
             events = (TeleopEvent.SUCCESS,) if self._solved_polls >= 2 else ()
             return replace(self._knows.drive(), events=events)
         # a reward that has not fired a second after the task was done has missed it

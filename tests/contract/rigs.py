@@ -39,6 +39,13 @@ def variants(kind: str) -> list[tuple[str, dict[str, Any]]]:
     return [(name, options) for name in REGISTRIES[kind].names() for options in OPTIONS[kind][name]]
 
 
+def named(variant: tuple[str, dict[str, Any]]) -> str:
+    """Return the same name in every process of a test run: a terminal's path is not."""
+    name, options = variant
+    words = ("own" if key in ("terminal", "path") else value for key, value in options.items())
+    return "-".join([name, *map(str, words)])
+
+
 def build(kind: str, name: str, options: dict[str, Any], rig: Rig) -> Any:
     """Return an unopened device."""
     cls = REGISTRIES[kind].get(name)

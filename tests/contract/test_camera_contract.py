@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from rigs import OPTIONS, REGISTRIES, opened_camera, simulated_rig, variants
+from rigs import OPTIONS, REGISTRIES, named, opened_camera, simulated_rig, variants
 
 from hilctl.devices import Rig
 from hilctl.robots.base import Robot
@@ -15,7 +15,7 @@ from hilctl.testing import CameraContract, DriverChoice
 class TestCameras(CameraContract):
     robot: Robot
 
-    @pytest.fixture(params=variants("camera"), ids=str)
+    @pytest.fixture(params=variants("camera"), ids=named)
     def driver(self, request: pytest.FixtureRequest) -> DriverChoice:
         return DriverChoice(*request.param)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from rigs import ACTION_SCALE, simulated_rig, variants
+from rigs import ACTION_SCALE, named, simulated_rig, variants
 
 from hilctl import geometry
 from hilctl.devices import Rig
@@ -17,7 +17,7 @@ from hilctl.testing import DriverChoice, TeleopContract
 class TestTeleops(TeleopContract):
     robot: Robot
 
-    @pytest.fixture(params=variants("teleop"), ids=str)
+    @pytest.fixture(params=variants("teleop"), ids=named)
     def driver(self, request: pytest.FixtureRequest) -> DriverChoice:
         return DriverChoice(*request.param)
 

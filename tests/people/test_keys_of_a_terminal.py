@@ -61,7 +61,7 @@ def test_a_demonstration_is_driven_and_the_terminal_is_as_before(task: Workspace
     terminal.expect_exact("forward")  # the keys are on the screen
     while modes(terminal) == before:
         time.sleep(0.05)
-    time.sleep(2.0)
+    terminal.expect_exact("begins when you move")
     for _ in range(10):
         terminal.send("f")
         time.sleep(0.1)
@@ -87,6 +87,9 @@ def test_ctrl_c_asks_in_a_terminal_that_is_as_before(task: Workspace) -> None:
     terminal.expect_exact("forward")
     while modes(terminal) == before:
         time.sleep(0.05)
+    terminal.expect_exact("begins when you move")
+    terminal.send("f")
+    terminal.expect_exact("start: ready")
     time.sleep(1.0)
     terminal.send("\x03")
     terminal.expect_exact("keep this episode?")

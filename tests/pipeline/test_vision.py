@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import h5py
@@ -43,6 +44,9 @@ def test_a_measurement_that_an_episode_lacks_is_named_with_the_file(recorded: Wo
     with h5py.File(path, "r+") as file:
         for group in ("obs", "final_obs"):
             del file[f"episode/{group}/q"]
+        layout = json.loads(file["episode"].attrs["observation_layout"])
+        del layout["state"]["q"]
+        file["episode"].attrs["observation_layout"] = json.dumps(layout)
     (episode,) = Dataset.of_readable(recorded.demos).episodes()
     assert set(states_of(episode, recorded.spec.observation.state)) == {
         "tcp_pose",

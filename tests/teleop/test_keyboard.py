@@ -126,8 +126,11 @@ def test_the_gripper_closes_and_opens(person: Person) -> None:
     assert person.types("v").gripper == 1
 
 
-def test_success_is_switched_on_and_off_while_labels_are_recorded(person: Person) -> None:
-    person.hand.begin_episode(Role.LABEL)
+@pytest.mark.parametrize("role", [Role.SHOW, Role.LABEL, Role.WATCH])
+def test_success_is_switched_on_and_off_while_labels_are_recorded(
+    person: Person, role: Role
+) -> None:
+    person.hand.begin_episode(role)
     assert TeleopEvent.SUCCESS in person.types("\r").events
     assert TeleopEvent.SUCCESS in person.types("w").events
     assert TeleopEvent.SUCCESS not in person.types("\r").events

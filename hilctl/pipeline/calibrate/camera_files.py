@@ -11,6 +11,7 @@ from hilctl.errors import MissingStageError, UsageError
 from hilctl.pipeline.parts import require_one_arm
 from hilctl.registry import did_you_mean
 from hilctl.task.files import os_errors
+from hilctl.task.load import load_task
 from hilctl.task.plugins import frame_size_px
 from hilctl.task.workspace import Workspace
 
@@ -21,12 +22,13 @@ def require_robot(workspace: Workspace) -> None:
     Raises:
         UsageError: it has an environment in their place, or several robots.
     """
+    as_written = Workspace(workspace.root, spec=load_task(workspace.task_file))
     require_one_arm(
-        workspace,
+        as_written,  # without crops: one that no longer fits is chosen anew here
         "calibrate",
         "calibrate in a task folder with one of the arms and the same cameras",
     )
-    if workspace.spec.environment is not None:
+    if as_written.spec.environment is not None:
         raise UsageError(
             "this task has an environment in place of robot and cameras: "
             "there is nothing to calibrate",

@@ -141,12 +141,14 @@ def _record(
                 stop=stop,
                 questions=station.questions,
                 put_back=between_episodes(workspace, station, report),
+                to_show="show the task",
             )
             while _more(result, station.questions) and loop.ready():
-                if result.attempts == most:
+                if result.attempts == most and not station.teleop.in_real_time:
                     raise _hopeless(workspace, result)
                 summary = loop.run_episode()
-                wanted = summary.success or (was_interrupted(summary) and stop() and keep())
+                cut_short = was_interrupted(summary) and summary.intervention_steps > 0
+                wanted = summary.success or (cut_short and stop() and keep())
                 path = episode.settle(summary, keep=wanted)
                 result.count(summary, kept=path is not None)
                 result.robot_s = clock_s()

@@ -33,6 +33,7 @@ class LabelSource:
 
     Attributes:
         name: stored with its episodes.
+        asks: what a person is to do.
         role: what the operator is asked to do.
         episode_s: at most.
         failure_share: of the failure frames that are wanted.
@@ -41,11 +42,17 @@ class LabelSource:
     """
 
     name: str
+    asks: str
     role: Role
     episode_s: float
     failure_share: float
     lead_s: float | None = None
     hold_frames: int | None = None
+
+    @property
+    def is_driven(self) -> bool:
+        """Whether the operator moves the arm, from the first step on."""
+        return self.role in (Role.LABEL, Role.SHOW)
 
     def window(self, rate_hz: float) -> LabelWindow:
         """Return how far around a frame the operator's word counts."""
@@ -96,15 +103,18 @@ class HeldSuccess(gymnasium.Wrapper[Obs, Array, Obs, Array]):
 # successes rather than a few long ones, because each episode holds its object a little differently.
 # Of the way there only the end counts: sweeps see the rest, and every frame has to be encoded.
 # Demonstrations do not join in: they end as soon as they succeed, within the guard of that change.
-ALIKE = LabelSource("look-alike", Role.LABEL, 8.0, 0.2)
-SHOWN = LabelSource("success", Role.DEMONSTRATE, 12.0, 0.0, lead_s=0.5, hold_frames=5)
+NEARLY = "show what could be mistaken for success, and is none"
+ALIKE = LabelSource("look-alike", NEARLY, Role.LABEL, 8.0, 0.2)
+SUCCEED = "show success, and hold the key of success as long as it is one"
+SHOWN = LabelSource("success", SUCCEED, Role.SHOW, 12.0, 0.0, lead_s=0.5, hold_frames=5)
 # Where no operator goes, and a policy will.
-RANDOM = LabelSource("random", Role.WATCH, 5.0, 0.2)
-SWEEP = LabelSource("sweep", Role.WATCH, 8.0, 0.4)
+BY_ITSELF = "the arm moves by itself: hold the key of success while that is one"
+RANDOM = LabelSource("random", BY_ITSELF, Role.WATCH, 5.0, 0.2)
+SWEEP = LabelSource("sweep", BY_ITSELF, Role.WATCH, 8.0, 0.4)
 SOURCES = (ALIKE, SHOWN, RANDOM, SWEEP)
 
 # Where there is no tool to sweep with, the expert breaks off on its way, near success most often.
-INTERRUPTED = LabelSource("interrupted", Role.LABEL, 8.0, 0.6)
+INTERRUPTED = LabelSource("interrupted", NEARLY, Role.LABEL, 8.0, 0.6)
 HELD_S = 2.0  # longer than an episode of the task, to hold success
 
 

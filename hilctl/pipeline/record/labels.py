@@ -199,7 +199,10 @@ class _Session:
             claims_end_episode=False,
             questions=station.questions,
             put_back=self._put_back,
+            to_show=source.asks if source.is_driven else "",
         )
+        if self.station.teleop.in_real_time and not source.is_driven:
+            self.report(Event("phase", source.asks))
         dry = 0
         while lacking := self.result.lacking(source):
             if dry == DRY_EPISODES:
