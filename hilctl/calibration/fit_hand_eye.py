@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hilctl.calibration.copies import members
 from hilctl.calibration.few_samples import widening
-from hilctl.calibration.hand_eye import HandEye, Sightings, board_scale, errors, solve
+from hilctl.calibration.hand_eye import HandEye, Motions, Sightings, errors, motions_of, solve
 from hilctl.errors import DataError
 
 Array = NDArray[np.float64]
@@ -114,7 +114,7 @@ def fit_hand_eye(seen: Sightings, rng: np.random.Generator) -> HandEyeFit:
     errors_m, errors_rad = held_out_errors(used, rng)
     held_out = PoseError(_rms(errors_m, used), _rms(errors_rad, used))
     uncertainty, scale_sigma = _uncertainty(found, used, rng)
-    scale = board_scale(used)
+    scale = motions_of(used).board_scale()
     return HandEyeFit(
         found, held_out, uncertainty, scale, scale_sigma, outliers, errors_m, errors_rad
     )
@@ -193,12 +193,13 @@ def _uncertainty(
     Both by a bootstrap over distinct poses, each with its copies.
     """
     copies, count = members(seen.groups), seen.distinct
+    motions = Motions.between(seen)
     distances, angles, scales = [], [], []
     for _ in range(RESAMPLES):
-        drawn = seen[np.concatenate([copies[i] for i in rng.integers(0, count, count)])]
-        again = solve(drawn)
-        scales.append(board_scale(drawn))
-        off = found.T_parent_cam.inv() * again.T_parent_cam
+        drawn = np.concatenate([copies[i] for i in rng.integers(0, count, count)])
+        again = motions.among(drawn)
+        scales.append(again.board_scale())
+        off = found.T_parent_cam.inv() * again.camera()
         distances.append(np.linalg.norm(off.translation))
         angles.append(off.rotation.magnitude())
     wider = widening(count)

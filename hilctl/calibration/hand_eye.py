@@ -7,7 +7,7 @@ Euclidean group" (1994), over all pairs of poses.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,30 +71,74 @@ class Sightings:
         return Sightings(self.T_parent_other[chosen], self.T_cam_board[chosen], self.groups[chosen])
 
 
+@dataclass(frozen=True)
+class Motions:
+    """The motions between sightings, pair by pair: AX = XB has one equation for each.
+
+    Attributes:
+        turns_other, turns_board: (P, 3) rotation vectors of A and B.
+        rest_other: (P, 3, 3) rotation of A, less one.
+        shifts_other, shifts_board: (P, 3) m.
+    """
+
+    turns_other: Array
+    rest_other: Array
+    shifts_other: Array
+    turns_board: Array
+    shifts_board: Array
+
+    @classmethod
+    def between(cls, seen: Sightings) -> Motions:
+        """Return those between any two, in both directions: from i to j at i · N + j."""
+        first, second = (index.reshape(-1) for index in np.indices((len(seen), len(seen))))
+        A = seen.T_parent_other[first] * seen.T_parent_other[second].inv()
+        B = seen.T_cam_board[first] * seen.T_cam_board[second].inv()
+        return cls(
+            A.rotation.as_rotvec(),
+            A.rotation.as_matrix() - np.eye(3),
+            A.translation,
+            B.rotation.as_rotvec(),
+            B.translation,
+        )
+
+    def among(self, drawn: Indices) -> Motions:
+        """Return those of each pair of sightings, which may be drawn more than once."""
+        count = round(np.sqrt(len(self.turns_other)))
+        first, second = (drawn[half] for half in np.triu_indices(len(drawn), k=1))
+        rows = first * count + second
+        return Motions(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def turn(self) -> Rotation:
+        """Return the rotation of the camera in its parent."""
+        # the rotation nearest to (MᵀM)^(-1/2) Mᵀ of M = Σ β αᵀ, by singular values
+        u, _, vt = np.linalg.svd(self.turns_board.T @ self.turns_other)
+        mirror = np.diag([1.0, 1.0, np.linalg.det(vt.T @ u.T)])
+        return Rotation.from_matrix(vt.T @ mirror @ u.T)
+
+    def camera(self) -> RigidTransform:
+        """Return the camera in its parent that fits all of them best."""
+        turn = self.turn()
+        right = turn.apply(self.shifts_board) - self.shifts_other
+        place = np.linalg.lstsq(self.rest_other.reshape(-1, 3), right.reshape(-1))[0]
+        return RigidTransform.from_components(place, turn)
+
+    def board_scale(self) -> float:
+        """Return the factor on the board's size that fits the robot's motions best."""
+        turned = self.turn().apply(self.shifts_board).reshape(-1, 1)
+        left = np.hstack([self.rest_other.reshape(-1, 3), -turned])
+        return float(np.linalg.lstsq(left, -self.shifts_other.reshape(-1))[0][3])
+
+
+def motions_of(seen: Sightings) -> Motions:
+    """Return the motions of each pair of sightings."""
+    return Motions.between(seen).among(np.arange(len(seen)))
+
+
 def solve(seen: Sightings) -> HandEye:
     """Return the solution that fits all pairs of sightings best."""
-    first, second = np.triu_indices(len(seen), k=1)
-    A = seen.T_parent_other[first] * seen.T_parent_other[second].inv()
-    B = seen.T_cam_board[first] * seen.T_cam_board[second].inv()
-    # the rotation nearest to (MᵀM)^(-1/2) Mᵀ of M = Σ β αᵀ, by singular values
-    u, _, vt = np.linalg.svd(B.rotation.as_rotvec().T @ A.rotation.as_rotvec())
-    mirror = np.diag([1.0, 1.0, np.linalg.det(vt.T @ u.T)])
-    turn = Rotation.from_matrix(vt.T @ mirror @ u.T)
-    left = (A.rotation.as_matrix() - np.eye(3)).reshape(-1, 3)
-    right = (turn.apply(B.translation) - A.translation).reshape(-1)
-    T_parent_cam = RigidTransform.from_components(np.linalg.lstsq(left, right)[0], turn)
+    T_parent_cam = motions_of(seen).camera()
     boards = seen.T_parent_other.inv() * T_parent_cam * seen.T_cam_board
     return HandEye(T_parent_cam, boards.mean())
-
-
-def board_scale(seen: Sightings) -> float:
-    """Return the factor on the board's size that fits the robot's motions best."""
-    first, second = np.triu_indices(len(seen), k=1)
-    A = seen.T_parent_other[first] * seen.T_parent_other[second].inv()
-    B = seen.T_cam_board[first] * seen.T_cam_board[second].inv()
-    turned = solve(seen).T_parent_cam.rotation.apply(B.translation).reshape(-1, 1)
-    left = np.hstack([(A.rotation.as_matrix() - np.eye(3)).reshape(-1, 3), -turned])
-    return float(np.linalg.lstsq(left, -A.translation.reshape(-1))[0][3])
 
 
 def errors(found: HandEye, seen: Sightings) -> tuple[Array, Array]:

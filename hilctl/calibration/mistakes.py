@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from hilctl.calibration.fit_hand_eye import ACCEPT_M, ACCEPT_RAD, MIN_POSES, WARN_M, held_out_errors
-from hilctl.calibration.hand_eye import Mount, Sightings, board_scale
+from hilctl.calibration.hand_eye import Mount, Sightings, motions_of
 
 Mend = Callable[[RigidTransform], RigidTransform]
 
@@ -79,7 +79,7 @@ def _corrected(
         "looks like each pose was given to the picture before its own",
         Sightings.of(T_base_tcp[:-1], T_cam_board[1:], mount),
     )
-    scale = board_scale(Sightings.of(T_base_tcp, T_cam_board, mount))
+    scale = motions_of(Sightings.of(T_base_tcp, T_cam_board, mount)).board_scale()
     if scale > 0:
         yield (
             f"looks like the board's squares are {100 * scale:.0f} % of the size given",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, Self
 
 import gymnasium
 import numpy as np
@@ -83,6 +83,11 @@ class TaskEnvironment(Environment, Device):
     def advice(self) -> Array:
         """Return the (A,) action in [-1, 1] that the expert would take now."""
         raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        """Open it: Gymnasium's own does nothing."""
+        self.open()
+        return self
 
     def __exit__(self, *exc: object) -> None:  # type: ignore[override]  # both bases close it
         self.close()

@@ -17,22 +17,36 @@ from __future__ import annotations
 
 import pytest
 
-# before they are imported: a failing assertion shows its values
-pytest.register_assert_rewrite(
-    *(f"hilctl.testing.{name}" for name in ("devices", "robots", "cameras", "teleops", "encoders"))
+ROOMS = (
+    "agents",
+    "cameras",
+    "devices",
+    "encoders",
+    "environments",
+    "rewards",
+    "robots",
+    "teleops",
 )
+# before they are imported: a failing assertion shows its values
+pytest.register_assert_rewrite(*(f"hilctl.testing.{name}" for name in ROOMS))
 
+from hilctl.testing.agents import AgentContract  # noqa: E402
 from hilctl.testing.cameras import CameraContract  # noqa: E402
 from hilctl.testing.devices import DeviceContract, DriverChoice  # noqa: E402
 from hilctl.testing.encoders import EncoderContract  # noqa: E402
+from hilctl.testing.environments import EnvironmentContract  # noqa: E402
+from hilctl.testing.rewards import RewardContract  # noqa: E402
 from hilctl.testing.robots import RobotContract  # noqa: E402
 from hilctl.testing.teleops import TeleopContract  # noqa: E402
 
 __all__ = [
+    "AgentContract",
     "CameraContract",
     "DeviceContract",
     "DriverChoice",
     "EncoderContract",
+    "EnvironmentContract",
+    "RewardContract",
     "RobotContract",
     "TeleopContract",
 ]

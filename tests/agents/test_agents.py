@@ -58,18 +58,6 @@ def test_sampled_actions_are_decided_by_the_key_and_centred_on_the_greedy_one(ki
 
 
 @every_agent
-def test_the_same_seed_and_data_make_the_same_agent(kind: str) -> None:
-    one, _ = create(kind, seed=1).update(batches())
-    other, _ = create(kind, seed=1).update(batches())
-    different, _ = create(kind, seed=2).update(batches())
-    action, same_action, different_action = (
-        agent.act(ONE, jax.random.key(0), greedy=True) for agent in (one, other, different)
-    )
-    np.testing.assert_array_equal(action, same_action)
-    assert (action != different_action).any()
-
-
-@every_agent
 def test_losses_are_finite_numbers(kind: str) -> None:
     _, metrics = create(kind, shift_cells=0.5).update(batches())
     assert metrics
