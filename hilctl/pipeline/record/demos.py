@@ -144,7 +144,7 @@ def _record(
                 to_show="show the task",
             )
             while _more(result, station.questions) and loop.ready():
-                if result.attempts == most and not station.teleop.in_real_time:
+                if result.attempts == most:
                     raise _hopeless(workspace, result)
                 summary = loop.run_episode()
                 cut_short = was_interrupted(summary) and summary.intervention_steps > 0
