@@ -150,10 +150,10 @@ class Questions:
         return said
 
     def _hear_or_feel(self) -> Said:
-        """Return what is said; a hand that moves is ready."""
+        """Return what is said; a hand that moves, or calls success already, is ready."""
         polled = self.teleop.poll()
         self.heard(polled.events)
-        moves = bool(polled.twist.any() or polled.gripper)
+        moves = polled.twist.any() or polled.gripper or TeleopEvent.SUCCESS in polled.events
         return frozenset(polled.events) | ({TeleopEvent.READY} if moves else NOTHING)
 
     def _poll(self) -> Said:
