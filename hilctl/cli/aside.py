@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -26,7 +27,7 @@ class Aside:
     def __init__(self, draw: Callable[[Event], None]) -> None:
         self._draw = draw
         self._events: queue.Queue[Event | None] = queue.Queue(KEPT)
-        self._failure: OSError | None = None
+        self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._serve, name="drawing", daemon=True)
 
     def __enter__(self) -> Self:
@@ -42,6 +43,7 @@ class Aside:
 
         Raises:
             OSError: the terminal takes nothing any more.
+            Exception: whatever else drawing failed with.
         """
         if self._failure is not None:
             raise self._failure
@@ -52,12 +54,13 @@ class Aside:
             try:
                 return self._events.put_nowait(event)
             except queue.Full:
-                self._events.get_nowait()
+                with contextlib.suppress(queue.Empty):  # it was drawn meanwhile
+                    self._events.get_nowait()
 
     def _serve(self) -> None:
         while (event := self._events.get()) is not None:
             try:
                 self._draw(event)
-            except OSError as error:
+            except Exception as error:  # told to whoever reports, whose thread can end in words
                 self._failure = error
                 return
