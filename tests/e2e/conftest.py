@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from hilctl.pipeline.record.demos import record_demos
 from hilctl.pipeline.record.labels import record_labels
 from hilctl.pipeline.train.train import train
 from hilctl.task.workspace import Workspace
+
+Once = Callable[[str, Callable[[Path], None]], Path]
 
 
 @pytest.fixture
@@ -47,15 +51,36 @@ def space(tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Make what takes long once, for all processes of a test run."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def call(name: str, make: Callable[[Path], None]) -> Path:
+        folder = shared / name
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                (part := shared / f"{name}.part").mkdir()
+                make(part)
+                part.rename(folder)
+        return folder
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def recorded(once: Once) -> Path:
     """A small task with demonstrations and a classifier, and a quarter of a minute to train."""
-    folder = tmp_path_factory.mktemp("stages") / "task"
-    changes = TINY_CAMERAS | FEW_LABELS | SHORT
-    space = make_task(folder, "sim-reach", changes, demos="3", max_episode_s="2")
-    record_demos(space)
-    record_labels(space)
-    train_classifier(space)
-    return folder
+
+    def make(folder: Path) -> None:
+        changes = TINY_CAMERAS | FEW_LABELS | SHORT
+        space = make_task(folder / "task", "sim-reach", changes, demos="3", max_episode_s="2")
+        record_demos(space)
+        record_labels(space)
+        train_classifier(space)
+
+    return once("recorded", make) / "task"
 
 
 @pytest.fixture
@@ -65,11 +90,13 @@ def ready(recorded: Path, tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def finished_once(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_once(recorded: Path, once: Once) -> Path:
     """A task whose only run has met its limit."""
-    space = copy(recorded, tmp_path_factory.mktemp("finished") / "task")
+    return once("finished", lambda folder: finish(copy(recorded, folder / "task"))) / "task"
+
+
+def finish(space: Workspace) -> None:
     train(space)
-    return space.root
 
 
 @pytest.fixture
@@ -79,11 +106,15 @@ def finished(finished_once: Path, tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def stopped(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> StoppedRun:
+def stopped(recorded: Path, once: Once) -> StoppedRun:
     """A training in real time that was looked at while it ran, and stopped with Ctrl-C."""
-    space = copy(recorded, tmp_path_factory.mktemp("stopped") / "task")
-    with starting() as start:
-        return watch_and_stop(space, start)
+
+    def make(folder: Path) -> None:
+        with starting() as start:
+            watch_and_stop(copy(recorded, folder / "task"), start).write(folder / "seen.json")
+
+    folder = once("stopped", make)
+    return StoppedRun.read(folder / "seen.json", folder / "task")
 
 
 @pytest.fixture

@@ -30,13 +30,17 @@ from hilctl.task.fingerprint import data_identity
 from hilctl.task.workspace import Workspace
 
 FEW = {"consecutive: 2 ": "success_frames: 40\n  failure_frames: 150\n  consecutive: 2 "}
+SMALL_CAMERAS = {
+    f"view: {name}, size: [128, 128]": f"view: {name}, width_px: 64, height_px: 64, size: [64, 64]"
+    for name in ("wrist", "side")
+}
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def make_task(folder: Path) -> Workspace:
     chosen = scaffold.find_template("sim-reach")
     scaffold.create(chosen, folder, chosen.answers({}))
-    return edit(Workspace(folder), FEW)
+    return edit(Workspace(folder), FEW | SMALL_CAMERAS)
 
 
 @pytest.fixture(scope="module")
