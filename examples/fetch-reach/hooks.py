@@ -15,7 +15,7 @@ SIDE_PX = 128
 BALL_M = 0.05  # its radius: as near as counts as reached, so that success can be seen
 NEAR_M = 0.02  # where the expert slows down
 VIEWS = {"front": 180, "side": 270}  # azimuth in degrees; one sees what is hidden from the other
-ELEVATION, DISTANCE_M = -15, 0.65  # the ball is in both pictures, wherever it lies
+ELEVATION, DISTANCE_M = -15, 0.65  # far enough to have the ball in sight, wherever it lies
 
 
 class Seen(gymnasium.Wrapper):
