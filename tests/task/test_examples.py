@@ -11,7 +11,7 @@ from hilctl.env.gymnasium_env import GymnasiumOptions
 from hilctl.task.load import load_task
 from hilctl.teleop.scripted import ScriptedOptions
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 FOLDERS = sorted(path.parent for path in EXAMPLES.glob("*/task.yaml"))
 
 
