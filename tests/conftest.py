@@ -21,6 +21,7 @@ RENDERER = "HILCTL_RENDERER"
 QUICK_COMPILER = "JAX_DISABLE_MOST_OPTIMIZATIONS"  # three times as quick, its programs half as fast
 MANY_PROGRAMS = ("tests/agents/", "tests/training/")  # each of which runs a few times only
 REAL_TIME = "tests/e2e/"
+LOCKSTEP = "test_whole_method.py"  # waits for nobody
 # trainings that are watched and disturbed; one process has these, another what else is in real time
 TRAININGS = tuple(
     f"{REAL_TIME}test_{name}.py"
@@ -68,7 +69,7 @@ class FilesAndRealTime(LoadScopeScheduling):
     # not by marks: what xdist 3.8 adds to a test's name for them is lost in pytest 9
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
-        if REAL_TIME not in file:
+        if REAL_TIME not in file or LOCKSTEP in file:
             return file
         return REAL_TIME + ("trainings" if file.endswith(TRAININGS) else "others")
 
@@ -89,4 +90,4 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def is_real_time(item: pytest.Item) -> bool:
-    return REAL_TIME in item.nodeid
+    return REAL_TIME in item.nodeid and LOCKSTEP not in item.nodeid

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from finished_run import FinishedRun, watch_to_the_end
 from processes import FEW_LABELS, SHORT, TINY_CAMERAS, Ask, Start, copy, make_task, starting
 from stopped_run import StoppedRun, watch_and_stop
 
@@ -17,7 +18,6 @@ from hilctl.cli.app import run
 from hilctl.pipeline.classify.train_classifier import train_classifier
 from hilctl.pipeline.record.demos import record_demos
 from hilctl.pipeline.record.labels import record_labels
-from hilctl.pipeline.train.train import train
 from hilctl.task.workspace import Workspace
 
 Once = Callable[[str, Callable[[Path], None]], Path]
@@ -90,19 +90,22 @@ def ready(recorded: Path, tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def finished_once(recorded: Path, once: Once) -> Path:
-    """A task whose only run has met its limit."""
-    return once("finished", lambda folder: finish(copy(recorded, folder / "task"))) / "task"
+def finished_once(recorded: Path, once: Once) -> FinishedRun:
+    """A training in real time to its end, on a computer whose clock jumps."""
 
+    def make(folder: Path) -> None:
+        with starting() as start:
+            space = copy(recorded, folder / "task")
+            watch_to_the_end(space, start, folder / "site").write(folder / "seen.json")
 
-def finish(space: Workspace) -> None:
-    train(space)
+    folder = once("finished", make)
+    return FinishedRun.read(folder / "seen.json", folder / "task")
 
 
 @pytest.fixture
-def finished(finished_once: Path, tmp_path: Path) -> Workspace:
-    """A copy of it."""
-    return copy(finished_once, tmp_path / "finished")
+def finished(finished_once: FinishedRun, tmp_path: Path) -> Workspace:
+    """A copy of its task folder."""
+    return copy(finished_once.space.root, tmp_path / "finished")
 
 
 @pytest.fixture(scope="session")
