@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from small_task import edit
 
+from hilctl.cli.app import run
 from hilctl.data.dataset import Dataset
 from hilctl.errors import BelowBarError, DataError, MissingStageError
 from hilctl.networks.encoders import ENCODERS
 from hilctl.networks.encoders.base import Encoder
+from hilctl.pipeline.classify import train_classifier as train_classifier_module
 from hilctl.pipeline.classify.label_frames import encode_labels
 from hilctl.pipeline.classify.train_classifier import ClassifierResult, train_classifier
 from hilctl.pipeline.events import Event, silent
@@ -219,3 +221,19 @@ def test_a_classifier_that_misses_most_successes_is_below_the_bar(result: Classi
     unheard = replace(result.fitted.metrics, successes={"shown": 10, "recognised": 2})
     with pytest.raises(BelowBarError, match="only 20% of the successes by 2 frames in a row"):
         replace(result, fitted=replace(result.fitted, metrics=unheard)).check()
+
+
+def test_after_a_poor_classifier_come_labels_not_training(
+    space: Workspace,
+    result: ClassifierResult,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(space.root)
+    monkeypatch.setattr(train_classifier_module, "train_classifier", lambda *_, **__: result)
+    for least, code, proposed in ((0.0, 0, "record-demos"), (1.1, 1, "record-labels")):
+        monkeypatch.setattr(train_classifier_module, "MIN_RECALL", least)
+        assert run(["train-classifier", "--json"]) == code
+        out, talk = capsys.readouterr()
+        assert json.loads(out.splitlines()[-1])["next"] == f"hilctl {proposed}"
+        assert f"next: hilctl {proposed}" in talk

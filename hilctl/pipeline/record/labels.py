@@ -201,13 +201,13 @@ class _Session:
             put_back=self._put_back,
         )
         if self.station.teleop.in_real_time and not source.is_driven:
-            self.report(Event("phase", _asked(source, self.result)))
+            self.report(Event("phase", self._asked(source)))
         dry = 0
         while lacking := self.result.lacking(source):
             if dry == DRY_EPISODES:
                 raise _in_vain(self.workspace, source, self.result)
             if source.is_driven:
-                loop.to_show = _asked(source, self.result)
+                loop.to_show = self._asked(source)
             if not loop.ready():
                 return True
             summary = loop.run_episode()
@@ -232,10 +232,10 @@ class _Session:
             self._look_at_the_clock()
             self.report(_told(self.result, source))
 
-
-def _asked(source: LabelSource, result: LabelsResult) -> str:
-    """Return what a person is to do, and how much of it."""
-    return f"{source.asks} ({result.lacking(source)} more frames)"
+    def _asked(self, source: LabelSource) -> str:
+        """Return what a person is to do, and how much of it."""
+        lacking = self.result.lacking(source)
+        return f"{source.asked_of(self.station.teleop)} ({lacking} more frames)"
 
 
 def _told(result: LabelsResult, source: LabelSource) -> Event:
