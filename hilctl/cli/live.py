@@ -73,6 +73,7 @@ class LiveProgress:
         self._live: Any = None
         self._bar: Any = None
         self._preview = Preview()
+        self._called = ""  # that what is seen counts as success
 
     def __enter__(self) -> Self:
         if not self._output.draws:
@@ -94,7 +95,13 @@ class LiveProgress:
         return self
 
     def _render(self) -> Any:
-        return self._preview.beside(self._bar, ROWS_TAKEN)
+        shown = self._preview.beside(self._bar, ROWS_TAKEN)
+        if not self._called:
+            return shown
+        from rich.console import Group
+        from rich.text import Text
+
+        return Group(Text(self._called, style="bold green"), shown)
 
     def __exit__(self, *exc: Any) -> None:
         self._opened.close()
@@ -112,7 +119,9 @@ class LiveProgress:
     def _draw(self, event: Event) -> None:
         if self._preview.takes(event):
             return
-        if event.total is None:
+        if event.name == "called":
+            self._called = event.text if event.figures["success"] else ""
+        elif event.total is None:
             self._live.console.print(event.text, markup=False)
         else:
             if not self._bar.tasks:  # nothing is shown before there is something to count

@@ -39,7 +39,7 @@ class ShowFrames(gymnasium.Wrapper[Obs, Array, Obs, Array]):
     def reset(self, **kwargs: Any) -> tuple[Obs, dict[str, Any]]:
         """Reset and show where the episode begins."""
         obs, info = self.env.reset(**kwargs)
-        self._due_ns = 0
+        self._due_ns = self._clock.now_ns()
         self._show(obs["images"])
         return obs, info
 
@@ -51,9 +51,9 @@ class ShowFrames(gymnasium.Wrapper[Obs, Array, Obs, Array]):
 
     def _show(self, images: Images) -> None:
         now_ns = self._clock.now_ns()
-        # a step that comes a moment early is not left out
+        # a step that comes a moment early is not left out, nor the one after a late one
         if now_ns >= self._due_ns - self._pause_ns // 4:
-            self._due_ns = now_ns + self._pause_ns
+            self._due_ns = max(self._due_ns, now_ns - self._pause_ns) + self._pause_ns
             self._screen(SEEN, "", {"images": packed(images)})
 
 

@@ -170,9 +170,4 @@ class KeyboardTeleop(HumanTeleop):
         for event in events:
             if event in (TeleopEvent.SUCCESS, TeleopEvent.FAILURE, TeleopEvent.VETO):
                 self._claims = event is TeleopEvent.SUCCESS and not self._claims
-                self.tell(
-                    "a success from here on; Enter ends it"
-                    if self._claims
-                    else "no success from here on"
-                )
         return tuple(event for event in events if event is not TeleopEvent.SUCCESS)

@@ -208,6 +208,27 @@ def test_what_training_is_at_is_told_beside_pictures_on_a_low_screen(spawn: Any)
     child.expect("checking the greedy policy", timeout=20)
 
 
+CALLED = """
+import time
+from hilctl.cli.live import LiveProgress
+from hilctl.cli.render import Output
+from hilctl.pipeline.events import Event
+with LiveProgress(Output()) as view:
+    for called, text in ((True, "a success from here on"), (False, "no success from here on")):
+        view.report(Event("called", text, figures={"success": called}))
+        for number in range(20):
+            view.report(Event("episode", f"{called} {number}", number, 20))
+            time.sleep(0.1)
+"""
+
+
+def test_that_what_is_seen_counts_as_success_stays_on_the_screen(spawn: Any) -> None:
+    text = sent(spawn("-c", CALLED))
+    *_, held = text.split("True 3")
+    assert held.count("a success from here on") >= 2  # drawn again and again
+    assert "a success" not in text.split("False 5")[-1]
+
+
 def test_a_file_gets_lines_and_nothing_else(here: Path) -> None:
     code = BUSY.format(view=VIEWS[1], obeys=True)
     file = here / "log"

@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 Env = gymnasium.Env[Obs, Array]
 
 GUARD_S = 0.3  # either side of a change of the label
+BY_HAND = 4  # times as many frames of a success: 200 of them are 10 episodes, not 40
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class LabelSource:
         episode_s: at most.
         failure_share: of the failure frames that are wanted.
         lead_s: how long before and after success failures count; None = always.
-        hold_frames: an episode ends with that many sure successes; None = it goes on.
+        hold_frames: an episode of a scripted operator ends with that many sure successes; None = it
+            goes on.
     """
 
     name: str
@@ -68,12 +70,19 @@ class LabelSource:
         lead = None if self.lead_s is None else round(self.lead_s * rate_hz)
         return LabelWindow(round(GUARD_S * rate_hz), lead)
 
-    def cut(self, env: Env, rate_hz: float) -> Env:
-        """Return the environment with episodes that end when this source wants."""
+    def cut(self, env: Env, rate_hz: float, *, by_hand: bool = False) -> Env:
+        """Return the environment with episodes that end when this source wants.
+
+        Args:
+            env: whose episodes they are.
+            rate_hz: of its steps.
+            by_hand: a person drives, to whom every episode is work.
+        """
         env = TimeLimit(env, max(1, round(self.episode_s * rate_hz)))
         if self.hold_frames is None:
             return env
-        return HeldSuccess(env, self.hold_frames + self.window(rate_hz).guard)
+        frames = BY_HAND * self.hold_frames if by_hand else self.hold_frames
+        return HeldSuccess(env, frames + self.window(rate_hz).guard)
 
     def policy(self, spec: TaskSpec, coverage: Mapping[str, Coverage], station: Station) -> Policy:
         """Return what moves the arm when the operator does not."""
@@ -112,9 +121,10 @@ class HeldSuccess(gymnasium.Wrapper[Obs, Array, Obs, Array]):
 # successes rather than a few long ones, because each episode holds its object a little differently.
 # Of the way there only the end counts: sweeps see the rest, and every frame has to be encoded.
 # Demonstrations do not join in: they end as soon as they succeed, within the guard of that change.
+FROM_ALL_SIDES = "show success, each time from another side"
 NEARLY = "show what could be mistaken for success, and is none"
 ALIKE = LabelSource("look-alike", NEARLY, Role.LABEL, 8.0, 0.2)
-SHOWN = LabelSource("success", "show success", Role.SHOW, 12.0, 0.0, lead_s=0.5, hold_frames=5)
+SHOWN = LabelSource("success", FROM_ALL_SIDES, Role.SHOW, 12.0, 0.0, lead_s=0.5, hold_frames=5)
 # Where no operator goes, and a policy will.
 BY_ITSELF = "the arm moves by itself"
 RANDOM = LabelSource("random", BY_ITSELF, Role.WATCH, 5.0, 0.2)

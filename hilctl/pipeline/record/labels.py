@@ -7,7 +7,7 @@ at random; all of that is failure unless the operator calls success.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -40,6 +40,7 @@ from hilctl.pipeline.record.sweep import Coverage
 from hilctl.pipeline.record.variety import coverage_of, measure_variety
 from hilctl.task.fingerprint import data_fingerprint
 from hilctl.task.workspace import Workspace
+from hilctl.teleop.base import TeleopEvent, claims_success
 
 DRY_EPISODES = 20  # in a row without a frame that is wanted: then something is wrong
 
@@ -136,9 +137,16 @@ def _open_roomy(
 class _LabelledEpisode(UndecidedEpisode):
     """Write an episode with a label for each frame, and leave it to the verb whether to keep it."""
 
-    def __init__(self, directory: Path, attributes: Mapping[str, Any], window: LabelWindow) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        attributes: Mapping[str, Any],
+        window: LabelWindow,
+        called: Callable[[bool], None],
+    ) -> None:
         super().__init__(directory, "label", attributes)
         self.labeller = Labeller(window, self.write)
+        self._called, self._is_called = called, False
 
     def on_episode_start(self) -> None:
         super().on_episode_start()
@@ -146,9 +154,16 @@ class _LabelledEpisode(UndecidedEpisode):
 
     def on_step(self, step: Step) -> None:
         self.labeller.on_step(step)
+        self._look(is_called=claims_success(step.events))
 
     def on_episode_end(self, summary: EpisodeSummary) -> None:
         self.labeller.on_episode_end(summary)
+        self._look(is_called=False)
+
+    def _look(self, *, is_called: bool) -> None:
+        if is_called != self._is_called:
+            self._is_called = is_called
+            self._called(is_called)
 
 
 @dataclass
@@ -179,7 +194,8 @@ class _Session:
             attributes = episode_attributes(self.workspace, self.station, self.seed)
             attributes |= {SOURCE: source.name, "guard_s": GUARD_S}
             window = source.window(self.workspace.spec.control.rate_hz)
-            with _LabelledEpisode(self.workspace.labels, attributes, window) as episode:
+            labels = self.workspace.labels
+            with _LabelledEpisode(labels, attributes, window, self._tell_called) as episode:
                 if self._record(source, episode, coverage):
                     break
         self._look_at_the_clock()
@@ -190,7 +206,7 @@ class _Session:
         """Record one source; return whether the operator wants to leave."""
         spec, station = self.workspace.spec, self.station
         loop = EpisodeLoop(
-            source.cut(station.env, spec.control.rate_hz),
+            source.cut(station.env, spec.control.rate_hz, by_hand=station.teleop.in_real_time),
             source.policy(spec, coverage, station),
             station.teleop,
             source.role,
@@ -216,6 +232,18 @@ class _Session:
                 return True
             dry = dry + 1 if self.result.lacking(source) == lacking else 0
         return False
+
+    def _tell_called(self, is_called: bool) -> None:
+        """Tell a person that what is seen counts as success from now on, or no longer."""
+        teleop = self.station.teleop
+        if not teleop.in_real_time:
+            return
+        text = "no success from here on"
+        if is_called:
+            key = teleop.keys.get(TeleopEvent.SUCCESS, "the button of success")
+            text = f"a success from here on, until {key}"
+            text += " is pressed" if teleop.switches_success else " is let go"
+        self.report(Event("called", text, figures={"success": is_called}))
 
     def _look_at_the_clock(self) -> None:
         self.result.robot_s = self._clock_s()
