@@ -103,8 +103,8 @@ class Teleop(Device):
         operator: who that is, as stored with what was recorded.
         in_real_time: it is a person's: a simulated world does not run ahead of the wall clock, and
             answers are waited for. Else things are back in place as soon as that is asked for.
-        switches_success: its key of success, pressed once, counts until it is pressed again, since
-            it cannot be held down.
+        switches_success: its key of success, pressed once, counts until that of a veto is pressed,
+            since it cannot be held down.
         tcp_pose: tells the (7,) pose of the tool that it moves; set by whoever builds it, None
             where there is no tool.
         tell: takes words for the person, such as that the device was unplugged; set by whoever

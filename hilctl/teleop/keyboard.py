@@ -166,8 +166,12 @@ class KeyboardTeleop(HumanTeleop):
         return np.clip(motion, -1.0, 1.0)
 
     def _claiming(self, events: tuple[TeleopEvent, ...]) -> tuple[TeleopEvent, ...]:
-        """Switch success on and off: a terminal repeats one key only, so none can be held down."""
+        """Let success count from its key to the one of no success.
+
+        A terminal repeats one key only, so none can be held down; and one key for both would leave
+        a person to guess whether a second press was taken for a repeat of the first.
+        """
         for event in events:
             if event in (TeleopEvent.SUCCESS, TeleopEvent.FAILURE, TeleopEvent.VETO):
-                self._claims = event is TeleopEvent.SUCCESS and not self._claims
+                self._claims = event is TeleopEvent.SUCCESS
         return tuple(event for event in events if event is not TeleopEvent.SUCCESS)

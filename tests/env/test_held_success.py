@@ -29,4 +29,4 @@ def test_a_person_holds_a_success_for_longer_than_a_script(by_hand: bool, frames
     steps = 1
     while not env.step(np.zeros(6))[3]:
         steps += 1
-    assert steps == frames + SHOWN.window(10).guard
+    assert steps == frames + SHOWN.window(10, by_hand=by_hand).guard

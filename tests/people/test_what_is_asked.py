@@ -31,7 +31,7 @@ def test_labels_are_asked_for_with_how_many_are_lacking(tmp_path: Path, person: 
 def test_a_success_is_held_or_switched_as_the_hand_can() -> None:
     keyboard = KeyboardTeleop(KeyboardOptions(), Rig())
     told = SHOWN.asked_of(keyboard)
-    assert told.endswith(": press Enter when it is a success, once more when it is none")
+    assert told.endswith(": press Enter when it is a success, b when it no longer is")
     for source in (RANDOM, SWEEP):
         assert "press Enter" in source.asked_of(keyboard)
     assert "Enter" not in ALIKE.asked_of(keyboard)

@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 Env = gymnasium.Env[Obs, Array]
 
 GUARD_S = 0.3  # either side of a change of the label
+GUARD_BY_HAND_S = 0.6  # a person sees it on a screen, decides and presses
 BY_HAND = 4  # times as many frames of a success: 200 of them are 10 episodes, not 40
 
 
@@ -57,7 +58,8 @@ class LabelSource:
             return self.asks
         key = teleop.keys.get(TeleopEvent.SUCCESS, "the button of success")
         if teleop.switches_success:
-            return f"{self.asks}: press {key} when it is a success, once more when it is none"
+            over = teleop.keys.get(TeleopEvent.VETO, "the button of no success")
+            return f"{self.asks}: press {key} when it is a success, {over} when it no longer is"
         return f"{self.asks}: hold {key} as long as it is a success"
 
     @property
@@ -65,10 +67,10 @@ class LabelSource:
         """Whether the operator moves the arm, from the first step on."""
         return self.role in (Role.LABEL, Role.SHOW)
 
-    def window(self, rate_hz: float) -> LabelWindow:
+    def window(self, rate_hz: float, *, by_hand: bool = False) -> LabelWindow:
         """Return how far around a frame the operator's word counts."""
         lead = None if self.lead_s is None else round(self.lead_s * rate_hz)
-        return LabelWindow(round(GUARD_S * rate_hz), lead)
+        return LabelWindow(round(guard_s(by_hand=by_hand) * rate_hz), lead)
 
     def cut(self, env: Env, rate_hz: float, *, by_hand: bool = False) -> Env:
         """Return the environment with episodes that end when this source wants.
@@ -82,7 +84,7 @@ class LabelSource:
         if self.hold_frames is None:
             return env
         frames = BY_HAND * self.hold_frames if by_hand else self.hold_frames
-        return HeldSuccess(env, frames + self.window(rate_hz).guard)
+        return HeldSuccess(env, frames + self.window(rate_hz, by_hand=by_hand).guard)
 
     def policy(self, spec: TaskSpec, coverage: Mapping[str, Coverage], station: Station) -> Policy:
         """Return what moves the arm when the operator does not."""
@@ -95,6 +97,11 @@ class LabelSource:
         if self.name == RANDOM.name:
             return RandomPolicy(station.rig.generator("random"), station.action_layout)
         return HandsOff()
+
+
+def guard_s(*, by_hand: bool) -> float:
+    """Return for how long an operator's word is not sure, before and after it changes, in s."""
+    return GUARD_BY_HAND_S if by_hand else GUARD_S
 
 
 class HeldSuccess(gymnasium.Wrapper[Obs, Array, Obs, Array]):

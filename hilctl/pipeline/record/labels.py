@@ -23,7 +23,7 @@ from hilctl.pipeline.between_episodes import between_episodes
 from hilctl.pipeline.calibrate.check import check_cameras
 from hilctl.pipeline.events import Event, Figures, Report, ShouldStop, never, silent, told_by
 from hilctl.pipeline.record.label_counts import SOURCE, LabelsResult, count_labels, frames_wanted
-from hilctl.pipeline.record.label_sources import GUARD_S, LabelSource, sources_of
+from hilctl.pipeline.record.label_sources import LabelSource, guard_s, sources_of
 from hilctl.pipeline.record.labelling import Labeller, LabelWindow
 from hilctl.pipeline.record.recording import (
     RecordedEpisodes,
@@ -190,10 +190,11 @@ class _Session:
         An episode that is set aside may be of a source that was complete: that one has its turn
         again.
         """
+        by_hand = self.station.teleop.in_real_time
         while source := next(filter(self.result.lacking, self.result.sources), None):
             attributes = episode_attributes(self.workspace, self.station, self.seed)
-            attributes |= {SOURCE: source.name, "guard_s": GUARD_S}
-            window = source.window(self.workspace.spec.control.rate_hz)
+            attributes |= {SOURCE: source.name, "guard_s": guard_s(by_hand=by_hand)}
+            window = source.window(self.workspace.spec.control.rate_hz, by_hand=by_hand)
             labels = self.workspace.labels
             with _LabelledEpisode(labels, attributes, window, self._tell_called) as episode:
                 if self._record(source, episode, coverage):
@@ -240,9 +241,10 @@ class _Session:
             return
         text = "no success from here on"
         if is_called:
-            key = teleop.keys.get(TeleopEvent.SUCCESS, "the button of success")
-            text = f"a success from here on, until {key}"
-            text += " is pressed" if teleop.switches_success else " is let go"
+            switches = teleop.switches_success
+            ends = TeleopEvent.VETO if switches else TeleopEvent.SUCCESS
+            key, how = teleop.keys.get(ends, "the button"), "pressed" if switches else "let go"
+            text = f"a success from here on, until {key} is {how}"
         self.report(Event("called", text, figures={"success": is_called}))
 
     def _look_at_the_clock(self) -> None:
