@@ -68,8 +68,13 @@ class LabelSource:
         return self.role in (Role.LABEL, Role.SHOW)
 
     def window(self, rate_hz: float, *, by_hand: bool = False) -> LabelWindow:
-        """Return how far around a frame the operator's word counts."""
-        lead = None if self.lead_s is None else round(self.lead_s * rate_hz)
+        """Return how far around a frame the operator's word counts.
+
+        A person looks for as long as they like before they call it a success, and has not said
+        meanwhile that it is none.
+        """
+        lead_s = 0.0 if by_hand and self.lead_s is not None else self.lead_s
+        lead = None if lead_s is None else round(lead_s * rate_hz)
         return LabelWindow(round(guard_s(by_hand=by_hand) * rate_hz), lead)
 
     def cut(self, env: Env, rate_hz: float, *, by_hand: bool = False) -> Env:

@@ -11,6 +11,7 @@ from still_env import StillEnv
 
 from hilctl.env.base import Obs
 from hilctl.pipeline.record.label_sources import SHOWN
+from hilctl.pipeline.record.labelling import FAILURE, SUCCESS
 from hilctl.teleop.base import TeleopEvent
 
 
@@ -30,3 +31,12 @@ def test_a_person_holds_a_success_for_longer_than_a_script(by_hand: bool, frames
     while not env.step(np.zeros(6))[3]:
         steps += 1
     assert steps == frames + SHOWN.window(10, by_hand=by_hand).guard
+
+
+def test_a_person_who_looks_before_calling_a_success_has_called_nothing_a_failure() -> None:
+    claims = [False] * 20 + [True] * 20
+    for by_hand, failures in ((False, 5), (True, 0)):
+        window = SHOWN.window(10, by_hand=by_hand)
+        labels = [window.label(claims, frame) for frame in range(len(claims))]
+        assert labels.count(FAILURE) == failures
+        assert SUCCESS in labels
