@@ -49,6 +49,12 @@ class ShowFrames(gymnasium.Wrapper[Obs, Array, Obs, Array]):
         self._show(obs["images"])
         return obs, float(reward), terminated, truncated, info
 
+    def look(self) -> Obs:
+        """Look and show what there is now, without a step."""
+        obs: Obs = self.env.get_wrapper_attr("look")()
+        self._screen(SEEN, "", {"images": packed(obs["images"])})
+        return obs
+
     def _show(self, images: Images) -> None:
         now_ns = self._clock.now_ns()
         # a step that comes a moment early is not left out, nor the one after a late one

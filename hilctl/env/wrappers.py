@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.env.base import Obs, environment_of
-from hilctl.env.questions import ENDS, Questions, Said
+from hilctl.env.questions import ENDS, VERDICTS, Questions, Said
 from hilctl.networks.encoders.base import EncodeImages, encode_each
 from hilctl.rewards.base import Reward
 from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput
@@ -85,18 +85,32 @@ class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
         super().__init__(env)
         self.teleop, self.questions = teleop, questions
         self._hands_off = False
+        self._early: tuple[TeleopEvent, ...] = ()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Obs, dict[str, Any]]:
         """Reset, and learn whether the hand may drive."""
         self._hands_off = (options or {}).get("role") is Role.WATCH
-        return self.env.reset(seed=seed, options=options)
+        seen = self.env.reset(seed=seed, options=options)
+        self._early = self._said_on_the_way()
+        return seen
+
+    def _said_on_the_way(self) -> tuple[TeleopEvent, ...]:
+        """Return what was said on the way to where the episode begins, but verdicts.
+
+        Those are about the episode before: a success that is called a moment late would teach a
+        reward that a start is one.
+        """
+        if not self.teleop.in_real_time:
+            return ()
+        return tuple(event for event in self.teleop.poll().events if event not in VERDICTS)
 
     def step(self, action: Array) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
         """Step with the human's action where there is one."""
         hand = self.teleop.poll()
-        events, goes_on = hand.events, True
+        events, goes_on = (*self._early, *hand.events), True
+        self._early = ()
         if TeleopEvent.PAUSE in events and ENDS.isdisjoint(events):
             said, goes_on = self._hold()
             hand = self.teleop.poll()  # what it wants now

@@ -90,6 +90,7 @@ class HumanReset:
         questions = self._station.questions
         said = frozenset({TeleopEvent.READY})
         if self._waits:
+            self._station.env.get_wrapper_attr("look")()  # a person sees that the arm is away
             remarks = [trouble] if trouble else self._remarks
             task = "; ".join([*remarks, SIMULATED if self._scene is not None else PUT_BACK])
             also = [TeleopEvent.VETO] if trouble == self._looks_done else []

@@ -44,7 +44,12 @@ class SpiedRobot(SimRobot):
 
 
 class Hand(Teleop):
-    """An operator who follows a script, poll by poll, and answers a review as told."""
+    """An operator who follows a script, poll by poll, and answers a review as told.
+
+    `on_the_way` is what they say while the arm goes to where an episode begins.
+    """
+
+    on_the_way = TeleopInput()
 
     def __init__(self, script: Sequence[TeleopInput] = (), verdict: bool | None = None) -> None:
         super().__init__(Options(), Rig())
@@ -60,7 +65,7 @@ class Hand(Teleop):
 
     def begin_episode(self, role: Role) -> None:
         self.roles.append(role)
-        self._left = list(self.script)
+        self._left = [self.on_the_way, *self.script]
 
     def end_episode(self, *, success: bool, intervened: bool) -> None:
         self.ends.append((success, intervened))

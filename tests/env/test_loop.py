@@ -171,7 +171,7 @@ def test_a_veto_holds_against_a_claim_of_the_operator_too(run: Run, after: int) 
 def test_a_veto_is_of_its_own_episode(stand: Stand) -> None:
     class Once(Hand):
         def begin_episode(self, role: Role) -> None:
-            self._left = [SAYS_VETO] if not self.roles else []
+            self._left = [self.on_the_way, SAYS_VETO] if not self.roles else []
             self.roles.append(role)
 
     hand = Once()

@@ -178,7 +178,7 @@ def test_the_same_seed_is_the_same_episode_pictures_included(spec: TaskSpec) -> 
 
 def test_a_hand_on_the_device_replaces_the_policys_action(stand: Stand) -> None:
     twist = np.array([0, -0.5, 0.2, 0, 0, 0.4])
-    env = stand.wrapped(Hand([TeleopInput(), TeleopInput(twist=twist, engaged=True)]))
+    env = stand.wrapped(Hand([TeleopInput()] * 2 + [TeleopInput(twist=twist, engaged=True)]))
     env.reset()
     policy = np.full(6, 0.3)
     *_, info = env.step(policy)
@@ -199,7 +199,7 @@ def test_a_twist_without_a_hand_in_charge_changes_nothing(stand: Stand) -> None:
 
 
 def test_throwing_an_episode_away_truncates_it(stand: Stand) -> None:
-    env = stand.wrapped(Hand([TeleopInput(events=(TeleopEvent.DISCARD,))]))
+    env = stand.wrapped(Hand([TeleopInput(), TeleopInput(events=(TeleopEvent.DISCARD,))]))
     env.reset()
     _, _, terminated, truncated, info = env.step(np.zeros(6))
     assert (terminated, truncated) == (False, True)

@@ -225,6 +225,24 @@ def test_a_veto_holds_against_the_operator_as_the_reward() -> None:
     assert scene.run().outcome is Outcome.FAILURE
 
 
+@pytest.mark.parametrize("verdict", [SUCCESS, FAILURE, VETO, DISCARD])
+def test_a_verdict_that_comes_late_is_none_of_the_next_episode(verdict: TeleopEvent) -> None:
+    scene = Scene([IDLE, IDLE, said(FAILURE)])
+    scene.hand.on_the_way = said(verdict)
+    summary = scene.run()
+    assert (summary.steps, summary.discarded) == (3, False)
+    assert not any(step.events for step in scene.diary.steps[:-1])
+
+
+def test_what_else_is_said_on_the_way_to_a_start_is_heard() -> None:
+    scene = Scene([IDLE, said(PAUSE), IDLE, said(FAILURE)])
+    scene.hand.on_the_way = said(PAUSE, QUIT, RERECORD)
+    summary = scene.run()
+    assert scene.env.log[:2] == ["stop", "resume"]
+    assert summary.quit_requested
+    assert scene.set_aside == ["last"]
+
+
 def test_a_pause_holds_the_robot_at_once_and_leaves_no_trace_in_the_data() -> None:
     scene = Scene([IDLE, said(PAUSE), *[IDLE] * 40, said(PAUSE), IDLE, said(SUCCESS)])
     summary = scene.run()
