@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -236,3 +238,23 @@ def test_only_the_command_line_talks_asks_and_exits() -> None:
         or (isinstance(node, ast.Attribute) and ast.unparse(node) in attributes)
     }
     assert talk == set()
+
+
+QUICK = (
+    "pipeline.stages",
+    "pipeline.record.demos",
+    "pipeline.record.labels",
+    "pipeline.evaluate.statistics",
+    "pipeline.runs.listing",
+    "pipeline.report.run_summary",
+)
+SLOW = {"jax", "matplotlib", "scipy"}  # seconds to import, for those that compute with them
+
+
+def test_what_only_looks_or_records_starts_without_what_others_compute_with() -> None:
+    wanted = ", ".join(f"hilctl.{module}" for module in QUICK)
+    program = f"import sys, {wanted}; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert SLOW & set(done.stdout.split()) == set()

@@ -7,12 +7,15 @@ there. So only distinct poses and views count as evidence, and copies are held o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import RigidTransform
 
 from hilctl.calibration.boards.base import Detection
+
+if TYPE_CHECKING:
+    from scipy.spatial.transform import RigidTransform
 
 Indices = NDArray[np.int64]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.spatial.transform import RigidTransform, Rotation
 
 from hilctl.calibration.exposure import Brightness
 from hilctl.calibration.hand_eye import Mount
@@ -16,6 +16,9 @@ from hilctl.task.files import write_json_atomic
 from hilctl.task.json_files import read_json
 from hilctl.task.measured import FORMAT, HINT, check_format
 from hilctl.task.spec import Box
+
+if TYPE_CHECKING:
+    from scipy.spatial.transform import RigidTransform
 
 Size = tuple[int, int]
 
@@ -111,6 +114,8 @@ class HandEyeRecord(RecordPart):
 
 
 def _transform(pose: list[float]) -> RigidTransform:
+    from scipy.spatial.transform import RigidTransform, Rotation  # 0.3 s to import
+
     return RigidTransform.from_components(pose[:3], Rotation.from_quat(pose[3:]))
 
 

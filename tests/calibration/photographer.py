@@ -40,14 +40,15 @@ class Photographer:
         return np.array([[f, 0, cx], [0, f, cy], [0, 0, 1.0]])
 
     @cached_property
-    def rays(self) -> Array:
+    def rays(self) -> NDArray[np.float32]:
         """(H * RAYS, W * RAYS, 2) directions x/z, y/z of the rays."""
         width, height = self.size_px
         x = (np.arange(width * RAYS) + 0.5) / RAYS - 0.5
         y = (np.arange(height * RAYS) + 0.5) / RAYS - 0.5
         pixels = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 1, 2)
         undistort = cv2.fisheye.undistortPoints if self.fisheye else cv2.undistortPoints
-        return undistort(pixels, self.K, self.distortion).reshape(len(y), len(x), 2)
+        rays = undistort(pixels, self.K, self.distortion).reshape(len(y), len(x), 2)
+        return rays.astype(np.float32)
 
     def project(self, T_cam_board: RigidTransform, object_m: Array) -> Array:
         """Return (N, 2) px of (N, 3) m on the board."""
@@ -78,15 +79,15 @@ class Photographer:
 
     def take(self, board: Board, T_cam_board: RigidTransform, light: float = 1.0) -> Image:
         """Return the (H, W, 3) picture of a board before a grey wall."""
-        hit = _where_on_the_board(self.rays, T_cam_board) / board.square_m * SQUARE_PX - 0.5
         # paper around the pattern: the corners of a chessboard need it
         pattern = np.pad(board.picture(SQUARE_PX), SQUARE_PX // 2, constant_values=255)
         paper = BLACK + (WHITE - BLACK) / 255.0 * pattern
-        hit = (hit + SQUARE_PX // 2).astype(np.float32)
+        px_per_m, first_px = SQUARE_PX / board.square_m, SQUARE_PX // 2 - 0.5
+        T_paper_board = np.array([[px_per_m, 0, first_px], [0, px_per_m, first_px], [0, 0, 1.0]])
         fine = cv2.remap(
             paper.astype(np.float32),
-            hit[..., 0],
-            hit[..., 1],
+            cv2.perspectiveTransform(self.rays, T_paper_board @ _board_from_rays(T_cam_board)),
+            None,
             cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=WALL,
@@ -95,14 +96,13 @@ class Photographer:
         return np.repeat(grey.clip(0, 255).round().astype(np.uint8)[..., None], 3, axis=2)
 
 
-def _where_on_the_board(rays: Array, T_cam_board: RigidTransform) -> Array:
-    """Return (..., 2) m where rays meet the plane of the board."""
+def _board_from_rays(T_cam_board: RigidTransform) -> Array:
+    """Return the (3, 3) homography from rays x/z, y/z to where in m they meet the board's plane."""
     turn, origin = T_cam_board.rotation.as_matrix(), T_cam_board.translation
     start = -origin @ turn
     # a ray goes start + s * (x, y, 1) @ turn, and its third number is 0 on the board
     ahead = turn[:, 2]
-    T_board_ray = np.stack([start[i] * ahead - start[2] * turn[:, i] for i in (0, 1)] + [ahead])
-    return np.asarray(cv2.perspectiveTransform(rays, T_board_ray))
+    return np.stack([start[i] * ahead - start[2] * turn[:, i] for i in (0, 1)] + [ahead])
 
 
 def looking_at(

@@ -19,7 +19,7 @@ from hilctl.pipeline.record.labels import record_labels
 from hilctl.rewards.classifier import ClassifierReward
 from hilctl.task.workspace import Workspace
 from hilctl.teleop.base import Role
-from hilctl.training.policy import RandomPolicy
+from hilctl.training.random_policy import RandomPolicy
 
 FRAMES = 500
 BAR = 0.005

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-from processes import FEW_LABELS, Start, make_task
+from processes import Ask, Start
 
 from hilctl.cli.app import run
 from hilctl.data.dataset import Dataset
@@ -14,28 +15,23 @@ from hilctl.sim.rendering import renderer_name
 from hilctl.task.workspace import Workspace
 
 
-@pytest.fixture
-def pictured(tmp_path: Path) -> Workspace:
-    """A small task with pictures that the encoder takes."""
-    return make_task(tmp_path / "task", "sim-reach", FEW_LABELS)
-
-
-def test_the_stages_up_to_the_reward(start: Start, pictured: Workspace) -> None:
-    code, events, talk = start(pictured, "record-demos", "-n", "10").finish()
-    assert (code, events[-1]["demos"]) == (0, 10)
+def test_the_stages_up_to_the_reward(recorded: Path, ask: Ask) -> None:
+    told = json.loads((recorded.parent / "told.json").read_text())
+    code, events, talk = told["record-demos"]
+    assert (code, events[-1]["demos"]) == (0, 3), talk
     assert talk.splitlines()[-1] == "next: hilctl record-labels"
-    code, events, talk = start(pictured, "record-labels", "--seed", "1").finish()
-    assert code == 0
+    code, events, talk = told["record-labels"]
+    assert code == 0, talk
     assert events[-1]["success"] >= 20
     assert events[-1]["next"] == "hilctl train-classifier"
     assert "of the workspace" in talk
-    code, events, talk = start(pictured, "train-classifier", "--seed", "1").finish()
+    code, events, talk = told["train-classifier"]
     assert code == 0, talk
     keys = {"precision", "recall", "false_positive_rate", "accuracy", "threshold", "confusion"}
     assert keys <= set(events[-1])
     assert events[-1]["next"] == "hilctl train"
     assert "taken for success" in talk
-    code, events, _ = start(pictured, "status").finish()
+    _, events, _ = ask(Workspace(recorded), "status")
     states = {stage["name"]: stage["state"] for stage in events[-1]["stages"]}
     assert [states[name] for name in ("demos", "labels", "classifier")] == ["ready"] * 3
 

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 from pathlib import Path
 
-import pytest
 from processes import Running, Start
 
 from hilctl.task.workspace import Workspace
-
-
-@pytest.fixture(scope="module")
-def trained(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A task with a policy, however bad."""
-    from hilctl.cli.app import run
-
-    folder = Path(shutil.copytree(recorded, tmp_path_factory.mktemp("trained") / "task"))
-    assert run(["train", "--lockstep", "--task", str(folder)]) == 0
-    return folder
-
-
-@pytest.fixture
-def space(trained: Path, tmp_path: Path) -> Workspace:
-    return Workspace(Path(shutil.copytree(trained, tmp_path / "task")))
 
 
 def files(space: Workspace) -> set[Path]:
@@ -37,10 +20,10 @@ def episode(running: Running) -> dict[str, object]:
     return event
 
 
-def test_it_counts_and_leaves_nothing_with_the_run(space: Workspace, start: Start) -> None:
-    before = files(space)
-    (run,) = space.all_runs()
-    code, lines, talk = start(space, "run", "-n", "3", "--run", run.name).finish()
+def test_it_counts_and_leaves_nothing_with_the_run(finished: Workspace, start: Start) -> None:
+    before = files(finished)
+    (run,) = finished.all_runs()
+    code, lines, talk = start(finished, "run", "-n", "3", "--run", run.name).finish()
     assert code == 0, talk
     result = lines[-1]
     assert result["episodes"] == 3 == result["successes"] + result["failures"]
@@ -48,12 +31,12 @@ def test_it_counts_and_leaves_nothing_with_the_run(space: Workspace, start: Star
     assert Path(result["checkpoint"]).parent.parent.name == run.name
     assert not {"ci95", "success_rate"} & result.keys()
     assert "episodes: 3 in" in talk
-    assert files(space) == before
+    assert files(finished) == before
     assert not (run / "eval.json").exists()
 
 
-def test_without_a_number_it_goes_on_until_ctrl_c(space: Workspace, start: Start) -> None:
-    running = start(space, "run")
+def test_without_a_number_it_goes_on_until_ctrl_c(finished: Workspace, start: Start) -> None:
+    running = start(finished, "run")
     episode(running), episode(running)
     running.kill(signal.SIGINT)
     code, lines, _ = running.finish()

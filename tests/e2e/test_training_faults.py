@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,14 @@ from processes import (
     starting,
     until,
 )
-from stopped_run import SEED, StoppedRun, has_learnt, interrupted
+from stopped_run import SEED, UPDATES, Finished, StoppedRun
 
 from hilctl.data.episode import Episode
+from hilctl.pipeline.run_folder.resume import progress_so_far
 from hilctl.pipeline.train.train import train
 from hilctl.task.workspace import Workspace
 
-BrokenRun = tuple[Workspace, list[dict[str, Any]]]
+WatchedRun = tuple[Workspace, list[dict[str, Any]]]  # and what it told, in order
 SMALL_DISK_BYTES = 14_000_000  # room for the task, some episodes and hardly a checkpoint
 AGENT = '''
 import time
@@ -65,7 +67,7 @@ class Broken(RLPD):
 
 
 @pytest.fixture(scope="module")
-def broken(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> BrokenRun:
+def broken(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> WatchedRun:
     """A training whose agent breaks in two ways."""
     folder = tmp_path_factory.mktemp("broken")
     space = copy(recorded, folder / "task")
@@ -80,7 +82,7 @@ def broken(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> BrokenRu
     return space, events
 
 
-def test_losses_that_are_no_numbers_are_undone(broken: BrokenRun) -> None:
+def test_losses_that_are_no_numbers_are_undone(broken: WatchedRun) -> None:
     space, events = broken
     assert events[-1]["faults"] == 1
     assert events[-1]["updates"] > 20
@@ -89,7 +91,7 @@ def test_losses_that_are_no_numbers_are_undone(broken: BrokenRun) -> None:
 
 
 def test_actions_that_are_no_numbers_stop_the_robot_and_an_older_policy_goes_on(
-    broken: BrokenRun,
+    broken: WatchedRun,
 ) -> None:
     _, events = broken
     assert events[-1]["safety_stops"] > 0
@@ -98,25 +100,75 @@ def test_actions_that_are_no_numbers_stop_the_robot_and_an_older_policy_goes_on(
     assert stops[-1] == stops[-2], "it goes on, once the newer ones are whole again"
 
 
-def test_a_checkpoint_cut_in_half_is_put_aside_and_made_again(
-    unfinished: Workspace, start: Start
-) -> None:
-    before = len(episodes(unfinished))
-    (run,) = unfinished.all_runs()
-    (weights,) = (run / "checkpoints").glob("step_*.npz")
+@dataclass(frozen=True)
+class ResumedRun:
+    """A stopped run that went on without its checkpoint, and was left with two signals at once.
+
+    Attributes:
+        space: its task folder.
+        weights: name of the checkpoint's weights, which were cut in half.
+        before: episodes when it had been stopped.
+        events: what was told until the next one was over.
+        answer: exit code, remaining lines and talk.
+    """
+
+    space: Workspace
+    weights: str
+    before: int
+    events: list[dict[str, Any]]
+    answer: Finished
+
+    @property
+    def checkpoints(self) -> Path:
+        (run,) = self.space.all_runs()
+        return run / "checkpoints"
+
+
+@pytest.fixture(scope="module")
+def resumed(stopped: StoppedRun, tmp_path_factory: pytest.TempPathFactory) -> ResumedRun:
+    """A run whose checkpoint is damaged goes on for an episode."""
+    space = copy(stopped.space.root, tmp_path_factory.mktemp("resumed") / "task")
+    before = len(episodes(space))
+    (weights,) = space.runs.glob("*/checkpoints/step_*.npz")
     os.truncate(weights, weights.stat().st_size // 2)
-    running = start(unfinished, "train")
-    events = until(running, is_episode(before + 1))
-    named = [event["files"] for event in events if event["event"] == "recovered"]
-    about = next((run / "checkpoints").glob("damaged_step_*.json"))
-    assert [about.name, f"damaged_{weights.name}"] in named
-    assert events[-1]["episodes"] == before + 1
-    if not has_learnt(events[-1]):
-        until(running, has_learnt)
-    assert interrupted(running)[0] == 130
-    assert (run / "checkpoints" / f"damaged_{weights.name}").exists()
-    (made,) = (run / "checkpoints").glob("step_*.json")
-    assert json.loads(made.read_text())["updates"] > 20
+    with starting() as start:
+        running = start(space, "train")
+        events = until(running, is_episode(before + 1))
+        running.kill(signal.SIGINT)
+        running.kill(signal.SIGTERM)  # two of the same kind may arrive as one
+        answer = running.finish()
+    return ResumedRun(space, weights.name, before, events, answer)
+
+
+def test_a_checkpoint_cut_in_half_is_put_aside(resumed: ResumedRun) -> None:
+    named = [event["files"] for event in resumed.events if event["event"] == "recovered"]
+    about = next(resumed.checkpoints.glob("damaged_step_*.json"))
+    assert [about.name, f"damaged_{resumed.weights}"] in named
+    assert (resumed.checkpoints / f"damaged_{resumed.weights}").exists()
+    assert resumed.events[-1]["episodes"] == resumed.before + 1
+
+
+def test_ctrl_c_twice_leaves_at_once(resumed: ResumedRun) -> None:
+    code, lines, talk = resumed.answer
+    assert code == 130, talk
+    assert "Traceback" not in talk
+    assert lines[-1]["error"]["next"] == "hilctl train"
+    pids = processes(resumed.events)
+    assert eventually(lambda: all(is_gone(pid) for pid in pids.values()))
+
+
+def test_a_stopped_run_goes_on_and_makes_its_checkpoint_again(
+    resumed: ResumedRun, tmp_path: Path
+) -> None:
+    space = copy(resumed.space.root, tmp_path / "task")
+    kept = len(episodes(space))
+    assert kept > resumed.before
+    polls = iter([False] * 40)
+    result = train(space, stop=lambda: next(polls, True))
+    assert result is not None
+    assert result.progress.episodes == len(episodes(space)) > kept
+    (made,) = space.runs.glob("*/checkpoints/step_*.json")
+    assert json.loads(made.read_text())["updates"] > UPDATES
 
 
 def test_a_task_file_of_another_policy_is_refused_with_what_differs(
@@ -133,22 +185,39 @@ def test_a_task_file_of_another_policy_is_refused_with_what_differs(
     assert len(episodes(unfinished)) == before
 
 
+@pytest.fixture(scope="module")
+def another(stopped: StoppedRun, tmp_path_factory: pytest.TempPathFactory) -> WatchedRun:
+    """A run like an earlier one in a changed task, whose supervisor was killed after an episode."""
+    space = copy(stopped.space.root, tmp_path_factory.mktemp("another") / "task")
+    edit(space, {"updates_per_step: 1": "updates_per_step: 3"})
+    (earlier,) = space.all_runs()
+    with starting() as start:
+        running = start(space, "train", "--like", earlier.name)
+        events = until(running, is_episode(1))
+        running.kill(signal.SIGKILL)
+        running.finish()
+    return space, events
+
+
 def test_another_run_like_an_earlier_one_does_not_care_what_the_task_file_says_now(
-    unfinished: Workspace, start: Start
+    another: WatchedRun,
 ) -> None:
-    edit(unfinished, {"updates_per_step: 1": "updates_per_step: 3"})
-    (earlier,) = unfinished.all_runs()
-    again = start(unfinished, "train", "--like", earlier.name)
-    assert until(again, is_episode(1))[-1]["episodes"] == 1
-    interrupted(again)
-    made = [json.loads((run / "manifest.json").read_text()) for run in unfinished.all_runs()]
+    space, events = another
+    assert events[-1]["episodes"] == 1
+    made = [json.loads((run / "manifest.json").read_text()) for run in space.all_runs()]
     assert len(made) == 2
     assert made[0]["spec"] == made[1]["spec"]
     assert made[1]["seed"] == SEED
 
 
+def test_without_a_supervisor_both_sides_leave(another: WatchedRun) -> None:
+    pids = processes(another[1])
+    assert set(pids) == {"actor", "learner"}
+    assert eventually(lambda: all(is_gone(pid) for pid in pids.values()))
+
+
 def test_a_rollback_goes_on_from_the_best_policy_if_there_is_one(
-    unfinished: Workspace, start: Start, ask: Ask
+    unfinished: Workspace, ask: Ask
 ) -> None:
     before = len(episodes(unfinished))
     code, lines, _ = ask(unfinished, "train", "--rollback", "best")
@@ -157,9 +226,12 @@ def test_a_rollback_goes_on_from_the_best_policy_if_there_is_one(
     (best := run / "checkpoints" / "best").mkdir()
     for file in (run / "checkpoints").glob("step_*"):
         shutil.copy(file, best)
-    running = start(unfinished, "train", "--rollback", "best")
-    assert until(running, is_episode(before + 1))[-1]["episodes"] == before + 1
-    assert interrupted(running)[0] == 130
+    minutes = progress_so_far(run, unfinished.spec).robot_s / 60 + 0.05
+    edit(unfinished, {"max_robot_minutes: 5": f"max_robot_minutes: {minutes}"})
+    code, lines, talk = ask(unfinished, "train", "--rollback", "best", "--lockstep")
+    assert code == 0, talk
+    assert "back at the policy of robot step" in talk
+    assert lines[-1]["episodes"] == len(episodes(unfinished)) > before
     (about,) = (run / "checkpoints").glob("step_*.json")
     assert json.loads(about.read_text())["updates"] > 0
 
@@ -168,28 +240,6 @@ def test_a_second_train_in_the_same_folder_is_refused(stopped: StoppedRun) -> No
     code, lines, _ = stopped.second
     assert (code, lines[-1]["error"]["code"]) == (2, "busy")
     assert len(stopped.space.all_runs()) == 1
-
-
-def test_a_stopped_run_goes_on_and_ctrl_c_twice_leaves_at_once(
-    unfinished: Workspace, start: Start
-) -> None:
-    before = len(episodes(unfinished))
-    running = start(unfinished, "train")
-    events = until(running, is_episode(before + 1))
-    assert events[-1]["episodes"] == before + 1
-    running.kill(signal.SIGINT)
-    running.kill(signal.SIGTERM)  # two of the same kind may arrive as one
-    code, lines, talk = running.finish()
-    assert code == 130, talk
-    assert "Traceback" not in talk
-    assert lines[-1]["error"]["next"] == "hilctl train"
-    assert eventually(lambda: all(is_gone(pid) for pid in processes(events).values()))
-    kept = len(episodes(unfinished))
-    assert kept > before
-    polls = iter([False] * 40)
-    result = train(unfinished, stop=lambda: next(polls, True))
-    assert result is not None
-    assert result.progress.episodes == len(episodes(unfinished)) > kept
 
 
 @pytest.fixture

@@ -7,14 +7,25 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import copy, edit, episodes, install, is_episode, processes, starting, until
-from stopped_run import interrupted
+from processes import (
+    copy,
+    edit,
+    episodes,
+    eventually,
+    install,
+    is_episode,
+    processes,
+    starting,
+    until,
+)
 
 from hilctl.data.header import EpisodeHeader
 from hilctl.pipeline.events import never, silent
@@ -24,7 +35,7 @@ from hilctl.pipeline.train.learner.learning import LearningSide, open_learning_s
 from hilctl.task.workspace import Workspace
 from hilctl.training.link import CORRECTING_FRAMES
 
-UNDISTURBED = 6  # episodes before somebody is killed
+UNDISTURBED = 4  # episodes before somebody is killed
 OPERATOR = '''
 from hilctl.teleop.scripted import ScriptedTeleop
 
@@ -36,33 +47,92 @@ class Overruling(ScriptedTeleop):
 '''
 
 
-Overruled = tuple[Workspace, list[dict[str, Any]]]
+@dataclass(frozen=True)
+class OverruledRun:
+    """A run to its end, whose learner and then whose actor was killed: its folder, all it told."""
+
+    space: Workspace
+    events: list[dict[str, Any]]
+
+    @property
+    def result(self) -> dict[str, Any]:
+        return self.events[-1]
+
+    def after_the_death_of(self, role: str) -> list[dict[str, Any]]:
+        deaths = [(event.get("event"), event.get("role")) for event in self.events]
+        return self.events[deaths.index(("death", role)) :]
 
 
 @pytest.fixture(scope="module")
-def overruled(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Overruled]:
-    """A training under an operator who never agrees: its folder, and what it told in order.
+def overruled(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OverruledRun]:
+    """A training under an operator who never agrees.
 
-    After some episodes its learner is killed, later its actor, then it is stopped.
+    After some episodes its learner is killed, later its actor, four seconds into an episode.
     """
     folder = tmp_path_factory.mktemp("overruled")
     space = copy(recorded, folder / "task")
     # learning from an objection takes a third of a second; on a machine full of work above five
-    changes = {"max_episode_s: 2": "max_episode_s: 8", "robot_minutes: 0.25": "robot_minutes: 5"}
+    changes = {"max_episode_s: 2": "max_episode_s: 8", "robot_minutes: 0.25": "robot_minutes: 1.1"}
     edit(space, changes | {"type: scripted": "type: overruling"})
     entry_points = "[hilctl.teleops]\noverruling = overruling:Overruling\n"
     environment = install(folder / "site", "overruling", OPERATOR, entry_points)
     with starting() as start:
         running = start(space, "train", environment=environment)
         events = until(running, is_episode(UNDISTURBED))
-        for role in ("learner", "actor"):
-            os.kill(processes(events)[role], signal.SIGKILL)
-            events += until(running, lambda event: event["event"] == "death")
-            events += until(running, is_episode(len(episodes(space)) + 2))
-        assert interrupted(running)[0] == 130
+        os.kill(processes(events)["learner"], signal.SIGKILL)
+        events += until(running, is_process("learner"))
+        (run,) = space.all_runs()
+        assert eventually(old_episode(run / "episodes", 4.0))
+        os.kill(processes(events)["actor"], signal.SIGKILL)
+        events += until(running, lambda event: "reached_target" in event)
+        assert running.finish()[0] == 0
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder / "site")
-        yield space, events
+        yield OverruledRun(space, events)
+
+
+def is_process(role: str) -> Callable[[dict[str, Any]], bool]:
+    """Return whether an event is the start of a side."""
+    return lambda event: event["event"] == "process" and event["role"] == role
+
+
+def old_episode(folder: Path, seconds: float) -> Callable[[], bool]:
+    """Return what tells whether an episode has been written for so long."""
+    seen: dict[Path, float] = {}
+
+    def is_there() -> bool:
+        for partial in folder.glob("*.partial"):
+            if time.monotonic() - seen.setdefault(partial, time.monotonic()) >= seconds:
+                return True
+        return False
+
+    return is_there
+
+
+@pytest.mark.parametrize("role", ["learner", "actor"])
+def test_a_side_that_dies_is_started_again_and_nothing_is_lost(
+    overruled: OverruledRun, role: str
+) -> None:
+    space, result = overruled.space, overruled.result
+    assert overruled.after_the_death_of(role)[0]["deaths"] == 1
+    assert result[f"{role}_deaths"] == 1
+    assert result["episodes"] == len(episodes(space))
+    assert result["updates"] > 0
+    (run,) = space.all_runs()
+    about = json.loads((space.root / result["checkpoint"]).read_text())
+    assert about["robot_steps"] == result["robot_steps"]  # the learner took every episode in, once
+    assert not list((run / "episodes").glob("*.partial"))
+
+
+def test_an_actor_killed_four_seconds_into_an_episode_is_heard_again_and_done_arrives(
+    overruled: OverruledRun,
+) -> None:
+    after = overruled.after_the_death_of("actor")
+    (recovered,) = [event for event in after if event.get("event") == "recovered"]
+    assert recovered["steps"] >= 10
+    assert Path(recovered["path"]).is_file()
+    assert any(event.get("event") == "moving" for event in after)
+    assert any(event.get("event") == "episode" for event in after)
 
 
 def history(space: Workspace) -> list[dict[str, Any]]:
@@ -71,9 +141,8 @@ def history(space: Workspace) -> list[dict[str, Any]]:
     return list(about["history"])
 
 
-def test_the_actor_judges_by_a_corrected_reward_within_an_episode(overruled: Overruled) -> None:
-    _, events = overruled
-    told = [event for event in events if event["event"] == "episode"][:UNDISTURBED]
+def test_the_actor_judges_by_a_corrected_reward_within_an_episode(overruled: OverruledRun) -> None:
+    told = [event for event in overruled.events if event.get("event") == "episode"][:UNDISTURBED]
     objections = [event["vetoes"] + event["claims"] for event in told]
     assert objections == list(range(1, UNDISTURBED + 1))
     # an episode begins while the last objection is learnt; by the next one it has come
@@ -81,12 +150,11 @@ def test_the_actor_judges_by_a_corrected_reward_within_an_episode(overruled: Ove
         assert event["reward_version"] >= 1 + earlier
 
 
-def test_every_objection_is_learnt_once_whoever_is_killed(overruled: Overruled) -> None:
-    space, events = overruled
-    assert [event["role"] for event in events if event["event"] == "death"] == ["learner", "actor"]
-    assert len(episodes(space)) >= events[-1]["episodes"]
+def test_every_objection_is_learnt_once_whoever_is_killed(overruled: OverruledRun) -> None:
+    space, events = overruled.space, overruled.events
+    deaths = [event["role"] for event in events if event.get("event") == "death"]
+    assert deaths == ["learner", "actor"]
     (run,) = space.all_runs()
-    opened(space, run)  # the learner may have had to leave before it had read everything
     sources = [source for entry in history(space) for source in entry["sources"]]
     assert sorted(sources) == sorted(f"{run.name}/{n}" for n in overruled_numbers(space))
     added = sum(entry["added"] for entry in history(space))
@@ -105,9 +173,9 @@ def opened(space: Workspace, run: Path) -> LearningSide:
 
 
 def test_corrections_are_made_again_by_a_classifier_that_does_not_have_them(
-    overruled: Overruled, recorded: Path, tmp_path: Path
+    overruled: OverruledRun, recorded: Path, tmp_path: Path
 ) -> None:
-    space = copy(overruled[0].root, tmp_path / "task")
+    space = copy(overruled.space.root, tmp_path / "task")
     (run,) = space.all_runs()
     opened(space, run)
     learnt = history(space)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from processes import Start, copy, edit, until
 
 from hilctl.errors import DataError, MissingStageError
 from hilctl.pipeline.evaluate.evaluate import evaluate
-from hilctl.pipeline.events import Event
+from hilctl.pipeline.events import Event, never, silent
 from hilctl.pipeline.features import Demonstrations
 from hilctl.pipeline.parts import open_encoder
 from hilctl.pipeline.run_folder.run import Run
@@ -31,6 +32,7 @@ from hilctl.teleop.scripted import ScriptedTeleop
 from hilctl.training.episode_learner import is_warm
 from hilctl.training.learner import Learner
 
+POLLS = 290  # of whoever stops a training: its first updates come after 200 steps
 CHANGING = {"wall_s"}  # of a run's figures, all others are the same for the same seed
 
 
@@ -42,12 +44,75 @@ def ready(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace
     return space
 
 
+@dataclass(frozen=True)
+class StoppedTraining:
+    """A training that was stopped after its first updates.
+
+    Attributes:
+        space: the task folder that it left.
+        result: of `train`.
+        births: of its learner.
+    """
+
+    space: Workspace
+    result: TrainResult
+    births: list[tuple[int, int]]
+
+
+def stops_after(polls: int) -> Callable[[], bool]:
+    answers = iter([False] * polls)
+    return lambda: next(answers, True)
+
+
+def births(learner: Learner) -> list[tuple[int, int]]:
+    """Return how many transitions of the RL buffer came in after how many updates."""
+    batch = learner.online.sample(np.random.default_rng(0), 50 * len(learner.online))
+    slots = np.stack([batch.born, batch.actions[:, 0].view(np.int32)], axis=1)
+    found, counts = np.unique(np.unique(slots, axis=0)[:, 0], return_counts=True)
+    return [*zip(found.tolist(), counts.tolist(), strict=True)]
+
+
 @pytest.fixture(scope="module")
-def trained(ready: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The same with a policy."""
-    space = copy(ready.root, tmp_path_factory.mktemp("trained") / "task")
-    train(space, seed=3)
-    return space
+def begun(ready: Workspace, tmp_path_factory: pytest.TempPathFactory) -> StoppedTraining:
+    """A training that is stopped, and remembers its learner."""
+    space = copy(ready.root, tmp_path_factory.mktemp("stopped") / "task")
+    learners: list[Learner] = []
+    make = learning.make_learner
+
+    def kept(*arguments: Any, **settings: Any) -> Learner:
+        learners.append(make(*arguments, **settings))
+        return learners[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(learning, "make_learner", kept)
+        result = train(space, seed=3, stop=stops_after(POLLS))
+    assert result is not None
+    return StoppedTraining(space, result, births(learners[0]))
+
+
+@dataclass(frozen=True)
+class Continued:
+    """The same after it went on to its end: its folder, result and all that was told."""
+
+    space: Workspace
+    result: TrainResult
+    told: list[Event]
+
+
+@pytest.fixture(scope="module")
+def continued(begun: StoppedTraining, tmp_path_factory: pytest.TempPathFactory) -> Continued:
+    """A stopped training goes on to its end."""
+    space = copy(begun.space.root, tmp_path_factory.mktemp("continued") / "task")
+    told: list[Event] = []
+    result = train(space, seed=5, report=told.append)
+    assert result is not None
+    return Continued(space, result, told)
+
+
+@pytest.fixture
+def trained(continued: Continued, tmp_path: Path) -> Workspace:
+    """A copy of the task with a policy."""
+    return copy(continued.space.root, tmp_path / "trained")
 
 
 def figures(space: Workspace) -> Iterator[dict[str, object]]:
@@ -85,35 +150,27 @@ def test_training_leaves_a_policy_and_says_how_it_went(trained: Workspace) -> No
 
 
 def test_the_same_seed_is_the_same_run_bit_by_bit(
-    ready: Workspace, trained: Workspace, tmp_path: Path
+    ready: Workspace, begun: StoppedTraining, tmp_path: Path
 ) -> None:
     again = copy(ready.root, tmp_path / "task")
-    train(again, seed=3)
-    assert list(figures(again)) == list(figures(trained))
+    result = train(again, seed=3, stop=stops_after(POLLS))
+    assert result is not None
+    assert result.progress.updates > 0
+    assert list(figures(again)) == list(figures(begun.space))
     weights = [
         next((run / "checkpoints").glob("*.npz")).read_bytes()
-        for space in (again, trained)
+        for space in (again, begun.space)
         if (run := space.latest_run())
     ]
     assert weights[0] == weights[1]
 
 
-def stops_after(polls: int) -> Callable[[], bool]:
-    answers = iter([False] * polls)
-    return lambda: next(answers, True)
-
-
-def test_a_stopped_run_goes_on_where_it_was(ready: Workspace, tmp_path: Path) -> None:
-    space = copy(ready.root, tmp_path / "task")
-    first = train(space, stop=stops_after(270))
-    assert first is not None
+def test_a_stopped_run_goes_on_where_it_was(begun: StoppedTraining, continued: Continued) -> None:
+    first, second, space = begun.result, continued.result, continued.space
     assert first.checkpoint is not None
-    assert states(space)["policy"] is State.PARTIAL
-    told: list[Event] = []
-    second = train(space, seed=5, report=told.append)
-    assert second is not None
-    assert second.run == first.run
-    (resumed,) = [event.figures for event in told if "going on" in event.text]
+    assert states(begun.space)["policy"] is State.PARTIAL
+    assert second.run.name == first.run.name
+    (resumed,) = [event.figures for event in continued.told if "going on" in event.text]
     for name, value in first.progress.as_dict().items():
         if name not in {"phase", "wall_s", "policy_age", *first.progress.learner}:
             assert resumed[name] == pytest.approx(value), name
@@ -133,6 +190,7 @@ def test_a_killed_run_loses_no_finished_episode_and_owes_what_it_has_not_learnt(
     ready: Workspace, tmp_path: Path, start: Start
 ) -> None:
     space = copy(ready.root, tmp_path / "task")
+    edit(space, {"robot_minutes: 0.6": "robot_minutes: 0.5"})
     running = start(space, "train", "--lockstep")
     seen = steps = 0
     while not is_warm(steps):
@@ -154,34 +212,14 @@ def test_a_killed_run_loses_no_finished_episode_and_owes_what_it_has_not_learnt(
     assert result.progress.updates == whole_chunks(entitled_steps(space))
 
 
-def births(learner: Learner) -> list[tuple[int, int]]:
-    """Return how many transitions of the RL buffer came in after how many updates."""
-    batch = learner.online.sample(np.random.default_rng(0), 50 * len(learner.online))
-    slots = np.stack([batch.born, batch.actions[:, 0].view(np.int32)], axis=1)
-    found, counts = np.unique(np.unique(slots, axis=0)[:, 0], return_counts=True)
-    return [*zip(found.tolist(), counts.tolist(), strict=True)]
-
-
 def test_steps_are_as_old_after_a_restart_as_they_were(
-    ready: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    begun: StoppedTraining, tmp_path: Path
 ) -> None:
-    space = copy(ready.root, tmp_path / "task")
-    learners: list[Learner] = []
-    make = learning.make_learner
-
-    def kept(*arguments: Any, **settings: Any) -> Learner:
-        learners.append(make(*arguments, **settings))
-        return learners[-1]
-
-    monkeypatch.setattr(learning, "make_learner", kept)
-    run = train(space, stop=stops_after(320))
-    assert run is not None
-    encoder = open_encoder(space)
-    side = learning.open_learning_side(
-        Run(space, run.run, 0), encoder, report=lambda event: None, stop=lambda: False
-    )
+    space = copy(begun.space.root, tmp_path / "task")
+    run = Run(space, space.existing_run(None), 0)
+    side = learning.open_learning_side(run, open_encoder(space), silent, never)
     assert side is not None
-    before, after = map(births, learners)
+    before, after = begun.births, births(side.learner)
     assert len(before) > 2
     assert [count for _, count in after] == [count for _, count in before]
     for (was, _), (now, _) in zip(before, after, strict=True):
@@ -189,10 +227,9 @@ def test_steps_are_as_old_after_a_restart_as_they_were(
 
 
 def test_an_unfinished_run_of_another_set_up_is_refused_with_the_difference(
-    ready: Workspace, tmp_path: Path
+    begun: StoppedTraining, tmp_path: Path
 ) -> None:
-    space = copy(ready.root, tmp_path / "task")
-    assert train(space, stop=stops_after(30)) is not None
+    space = copy(begun.space.root, tmp_path / "task")
     text = space.task_file.read_text()
     space.task_file.write_text(text.replace("relative: true", "relative: false"))
     space = Workspace(space.root)
@@ -221,21 +258,19 @@ def grips(monkeypatch: pytest.MonkeyPatch, *events: Pressed) -> None:
 
 
 def test_no_hand_reaches_the_robot_in_an_evaluation(
-    trained: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    space = copy(trained.root, tmp_path / "task")
-    alone = evaluate(space, episodes=3).as_dict()
+    alone = evaluate(trained, episodes=3).as_dict()
     grips(monkeypatch)
-    assert evaluate(space, episodes=3).as_dict() == alone
+    assert evaluate(trained, episodes=3).as_dict() == alone
     assert alone["interventions"] == alone["discarded"] == 0
 
 
 def test_what_is_thrown_away_in_an_evaluation_counts_as_failed(
-    trained: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    space = copy(trained.root, tmp_path / "task")
     grips(monkeypatch, Pressed.DISCARD)
-    result = evaluate(space, episodes=3)
+    result = evaluate(trained, episodes=3)
     figures = result.as_dict()
     assert (figures["episodes"], figures["successes"], figures["discarded"]) == (3, 0, 3)
     assert not result.stopped
@@ -243,22 +278,19 @@ def test_what_is_thrown_away_in_an_evaluation_counts_as_failed(
 
 
 def test_an_evaluation_that_a_person_ends_says_what_it_saw_and_keeps_nothing(
-    trained: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    space = copy(trained.root, tmp_path / "task")
-    for earlier in space.runs.glob("*/eval.json"):
+    for earlier in trained.runs.glob("*/eval.json"):
         earlier.unlink()
     grips(monkeypatch, Pressed.QUIT)
-    result = evaluate(space, episodes=3)
+    result = evaluate(trained, episodes=3)
     assert result.stopped
     assert result.as_dict()["episodes"] == 1
     assert not (result.checkpoint.parents[1] / "eval.json").exists()
 
 
-def test_ctrl_c_ends_an_evaluation_with_what_it_saw(
-    trained: Workspace, tmp_path: Path, start: Start
-) -> None:
-    running = start(copy(trained.root, tmp_path / "task"), "eval", "--episodes", "1000")
+def test_ctrl_c_ends_an_evaluation_with_what_it_saw(trained: Workspace, start: Start) -> None:
+    running = start(trained, "eval", "--episodes", "1000")
     seen = until(running, lambda event: event["event"] == "episode" and event["episode"] >= 2)
     running.kill(signal.SIGINT)
     code, lines, talk = running.finish()
@@ -271,17 +303,14 @@ def test_ctrl_c_ends_an_evaluation_with_what_it_saw(
     assert "not kept" in talk
 
 
-def test_a_stop_before_the_first_update_hides_no_older_policy(
-    trained: Workspace, tmp_path: Path
-) -> None:
-    space = copy(trained.root, tmp_path / "task")
-    before = space.latest_run()
+def test_a_stop_before_the_first_update_hides_no_older_policy(trained: Workspace) -> None:
+    before = trained.latest_run()
     polls = iter([False] * 20)
-    result = train(space, new=True, stop=lambda: next(polls, True))
+    result = train(trained, new=True, stop=lambda: next(polls, True))
     assert isinstance(result, TrainResult)
     assert result.checkpoint is None
     assert result.run != before
-    assert space.latest_run() == before
+    assert trained.latest_run() == before
 
 
 def test_there_can_be_updates_before_the_robot_moves(ready: Workspace, tmp_path: Path) -> None:
@@ -302,16 +331,13 @@ def test_a_stop_while_demonstrations_are_read_leaves_no_run(
     assert not space.runs.exists()
 
 
-def test_a_policy_that_has_learnt_nothing_is_not_measured(
-    trained: Workspace, tmp_path: Path
-) -> None:
-    space = copy(trained.root, tmp_path / "task")
-    run = space.latest_run()
+def test_a_policy_that_has_learnt_nothing_is_not_measured(trained: Workspace) -> None:
+    run = trained.latest_run()
     assert run is not None
     (file,) = (run / "checkpoints").glob("*.json")
     file.write_text(json.dumps(json.loads(file.read_text()) | {"updates": 0}))
     with pytest.raises(MissingStageError, match="learnt nothing"):
-        evaluate(space, episodes=1)
+        evaluate(trained, episodes=1)
 
 
 def test_a_foreign_classifier_is_found_before_the_run_begins(
@@ -347,9 +373,9 @@ def test_measuring_needs_a_policy(ready: Workspace) -> None:
 
 
 def test_pictures_are_encoded_once(
-    trained: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    begun: StoppedTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    space = copy(trained.root, tmp_path / "task")
+    space = copy(begun.space.root, tmp_path / "task")
     run, encoder, frames = space.latest_run(), open_encoder(space), []
     assert run is not None
     encode_many = type(encoder).encode_many

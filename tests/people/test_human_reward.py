@@ -54,6 +54,7 @@ def test_labels_and_classifier_are_no_stages_of_it(judged: Workspace) -> None:
 
 
 def test_it_is_demonstrated_learnt_and_measured(judged: Workspace) -> None:
+    judged = edit(judged, {"max_robot_minutes: 0.3": "max_robot_minutes: 0.15"})
     record_demos(judged, count=2)
     assert "hilctl train" in next_command(judged, survey(judged))
     result = train(judged)

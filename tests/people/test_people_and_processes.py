@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -138,6 +137,7 @@ def test_a_person_judges_in_real_time_what_two_processes_learn(
 ) -> None:
     asked = until(training, is_asked("ready"))
     assert asked["keys"] == {"ready": "g", "quit": "q"}
+    assert status_of(training) == "running"
     person.type("g")
     until(training, lambda event: event.get("event") == "moving")
     person.type("s")
@@ -155,17 +155,7 @@ def test_a_person_judges_in_real_time_what_two_processes_learn(
     assert training.returncode == 0, talk
 
 
-def test_ctrl_c_ends_the_wait_of_the_acting_process(
-    training: subprocess.Popen[str], person: Person
-) -> None:
-    until(training, is_asked("ready"))
-    assert status_of(training) == "running"
-    training.send_signal(signal.SIGINT)
-    _, talk = training.communicate(timeout=PATIENCE_S)
-    assert training.returncode == 130, talk
-
-
-def test_the_live_view_of_a_training_shows_what_is_asked(
+def test_the_live_view_of_a_training_shows_what_is_asked_and_ctrl_c_ends_the_wait(
     at_terminal: Callable[..., pexpect.spawn], judged: Workspace
 ) -> None:
     child = at_terminal(judged, "train")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +20,13 @@ from hilctl.networks.encoders.base import Encoder
 from hilctl.pipeline.classify import train_classifier as train_classifier_module
 from hilctl.pipeline.classify.label_frames import encode_labels
 from hilctl.pipeline.classify.train_classifier import ClassifierResult, train_classifier
-from hilctl.pipeline.events import Event, silent
+from hilctl.pipeline.events import Event
 from hilctl.pipeline.parts import open_encoder
 from hilctl.pipeline.record.labels import record_labels
 from hilctl.pipeline.run_folder.manifest import ClassifierManifest, read_manifest
 from hilctl.pipeline.stages import State, survey
 from hilctl.rewards.classifier import ClassifierReward
+from hilctl.rewards.frames import LabelledFrames
 from hilctl.rewards.store import load_classifier
 from hilctl.task import scaffold
 from hilctl.task.fingerprint import data_identity
@@ -64,6 +65,21 @@ def encoder() -> Encoder:
     return ENCODERS.get("efficientnet-lite0")(None)
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """All labelled frames, and what was told while they were encoded."""
+
+    frames: LabelledFrames
+    told: list[Event]
+
+
+@pytest.fixture(scope="module")
+def encoded(space: Workspace, encoder: Encoder) -> Encoded:
+    events: list[Event] = []
+    dataset = Dataset.open(space.labels, expect_fingerprint=None)
+    return Encoded(encode_labels(dataset, ["wrist", "side"], encoder, events.append), events)
+
+
 def state_of(space: Workspace) -> State:
     stages = {stage.name: stage.state for stage in survey(Workspace(space.root))}
     return stages["classifier"]
@@ -93,17 +109,16 @@ def test_figures_fit_together(result: ClassifierResult) -> None:
     result.check()
 
 
-def test_progress_is_told(space: Workspace, encoder: Encoder) -> None:
-    events: list[Event] = []
-    dataset = Dataset.open(space.labels, expect_fingerprint=None)
-    encode_labels(dataset, ["wrist"], encoder, events.append)
-    assert [event.done for event in events] == list(range(1, len(dataset) + 1))
-    assert {event.total for event in events} == {len(dataset)}
+def test_progress_is_told(space: Workspace, encoded: Encoded) -> None:
+    episodes = len(Dataset.open(space.labels, expect_fingerprint=None))
+    assert [event.done for event in encoded.told] == list(range(1, episodes + 1))
+    assert {event.total for event in encoded.told} == {episodes}
 
 
-def test_frames_carry_their_own_labels(space: Workspace, encoder: Encoder) -> None:
-    dataset = Dataset.open(space.labels, expect_fingerprint=None)
-    data = encode_labels(dataset, ["wrist", "side"], encoder, silent)
+def test_frames_carry_their_own_labels(
+    space: Workspace, encoded: Encoded, encoder: Encoder
+) -> None:
+    dataset, data = Dataset.open(space.labels, expect_fingerprint=None), encoded.frames
     by_name = {episode.header.path.name: episode for episode in dataset.episodes()}
     rows = np.random.default_rng(0).choice(len(data), 8)
     for row in rows:
@@ -121,7 +136,7 @@ def test_frames_carry_their_own_labels(space: Workspace, encoder: Encoder) -> No
 
 
 def test_it_is_the_reward_of_the_task(
-    space: Workspace, result: ClassifierResult, encoder: Encoder
+    space: Workspace, result: ClassifierResult, encoder: Encoder, encoded: Encoded
 ) -> None:
     fitted = load_classifier(
         space.classifier,
@@ -132,8 +147,7 @@ def test_it_is_the_reward_of_the_task(
     )
     assert fitted.model.threshold == result.fitted.model.threshold
     reward = ClassifierReward(fitted.model, fitted.consecutive)
-    dataset = Dataset.open(space.labels, expect_fingerprint=None)
-    data = encode_labels(dataset, ["wrist", "side"], encoder, silent)
+    data = encoded.frames
 
     def claims(wanted: bool) -> float:
         rows, judged = np.flatnonzero(data.labels == wanted)[:60], []
@@ -147,7 +161,10 @@ def test_it_is_the_reward_of_the_task(
     assert claims(False) < 0.05
 
 
-def test_the_same_seed_trains_the_same(space: Workspace, result: ClassifierResult) -> None:
+def test_the_same_seed_trains_the_same(
+    space: Workspace, result: ClassifierResult, encoded: Encoded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_classifier_module, "encode_labels", lambda *_: encoded.frames)
     again = train_classifier(space, seed=1)
     np.testing.assert_array_equal(again.fitted.model.heads.output, result.fitted.model.heads.output)
     assert again.as_dict() == result.as_dict()

@@ -79,6 +79,13 @@ def test_figures_are_those_of_the_rule_in_use(noise: float) -> None:
     assert metrics.false_positive_rate <= classifier.max_false_positive_rate
 
 
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a few steps only: enough for what does not depend on how good a classifier is."""
+    monkeypatch.setattr("hilctl.rewards.fit.STEPS", 60)
+
+
+@pytest.mark.usefixtures("hasty")
 def test_nothing_is_known_of_the_episodes_that_are_judged() -> None:
     data = labelled(episodes=6)
     classifier, held_out = fitted(data)
@@ -100,6 +107,7 @@ def test_the_least_convinced_head_counts(classifier: FittedClassifier) -> None:
     assert (model.probability(frames) <= single.min(axis=0) + 1e-9).all()
 
 
+@pytest.mark.usefixtures("hasty")
 def test_same_seed_same_classifier() -> None:
     data = labelled(episodes=6)
     (first, held), (again, held_again) = fitted(data), fitted(data)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scipy.special import stdtrit
-
 Z_95 = 1.959964
 
 
@@ -47,6 +45,8 @@ def interval_over_seeds(successes: Sequence[int], trials: int) -> tuple[float, f
     seeds, total = len(successes), len(successes) * trials
     if seeds < 2 or trials == 0:
         return None
+    from scipy.special import stdtrit  # 0.2 s to import
+
     rate = sum(successes) / total
     spread = sum((own / trials - rate) ** 2 for own in successes) / (seeds - 1)
     by_chance = rate * (1 - rate) / trials

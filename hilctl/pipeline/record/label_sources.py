@@ -19,7 +19,7 @@ from hilctl.pipeline.record.sweep import ArmSweep, Coverage, SweepPolicy
 from hilctl.task.layout import named
 from hilctl.task.spec import TaskSpec
 from hilctl.teleop.base import Role, Teleop, TeleopEvent, claims_success
-from hilctl.training.policy import RandomPolicy
+from hilctl.training.random_policy import RandomPolicy
 
 Array = NDArray[np.float64]
 Env = gymnasium.Env[Obs, Array]

@@ -21,7 +21,6 @@ from hilctl.task.files import os_errors
 from hilctl.task.names import plain_name
 from hilctl.task.regular_files import LARGE_BYTES, read_regular
 from hilctl.task.workspace import Workspace
-from hilctl.training.checkpoints import write_checkpoint
 
 BEST = "best"
 
@@ -63,6 +62,8 @@ def roll_back(run: Run) -> KeptPolicy:
         MissingStageError: the run has no best policy.
         HilctlError: the disk is full or the folder cannot be written.
     """
+    from hilctl.training.checkpoints import write_checkpoint  # imports JAX: 0.6 s
+
     folder, best = run.folder / CHECKPOINTS, best_policy(run.folder)
     file = kept_file(folder / BEST)
     if best is None or file is None:
