@@ -5,5 +5,9 @@ from __future__ import annotations
 from hilctl.registry import Registry
 from hilctl.robots.base import Robot
 
-BUILTIN = {"sim": "hilctl.robots.sim:SimRobot"}
+BUILTIN = {
+    "franky": "hilctl.robots.franky:FrankyRobot",
+    "sim": "hilctl.robots.sim:SimRobot",
+    "ur_rtde": "hilctl.robots.ur_rtde:UrRtdeRobot",
+}
 ROBOTS: Registry[Robot] = Registry("robot", BUILTIN, package=__name__)

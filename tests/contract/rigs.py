@@ -20,7 +20,12 @@ from hilctl.teleop.base import Teleop
 gamepad()
 # type name → variants of its options, each of which must work without hardware
 OPTIONS: dict[str, dict[str, list[dict[str, Any]]]] = {
-    "robot": {"sim": [{"scene": "reach"}, {"scene": "insert"}, {"scene": "pick"}]},
+    "robot": {
+        "sim": [{"scene": "reach"}, {"scene": "insert"}, {"scene": "pick"}],
+        # against their controllers, in tests/robots
+        "franky": [],
+        "ur_rtde": [],
+    },
     "camera": {"sim": [{"view": "wrist", "width_px": 64, "height_px": 48}, {"view": "side"}]},
     "teleop": {
         "scripted": [{}, {"skill": 0.3, "interventions": False}],

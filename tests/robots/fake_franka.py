@@ -1,0 +1,93 @@
+"""A Franka to connect to: franky-sim as a process, its clock, and what happens to it."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+START_S, ANSWER_S = 30.0, 5.0
+
+
+class FakeFranka:
+    """franky-sim behind libfranka's own protocol, at a loopback address of its own."""
+
+    def __init__(self) -> None:
+        with tempfile.NamedTemporaryFile(delete=False) as file:
+            file.write(struct.pack("<q", 0))
+        self._clock_path = Path(file.name)
+        with open(file.name, "rb") as opened:
+            self._clock = mmap.mmap(opened.fileno(), 8, access=mmap.ACCESS_READ)
+        script = Path(__file__).with_name("franka_process.py")
+        self._process = subprocess.Popen(
+            [sys.executable, str(script), file.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.host = self._line()
+        self.clock = RobotClock(self)
+
+    def now_ns(self) -> int:
+        """Return the robot's own time."""
+        return int(struct.unpack("<q", self._clock[:])[0])
+
+    def tell(self, *words: Any) -> None:
+        """Let something happen to it."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(" ".join(map(str, words)) + "\n")
+        self._process.stdin.flush()
+
+    def history(self) -> list[tuple[int, float, str]]:
+        """Return its last seconds: its time in ns, its fastest joint in rad/s, "move" or "idle"."""
+        self.tell("history")
+        return [tuple(entry) for entry in json.loads(self._line())]
+
+    def freeze(self) -> None:
+        """Let it say nothing any more."""
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        os.kill(self._process.pid, signal.SIGCONT)
+
+    def end(self) -> None:
+        """Be gone."""
+        self._process.kill()
+        self._process.wait(ANSWER_S)
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            stream.close()
+        self._clock.close()
+        self._clock_path.unlink()
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, "franky-sim has ended"
+        return line.strip()
+
+
+class RobotClock:
+    """The robot's own time: a loaded machine makes it slow, and nothing late."""
+
+    def __init__(self, franka: FakeFranka) -> None:
+        self._franka = franka
+
+    def now_ns(self) -> int:
+        return self._franka.now_ns()
+
+    def sleep_until(self, stamp_ns: int) -> None:
+        limit_s = time.monotonic() + 60.0
+        while self.now_ns() < stamp_ns:
+            assert time.monotonic() < limit_s, "franky-sim stands still"
+            time.sleep(0.001)
