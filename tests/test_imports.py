@@ -177,6 +177,7 @@ def test_only_drivers_know_the_simulator() -> None:
 def test_drivers_import_vendor_libraries_only_when_they_are_opened() -> None:
     vendors = {"mujoco", "cv2", "pyrealsense2", "requests"}
     vendors |= {"hid", "hidraw", "easyhid", "pyspacemouse", "pygame"}
+    vendors |= {"franky", "rtde_control", "rtde_receive", "serial", "mink"}
     early = {
         f"{name_of(path)} → {name}"
         for path in MODULES

@@ -8,6 +8,7 @@ from hilctl.robots.base import Robot
 BUILTIN = {
     "franky": "hilctl.robots.franky:FrankyRobot",
     "sim": "hilctl.robots.sim:SimRobot",
+    "so101": "hilctl.robots.so101:So101Robot",
     "ur_rtde": "hilctl.robots.ur_rtde:UrRtdeRobot",
 }
 ROBOTS: Registry[Robot] = Registry("robot", BUILTIN, package=__name__)

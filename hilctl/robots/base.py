@@ -61,9 +61,12 @@ class Robot(Device):
 
     Attributes:
         limits: of the arm; they bind every motion.
+        six_dof: it brings the tool to a place in any orientation. An arm with fewer joints comes
+            as near to that as they let it, and says in `servo` where that is.
     """
 
     limits: RobotLimits
+    six_dof: bool = True
 
     @property
     def has_gripper(self) -> bool:

@@ -19,10 +19,12 @@ Array = NDArray[np.float64]
 
 CONNECT_S = 5.0
 HALT_S = 0.5  # that the control takes at most to end a motion that was stopped
+END_S = 2.0  # longer than the library listens to a silent control
 STALE_NS = 100_000_000  # a controller sends a state every millisecond
 PREEMPTED = "preempted"  # how libfranka calls a motion that was stopped
 CLEAR = "see what it met, make room, then: hilctl robot clear-errors"
 SEE_DESK = "is it powered, are its joints unlocked and FCI activated in Desk?"
+_UNENDED: list[Any] = []  # the library crashes where an arm is dropped in motion
 EMERGENCY = "press the emergency stop if the arm moves"
 # modes in which no motion may begin: what that is, and what helps
 MODES = {
@@ -195,7 +197,12 @@ class FrankyArm:
         """Stop and hang up; never raises."""
         with suppress(Exception):
             self.halt()
-            self._robot.join_motion(HALT_S)
+        try:
+            over = self._robot.join_motion(END_S)
+        except Exception:  # that is how a motion ends that was stopped
+            over = True
+        if not over:
+            _UNENDED.append(self._robot)
         self._tracker = self._robot = None
 
     def _begin(self) -> None:

@@ -17,6 +17,7 @@ LEAST_STROKE_M = 0.01
 WIDE_M = 1.0  # any width counts as grasped: what is between the fingers is the policy's affair
 HOME = "put nothing between its fingers, then: hilctl robot home-gripper"
 SEE = "look at it in Desk"
+_UNENDED: list[Any] = []  # the library crashes where a hand is dropped in motion
 
 
 class FrankyHand(Fingers):
@@ -91,8 +92,10 @@ class FrankyHand(Fingers):
         self.run_errand(self._home, HOMING_S)
 
     def close(self) -> None:
-        """Hang up; the fingers hold what they hold."""
+        """Hang up when the fingers rest; they hold what they hold."""
         super().close()
+        if self._doing is not None and not self._doing.wait(MOST_S):
+            _UNENDED.append((self._gripper, self._doing))
         self._gripper = self._doing = None
 
     def _home(self) -> None:

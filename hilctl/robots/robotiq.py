@@ -83,6 +83,7 @@ class Robotiq(Fingers):
             if time.monotonic() > deadline_s:
                 raise DeviceError("the Robotiq gripper does not become active", hint=ACTIVATE)
             time.sleep(0.05)
+        self._is_active = True
 
     def _ask(self, name: str) -> int:
         """Return a variable.

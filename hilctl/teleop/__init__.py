@@ -9,6 +9,7 @@ BUILTIN = {
     "gamepad": "hilctl.teleop.gamepad:GamepadTeleop",
     "keyboard": "hilctl.teleop.keyboard:KeyboardTeleop",
     "scripted": "hilctl.teleop.scripted:ScriptedTeleop",
+    "so101_leader": "hilctl.teleop.so101_leader:So101LeaderTeleop",
     "spacemouse": "hilctl.teleop.spacemouse:SpaceMouseTeleop",
 }
 TELEOPS: Registry[Teleop] = Registry("teleop", BUILTIN, package=__name__)

@@ -77,8 +77,8 @@ class RobotContract(DeviceContract):
             wait(robot, 0.02)
         assert all(isinstance(stamp, int) for stamp in stamps)
         assert all(b > a for a, b in pairwise(stamps))
-        now_ns = robot.rig.clock.now_ns()
-        assert 0 <= now_ns - robot.state().stamp_ns < 200_000_000
+        stamp_ns = robot.state().stamp_ns  # of a real arm, it may be newer than the question
+        assert 0 <= robot.rig.clock.now_ns() - stamp_ns < 200_000_000
 
     def test_the_clock_waits_no_longer_than_asked(self, robot: Robot) -> None:
         clock = robot.rig.clock
@@ -91,7 +91,9 @@ class RobotContract(DeviceContract):
     def test_servo_sends_an_allowed_command_as_it_is(self, robot: Robot) -> None:
         target = moved(robot, 0.005, 0.002, -0.003)
         sent = robot.servo(Command(target))
-        np.testing.assert_array_equal(sent.tcp_pose, target)
+        if robot.six_dof:
+            np.testing.assert_array_equal(sent.tcp_pose, target)
+        np.testing.assert_allclose(sent.tcp_pose[:3], target[:3], atol=0.001)
         assert sent.gripper is None
 
     def test_servo_does_not_wait(self, robot: Robot) -> None:
@@ -119,7 +121,8 @@ class RobotContract(DeviceContract):
         robot.move_to(target, speed=0.5)
         state = robot.state()
         np.testing.assert_allclose(state.tcp_pose[:3], target[:3], atol=0.003)
-        assert np.linalg.norm(geometry.rotation_between(state.tcp_pose, target)) < 0.03
+        if robot.six_dof:
+            assert np.linalg.norm(geometry.rotation_between(state.tcp_pose, target)) < 0.03
         assert np.linalg.norm(state.tcp_velocity[:3]) < 0.02
 
     def test_half_the_speed_takes_longer(self, robot: Robot) -> None:

@@ -24,10 +24,12 @@ OPTIONS: dict[str, dict[str, list[dict[str, Any]]]] = {
         "sim": [{"scene": "reach"}, {"scene": "insert"}, {"scene": "pick"}],
         # against their controllers, in tests/robots
         "franky": [],
+        "so101": [],
         "ur_rtde": [],
     },
     "camera": {"sim": [{"view": "wrist", "width_px": 64, "height_px": 48}, {"view": "side"}]},
     "teleop": {
+        "so101_leader": [],  # on its bus, in tests/robots
         "scripted": [{}, {"skill": 0.3, "interventions": False}],
         "keyboard": [{"terminal": terminal()[1]}],
         "spacemouse": [{"path": str(spacemouse().path), "keys": False}, {"serial": "contract"}],

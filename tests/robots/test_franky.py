@@ -12,13 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-
-pytest.importorskip("franky_sim", reason="franky-sim is for x86-64 Linux")
 from fake_franka import FakeFranka
 
 from hilctl import geometry
@@ -29,6 +28,9 @@ from hilctl.robots import franky_arm
 from hilctl.robots.base import Command
 from hilctl.robots.franky import FrankyOptions, FrankyRobot
 from hilctl.testing import DriverChoice, RobotContract
+
+if find_spec("franky") is None or find_spec("franky_sim") is None:
+    pytest.skip("franky-control and franky-sim are for x86-64 Linux", allow_module_level=True)
 
 HOME = np.array([0.5544, 0.0, 0.5214, 1.0, 0.0, 0.0, 0.0])
 REFLEX, USER_STOPPED = 4, 5  # libfranka's modes

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,8 @@ from hilctl.robots.ur_rtde import UrRtdeOptions, UrRtdeRobot
 from hilctl.robots.yielding import YieldingReference
 from hilctl.testing import DriverChoice, RobotContract
 
-pytest.importorskip("rtde_control", reason="ur-rtde is not installed")
+if find_spec("rtde_control") is None:
+    pytest.skip("ur-rtde is not installed", allow_module_level=True)
 
 FAST = {"speed_m_s": 0.3, "speed_rad_s": 1.5}
 
@@ -339,12 +341,19 @@ def test_who_does_not_speak_rtde_is_given_up(answer: bytes) -> None:
         listener.bind((f"127.32.{os.getpid() % 250}.1", RTDE))
         listener.listen()
         robot = UrRtdeRobot(UrRtdeOptions(host=listener.getsockname()[0]), Rig())
-        answerer = threading.Thread(target=lambda: listener.accept()[0].sendall(answer))
+
+        def reply() -> None:
+            caller, _ = listener.accept()
+            with caller:
+                caller.sendall(answer)
+                caller.recv(100)
+
+        answerer = threading.Thread(target=reply)
         if answer:
             answerer.start()
         fault = fault_of(robot.open)
         if answer:
-            answerer.join(1.0)
+            answerer.join(5.0)
         assert ("no UR" if answer else "no answer in time") in fault.message
 
 
