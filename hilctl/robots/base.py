@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,3 +106,21 @@ class Robot(Device):
             Whether this driver can do that; if not, nothing has changed.
         """
         return False
+
+    def maintenance(self) -> Mapping[str, str]:
+        """Return what is done to this arm only on a person's word: name of a chore → what it does.
+
+        An error that has stopped the arm is cleared in no other way.
+        """
+        return {}
+
+    def maintain(self, chore: str) -> None:
+        """Do a chore, and return when it is done; the arm may move.
+
+        Args:
+            chore: one that `maintenance` names.
+
+        Raises:
+            DeviceError: it is not done.
+        """
+        raise NotImplementedError(chore)

@@ -20,9 +20,15 @@ from hilctl.teleop.base import Teleop
 gamepad()
 # type name → variants of its options, each of which must work without hardware
 OPTIONS: dict[str, dict[str, list[dict[str, Any]]]] = {
-    "robot": {"sim": [{"scene": "reach"}, {"scene": "insert"}, {"scene": "pick"}]},
+    "robot": {
+        "sim": [{"scene": "reach"}, {"scene": "insert"}, {"scene": "pick"}],
+        # against a server: tests/e2e/test_served_contract.py
+        "rehearsed": [],
+        "serl_http": [],
+    },
     "camera": {"sim": [{"view": "wrist", "width_px": 64, "height_px": 48}, {"view": "side"}]},
     "teleop": {
+        "rehearsed": [],  # against a server: tests/e2e/test_served_contract.py
         "scripted": [{}, {"skill": 0.3, "interventions": False}],
         "keyboard": [{"terminal": terminal()[1]}],
         "spacemouse": [{"path": str(spacemouse().path), "keys": False}, {"serial": "contract"}],
