@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
@@ -101,6 +102,9 @@ class Rig:
         seed: root of every random number drawn by simulated devices.
         real_time: a simulated world does not run ahead of the wall clock.
         folder: of the task, for what lies in it beside the task file.
+
+    Attributes:
+        shared: what is open for several devices at once, by what it is; theirs alone.
     """
 
     def __init__(
@@ -111,6 +115,7 @@ class Rig:
         self.folder = folder or Path()
         self.clock: Clock = SystemClock()
         self.environment: AdvisedEnvironment | None = None
+        self.shared: dict[Hashable, Any] = {}
         self._world: SimWorld | None = None
 
     def generator(self, purpose: str) -> np.random.Generator:

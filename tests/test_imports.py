@@ -179,6 +179,7 @@ def test_only_drivers_know_the_simulator() -> None:
 
 def test_drivers_import_vendor_libraries_only_when_they_are_opened() -> None:
     vendors = {"mujoco", "cv2", "pyrealsense2", "requests"}
+    vendors |= {"av", "pypylon"}
     vendors |= {"hid", "hidraw", "easyhid", "pyspacemouse", "pygame"}
     early = {
         f"{name_of(path)} → {name}"

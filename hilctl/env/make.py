@@ -100,7 +100,7 @@ def open_station(
         encode: adds features to observations.
         reward: ends episodes; needs `encode`.
         real_time: a simulated robot does not run ahead of the wall clock; nor does it with a
-            person at the controls.
+            person at the controls or a camera that sees the real world.
         watch: stands between the hand and whoever polls it.
         screen: told what the operator is asked, and shown what the cameras see.
         stop: asked while an answer is waited for; True ends the wait.
@@ -110,7 +110,8 @@ def open_station(
         DeviceError: a device cannot be opened.
     """
     by_hand = any(TELEOPS.get(block.type).in_real_time for block in spec.hands.values())
-    rig = Rig(seed, real_time=real_time or by_hand, folder=folder)
+    seen = any(CAMERAS.get(block.type).in_real_time for block in spec.cameras.values())
+    rig = Rig(seed, real_time=real_time or by_hand or seen, folder=folder)
     with ExitStack() as stack:
         robots: dict[str, Robot] = {}
         cameras: dict[str, Camera] = {}

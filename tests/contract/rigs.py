@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from hands import gamepad, spacemouse, terminal
+from sights import network_camera, video_file
 
 from hilctl.cameras import CAMERAS
 from hilctl.cameras.base import Camera
@@ -26,7 +28,10 @@ OPTIONS: dict[str, dict[str, list[dict[str, Any]]]] = {
         "rehearsed": [],
         "serl_http": [],
     },
-    "camera": {"sim": [{"view": "wrist", "width_px": 64, "height_px": 48}, {"view": "side"}]},
+    "camera": {
+        "sim": [{"view": "wrist", "width_px": 64, "height_px": 48}, {"view": "side"}],
+        "opencv": [{"source": network_camera().url}, {"source": str(video_file())}],
+    },
     "teleop": {
         "rehearsed": [],  # against a server: tests/e2e/test_served_contract.py
         "scripted": [{}, {"skill": 0.3, "interventions": False}],
@@ -37,6 +42,7 @@ OPTIONS: dict[str, dict[str, list[dict[str, Any]]]] = {
 }
 
 REGISTRIES = {"robot": ROBOTS, "camera": CAMERAS, "teleop": TELEOPS}
+OWN = dict.fromkeys(("terminal", "path"), "own")  # what is made for a process of its own
 ACTION_SCALE = np.repeat([0.01, 0.06], 3)
 
 
@@ -48,8 +54,14 @@ def variants(kind: str) -> list[tuple[str, dict[str, Any]]]:
 def named(variant: tuple[str, dict[str, Any]]) -> str:
     """Return the same name in every process of a test run: a terminal's path is not."""
     name, options = variant
-    words = ("own" if key in ("terminal", "path") else value for key, value in options.items())
-    return "-".join([name, *map(str, words)])
+    words = (OWN.get(key, _short(value)) for key, value in options.items())
+    return "-".join([name, *words])
+
+
+def _short(value: object) -> str:
+    """Return a value without what is made for a process of its own."""
+    address, _, rest = str(value).partition("://")
+    return address if rest else Path(str(value)).name
 
 
 def build(kind: str, name: str, options: dict[str, Any], rig: Rig) -> Any:
