@@ -12,12 +12,13 @@ from functools import partial
 import cv2
 import mujoco
 import numpy as np
-from numpy.typing import NDArray
 
 from hilctl.rehearsal.live_world import LiveWorld
-from hilctl.sim.rendering import Renderer, make_renderer
+from hilctl.sim.rendering import Image, Renderer, make_renderer
 from hilctl.sim.world import SimWorld
 
+NOISE_LEVELS = 1.2  # standard deviation, of 255: no two pictures of a sensor are the same
+SHIFT_PX = 64
 QUALITY = 95  # of JPEG: corners of a board stay where they are
 WAIT_S = 2.0
 NOTHING = (0, b"")  # the number of a picture, and itself
@@ -40,6 +41,9 @@ class PictureMaker:
         self._news = threading.Condition()
         self._watched: Counter[str] = Counter()
         self._newest: dict[str, tuple[int, bytes]] = {}
+        self._places = live.rig.generator("noise of pictures")
+        shape = (size[1] + SHIFT_PX, size[0] + SHIFT_PX, 3)  # a piece of it for each picture
+        self._noise = self._places.normal(0, NOISE_LEVELS, shape).round().astype(np.int16)
         self._thread = threading.Thread(target=self._run, name="pictures", daemon=True)
 
     @property
@@ -94,13 +98,25 @@ class PictureMaker:
             if views:
                 canvas = self._drawn_on(canvas)
                 number += 1
-                found = {view: (number, canvas.jpeg(view, self.size)) for view in views}
+                found = {
+                    view: (number, self._jpeg(canvas.picture(view, self.size))) for view in views
+                }
                 with self._news:
                     self._newest.update(found)
                     self._news.notify_all()
             self._live.wait(max(0.0, due_s - time.monotonic()))
         if canvas is not None:
             canvas.close()
+
+    def _jpeg(self, image: Image) -> bytes:
+        """Return what a sensor makes of a picture, packed."""
+        height, width, _ = image.shape
+        x, y = self._places.integers(SHIFT_PX, size=2)
+        noise = self._noise[y : y + height, x : x + width]
+        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        noisy = cv2.add(bgr, noise, dtype=cv2.CV_8U)
+        _, jpeg = cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        return jpeg.tobytes()
 
     def _drawn_on(self, canvas: _Canvas | None) -> _Canvas:
         """Return what the world of now can be drawn on: OpenGL wants one thread for all of it."""
@@ -125,12 +141,9 @@ class _Canvas:
         """Take the world as it is now."""
         mujoco.mj_copyData(self._data, self.world.model, self.world.data)
 
-    def jpeg(self, view: str, size: tuple[int, int]) -> bytes:
-        """Return what a camera sees of it."""
-        image: NDArray[np.uint8] = self._renderer.render(self._data, view, *size)
-        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-        return jpeg.tobytes()
+    def picture(self, view: str, size: tuple[int, int]) -> Image:
+        """Return the (H, W, 3) RGB picture of a camera."""
+        return self._renderer.render(self._data, view, *size)
 
     def close(self) -> None:
         """Free what draws."""

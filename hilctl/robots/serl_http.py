@@ -32,7 +32,8 @@ LOOK_NS = 20_000_000
 SETTLE_NS = 2_000_000_000
 THERE_M, THERE_RAD, STILL_M_S = 0.002, 0.02, 0.005
 NEAR_M, NEAR_RAD = 0.006, 0.04  # friction keeps an arm on springs that far away
-LAG_M, LAG_RAD = 0.03, 0.3  # of an arm that is held up; about four times that of one in the open
+LAG_M, LAG_RAD = 0.02, 0.2  # of an arm that is held up
+EASE = 0.7  # of the speed at which the springs have nothing left to pull with
 PROBES, PROBE_S = 5, 1.0
 CHORES = {  # route, seconds that it may take, what it does
     "clear-errors": ("clearerr", 5.0, "clear the error that has stopped the arm"),
@@ -89,7 +90,7 @@ class SerlHttpOptions(Options):
     @property
     def on_its_way(self) -> Compliance:
         """How the arm is held on its way to a start."""
-        return self.compliance.model_copy(update=self.precision.parameters())
+        return Compliance(**{**self.compliance.parameters(), **self.precision.parameters()})
 
     @model_validator(mode="after")
     def _can_go_back(self) -> SerlHttpOptions:
@@ -112,7 +113,7 @@ class SerlHttpRobot(Robot):
         self._settings = settings = cast(SerlHttpOptions, options)
         self._gripper = GRIPPERS[settings.gripper](settings.open_share)
         self._live: ServoSession | None = None
-        self._held: Compliance | None = None
+        self._held: dict[str, float] | None = None
         self._opening: float | None = None
         self._told: list[Errand] = []
 
@@ -192,8 +193,15 @@ class SerlHttpRobot(Robot):
             DeviceError: something resists, or the arm does not get there in time.
         """
         session, goal = self._session, np.array(tcp_pose, dtype=float)
-        self._be_held(self._settings.on_its_way)
-        session.run_to(goal, speed * self.limits.speed_m_s, speed * self.limits.speed_rad_s)
+        held = self._settings.on_its_way
+        self._be_held(held)
+        # no faster than the arm can follow
+        pull_m_s, pull_rad_s = held.pull()
+        session.run_to(
+            goal,
+            min(speed * self.limits.speed_m_s, EASE * pull_m_s),
+            min(speed * self.limits.speed_rad_s, EASE * pull_rad_s),
+        )
         self._follow(session, goal)
         self._settle(session, goal)
         self._be_held(self._settings.compliance)
@@ -245,7 +253,7 @@ class SerlHttpRobot(Robot):
             if reference is not None and not _is_within(here, reference, LAG_M, LAG_RAD):
                 raise self._not_there(goal, "and does not follow")
         session.check()
-        if session.reference is None:
+        if session.is_halted:
             raise self._not_there(goal, "as it was stopped")
 
     def _settle(self, session: ServoSession, goal: Array) -> None:
@@ -278,10 +286,11 @@ class SerlHttpRobot(Robot):
         Raises:
             DeviceError: the server did not take that.
         """
-        if compliance == self._held:
+        parameters = compliance.parameters()
+        if parameters == self._held:
             return
-        self._held = compliance
-        if parameters := compliance.parameters():
+        self._held = parameters
+        if parameters:
             self._told.append(self._session.tell(Errand("update_param", parameters, PARAMETER_S)))
         if wait:
             for errand in self._told:

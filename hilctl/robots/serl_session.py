@@ -73,7 +73,7 @@ class ServoSession:
         self._untold: DeviceError | None = None  # why a pose was not taken
         self._errands: deque[Errand] = deque()
         self._hold: Errand | None = None
-        self._holds = True
+        self._holds, self._is_halted = True, False
         self._goal: Array | None = None
         self._reference: Array | None = None  # what was posted last; None = where the arm is
         self._speed = (0.0, 0.0)
@@ -122,7 +122,8 @@ class ServoSession:
         """
         self.check()
         with self._changed:
-            self._goal, self._speed, self._holds = goal.copy(), (speed_m_s, speed_rad_s), False
+            self._goal, self._speed = goal.copy(), (speed_m_s, speed_rad_s)
+            self._holds = self._is_halted = False
             self._hurry()
 
     def check(self) -> None:
@@ -150,7 +151,7 @@ class ServoSession:
             DeviceError: the server could not be told.
         """
         with self._changed:
-            self._goal = None
+            self._goal, self._is_halted = None, True
             if self._holds or self._over:
                 return
             self._hold = hold = self._hold or Errand("pose")
@@ -173,6 +174,12 @@ class ServoSession:
         """Whether the reference is on its way."""
         with self._changed:
             return self._goal is not None
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether somebody has had the arm hold since it was told where to go."""
+        with self._changed:
+            return self._is_halted
 
     @property
     def reference(self) -> Array | None:
@@ -253,7 +260,7 @@ class ServoSession:
         with self._changed:
             self._fault = fault
             if self._age_ns() > MAX_AGE_NS:
-                self._goal = self._reference = None
+                self._goal = self._reference = self._untold = None  # whoever looks is told more
                 self._drop_errands(fault)
             self._changed.notify_all()
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-import fake_server
+import fake_robot_server
 import numpy as np
 import pytest
-from fake_server import FakeArm, Misbehave, altered, raw, serving
+from fake_robot_server import FakeArm, Misbehave, altered, raw, serving
 from pydantic import ValidationError
 
 from hilctl import geometry
@@ -45,7 +45,7 @@ def robot(arm: FakeArm) -> Iterator[SerlHttpRobot]:
 
 
 def by(x: float = 0.0, y: float = 0.0, z: float = 0.0) -> np.ndarray:
-    return np.array(fake_server.HOME) + np.array([x, y, z, 0, 0, 0, 0])
+    return np.array(fake_robot_server.HOME) + np.array([x, y, z, 0, 0, 0, 0])
 
 
 def soon(true: Callable[[], bool]) -> bool:
@@ -69,7 +69,7 @@ def test_opening_and_reading_an_arm_tells_it_nothing(arm: FakeArm) -> None:
         state = robot.state()
         robot.stop()
     assert arm.calls == []
-    np.testing.assert_array_equal(state.tcp_pose, fake_server.HOME)
+    np.testing.assert_array_equal(state.tcp_pose, fake_robot_server.HOME)
     assert state.gripper == arm.gripper
 
 
@@ -87,7 +87,7 @@ def test_an_arm_is_told_no_more_than_a_step_at_a_time(
 def test_a_pause_in_what_comes_in_makes_no_jump(arm: FakeArm, robot: SerlHttpRobot) -> None:
     robot.servo(Command(by(x=0.1)))
     assert soon(lambda: len(arm.told("pose")) > 3)
-    arm.misbehaves = fake_server.hang_up
+    arm.misbehaves = fake_robot_server.hang_up
     time.sleep(0.15)
     arm.misbehaves = None
     assert soon(lambda: arm.told("pose")[-1]["arr"] == by(x=0.1).tolist())
@@ -126,7 +126,7 @@ def test_an_arm_that_does_not_follow_is_held_and_told(arm: FakeArm, robot: SerlH
     with pytest.raises(DeviceError, match="does not follow") as caught:
         robot.move_to(by(x=0.2), speed=1.0)
     assert "clear-errors" in str(caught.value.hint)
-    assert arm.told("pose")[-1]["arr"] == fake_server.HOME
+    assert arm.told("pose")[-1]["arr"] == fake_robot_server.HOME
 
 
 def test_errors_are_cleared_on_a_persons_word_alone(arm: FakeArm, robot: SerlHttpRobot) -> None:
@@ -223,7 +223,7 @@ def test_a_gripper_that_does_not_take_its_word_is_told(arm: FakeArm) -> None:
 def test_a_server_without_a_gripper_is_asked_for_one_thing_at_a_time(arm: FakeArm) -> None:
     arm.refuses = {"getstate"}
     with opened(arm.url) as robot:
-        np.testing.assert_array_equal(robot.state().tcp_pose, fake_server.HOME)
+        np.testing.assert_array_equal(robot.state().tcp_pose, fake_robot_server.HOME)
     with pytest.raises(DeviceError, match="getstate with 500"), opened(arm.url, gripper="franka"):
         pass
 
@@ -255,11 +255,11 @@ def test_chores_are_those_that_can_be_done(arm: FakeArm) -> None:
 
 NAN = float("nan")
 FAULTS: dict[str, tuple[Misbehave, str]] = {
-    "slow": (fake_server.slow, "did not answer getstate within 0.5 s"),
-    "drop by drop": (fake_server.drop_by_drop, "did not answer getstate within 0.5 s"),
-    "hangs up": (fake_server.hang_up, "hung up during getstate"),
-    "half a message": (fake_server.half, "sent half of its answer"),
-    "no HTTP": (fake_server.other_protocol, "what is no HTTP"),
+    "slow": (fake_robot_server.slow, "did not answer getstate within 0.5 s"),
+    "drop by drop": (fake_robot_server.drop_by_drop, "did not answer getstate within 0.5 s"),
+    "hangs up": (fake_robot_server.hang_up, "hung up during getstate"),
+    "half a message": (fake_robot_server.half, "sent half of its answer"),
+    "no HTTP": (fake_robot_server.other_protocol, "what is no HTTP"),
     "500": (raw(b"<h1>no</h1>", status=500), "answered getstate with 500"),
     "404": (raw(b"", status=404), "answered getstate with 404"),
     "no JSON": (raw(b"<html>"), "what is no JSON"),
@@ -305,12 +305,12 @@ def test_a_server_that_is_not_there_is_told_as_such() -> None:
 
 
 LASTING: dict[str, tuple[Misbehave | None, str]] = {
-    "slow": (fake_server.slow, "does not answer any more"),
+    "slow": (fake_robot_server.slow, "does not answer any more"),
     "half a message": FAULTS["half a message"],
     "500": FAULTS["500"],
     "no number": FAULTS["no number"],
     "too short": FAULTS["too short"],
-    "frozen": (fake_server.frozen(), "repeats one and the same state"),
+    "frozen": (fake_robot_server.frozen(), "repeats one and the same state"),
     "gone": (None, "connection refused"),
 }
 
@@ -369,7 +369,7 @@ def is_found(robot: SerlHttpRobot) -> bool:
 def test_the_end_of_a_server_ends_a_motion(arm: FakeArm) -> None:
     robot = SerlHttpRobot(SerlHttpOptions(url=arm.url), Rig())
     with robot:
-        threading.Timer(0.3, lambda: setattr(arm, "misbehaves", fake_server.hang_up)).start()
+        threading.Timer(0.3, lambda: setattr(arm, "misbehaves", fake_robot_server.hang_up)).start()
         with pytest.raises(DeviceError, match="hung up during getstate"):
             robot.move_to(by(x=0.5), speed=0.2)
 
@@ -396,6 +396,29 @@ def test_an_address_may_end_with_a_slash() -> None:
 def test_a_compliance_that_the_controller_does_not_know_is_refused(compliance: Any) -> None:
     with pytest.raises(ValidationError):
         SerlHttpOptions(url="http://a", compliance=compliance)
+
+
+def test_a_clip_is_for_all_directions_that_are_not_named(arm: FakeArm) -> None:
+    clips = {"translational_clip": 0.01, "translational_clip_neg_z": 0.002}
+    with opened(arm.url, compliance=clips) as robot:
+        robot.move_to(by(x=0.01), speed=1.0)
+    (told,) = arm.told("update_param")
+    assert told.pop("translational_clip_neg_z") == 0.002
+    assert len(told) == 5
+    assert set(told.values()) == {0.01}
+
+
+def test_a_way_is_no_faster_than_the_springs_can_pull(arm: FakeArm) -> None:
+    weak = {
+        "translational_stiffness": 1000,
+        "translational_damping": 100,
+        "translational_clip": 0.002,
+    }
+    with opened(arm.url, compliance=weak) as robot:
+        robot.move_to(by(x=0.005), speed=1.0)
+    told = [np.array(pose["arr"]) for pose in arm.told("pose")]
+    steps_m = [np.linalg.norm(b[:3] - a[:3]) for a, b in itertools.pairwise(told)]
+    assert max(steps_m) < 1000 * 0.002 / 100 * POST_NS * 1e-9
 
 
 def test_what_is_changed_on_the_way_has_to_be_known_at_work() -> None:

@@ -116,6 +116,7 @@ def _explain(job: CameraJob, board: Board) -> None:
 
     from hilctl.calibration.proposals import ROLL_RAD, TILT_RAD
     from hilctl.cli.prompts import ask
+    from hilctl.robots.scene import has_scene
 
     camera = job.files.camera
     if job.freehand and job.mount is None:
@@ -124,7 +125,7 @@ def _explain(job: CameraJob, board: Board) -> None:
         return
     where = {"tool": "on the table", "world": "in the hand"}[job.required_mount()]
     job.output.say(f"the board, {board}, has to be {where}, in view of camera {camera}")
-    if job.workspace.spec.robot.type == "sim":
+    if has_scene(job.workspace.spec.robot.type):
         job.output.say("the simulator puts it there")
     elif job.output.interactive:
         ask(job.output, "Enter when it is", "there", str)
