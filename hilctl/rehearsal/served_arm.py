@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -29,6 +31,7 @@ GAINS = {
     "rotational_damping": ("damping_nm_s_rad", 30.0),
 }
 CLIPS = {"translational": "clip_m", "rotational": "clip_rad"}
+REMEMBERED = 1000  # poses
 MOST_CLIP = 0.1
 WITHOUT_EFFECT = {
     "nullspace_stiffness",
@@ -55,6 +58,7 @@ class ServedArm:
         self._gripper = None if gripper == "none" else ServedGripper(gripper, self._grip)
         self._noise = live.rig.generator(f"noise {name}")
         self._runs = True
+        self._heard_ns: deque[int] = deque(maxlen=REMEMBERED)
         self._clips = {kind: dict.fromkeys(SIDES, math.inf) for kind in CLIPS}
 
     def routes(self) -> dict[str, Route]:
@@ -76,6 +80,8 @@ class ServedArm:
             "update_param": self._update,
             "set_load": self._load,
             **self._gripper_routes(),
+            # beyond those servers: when poses came, on the computer's own clock
+            "rehearsal/heard": lambda _: {"stamps_ns": list(self._heard_ns)},
         }
 
     def _gripper_routes(self) -> dict[str, Route]:
@@ -133,6 +139,7 @@ class ServedArm:
         if pose.shape != (7,) or not np.isfinite(pose).all():
             raise ValueError("a pose has seven numbers")
         pose[3:] /= np.linalg.norm(pose[3:])
+        self._heard_ns.append(time.monotonic_ns())
         with self._live.held():
             if self._runs and not self._live.has_failed(self._name):
                 self._arm().leader = None

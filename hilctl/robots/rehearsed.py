@@ -44,7 +44,11 @@ class RehearsedRobot(SerlHttpRobot, SimulatedScene):
         """
         super().open()
         self._room = SerlClient(cast(SerlHttpOptions, self.options).url)
-        self.true_success()
+        try:
+            self.true_success()
+        except DeviceError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Hang up."""

@@ -87,6 +87,11 @@ class SerlHttpOptions(Options):
         default=None, description="what hangs on the flange; told by hilctl robot set-load"
     )
 
+    def identity(self) -> dict[str, Any]:
+        """Return what of it recorded data depend on: how the arm is held at work."""
+        known = super().identity()
+        return {key: known[key] for key in known if key not in ("precision", "load")}
+
     @property
     def on_its_way(self) -> Compliance:
         """How the arm is held on its way to a start."""
@@ -216,7 +221,7 @@ class SerlHttpRobot(Robot):
             self._live.hold()
 
     def maintenance(self) -> dict[str, str]:
-        """What the server does on a person's word."""
+        """Return what the server does on a person's word alone."""
         chores = {name: text for name, (_, _, text) in CHORES.items()}
         if self._settings.load is None:
             del chores["set-load"]

@@ -15,7 +15,7 @@ from hilctl.errors import DeviceError
 from hilctl.robots.serl_client import SerlClient, check_url
 from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput
 
-CALL_S = 1.0
+CALL_S = 2.0
 
 
 class RehearsedTeleopOptions(Options):

@@ -421,6 +421,14 @@ def test_a_way_is_no_faster_than_the_springs_can_pull(arm: FakeArm) -> None:
     assert max(steps_m) < 1000 * 0.002 / 100 * POST_NS * 1e-9
 
 
+def test_data_belong_together_whatever_the_way_to_a_start_is_like() -> None:
+    soft, softer = ({"translational_stiffness": stiffness} for stiffness in (2000, 1000))
+    at_work = SerlHttpOptions(url="http://a", compliance=soft)
+    elsewhere = SerlHttpOptions(url="http://b", compliance=soft, precision=softer)
+    assert at_work.identity() == elsewhere.identity()
+    assert at_work.identity() != SerlHttpOptions(url="http://a", compliance=softer).identity()
+
+
 def test_what_is_changed_on_the_way_has_to_be_known_at_work() -> None:
     with pytest.raises(ValidationError, match="say in compliance what it is at work"):
         SerlHttpOptions(url="http://a", precision={"translational_Ki": 10})
