@@ -70,6 +70,7 @@ def serve_sim(
     room does.
     """
     from hilctl.cli.interrupt import interruptible
+    from hilctl.pipeline.train.processes.share import become_real_time
     from hilctl.rehearsal.server import open_rehearsal
 
     output = Output(as_json=as_json)
@@ -83,6 +84,7 @@ def serve_sim(
             size=(width, height),
             rate_hz=rate_hz,
             seed=seed,
+            on_thread=become_real_time,  # a robot does not wait for the programs of a computer
         ) as rehearsal,
     ):
         _introduce(output, rehearsal)

@@ -7,7 +7,7 @@ import json
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +50,7 @@ def open_rehearsal(
     size: tuple[int, int] = (640, 480),
     rate_hz: float = 15.0,
     seed: int = 0,
+    on_thread: Callable[[], Any] = lambda: None,
 ) -> Iterator[Rehearsal]:
     """Serve a simulated scene on the loopback interface, in real time.
 
@@ -60,6 +61,7 @@ def open_rehearsal(
         size: width and height of pictures in px.
         rate_hz: of pictures.
         seed: of what differs from episode to episode.
+        on_thread: called when threads have been started that are to be in time.
 
     Raises:
         UsageError: a port is taken.
@@ -77,6 +79,7 @@ def open_rehearsal(
                     (f"127.0.0.{number}", port),
                     {**ServedArm(live, name, gripper).routes(), **room.routes(name)},
                     pictures,
+                    on_thread,
                 )
             )
             for number, name in enumerate(names, start=1)
@@ -87,6 +90,7 @@ def open_rehearsal(
         stack.callback(live.close)
         live.start()
         pictures.start()
+        on_thread()
         addresses = {name: "http://{}:{}".format(*server) for name, server in servers.items()}
         first = addresses[names[0]]
         cameras = {view: f"{first}/camera/{view}.mjpg" for view in pictures.views}
@@ -95,7 +99,10 @@ def open_rehearsal(
 
 @contextmanager
 def _serving(
-    address: tuple[str, int], routes: Mapping[str, Route], pictures: PictureMaker
+    address: tuple[str, int],
+    routes: Mapping[str, Route],
+    pictures: PictureMaker,
+    on_thread: Callable[[], Any],
 ) -> Iterator[tuple[str, int]]:
     """Serve routes and pictures at an address; return that it became."""
     try:
@@ -105,7 +112,7 @@ def _serving(
             f"cannot serve at {address[0]}:{address[1]}: {error.strerror}",
             hint="is another serve-sim running? choose another --port",
         ) from error
-    server.routes, server.pictures = routes, pictures
+    server.routes, server.pictures, server.on_thread = routes, pictures, on_thread
     thread = threading.Thread(target=server.serve_forever, args=(POLL_S,), daemon=True)
     thread.start()
     try:
@@ -121,6 +128,7 @@ class _Server(http.server.ThreadingHTTPServer):
     request_queue_size = 64
     routes: Mapping[str, Route]
     pictures: PictureMaker
+    on_thread: Callable[[], Any]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of those who hang up; their threads end."""
@@ -132,6 +140,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1  # an answer goes out in one piece
     timeout = IDLE_S
+
+    def setup(self) -> None:
+        """Take a connection, in a thread of its own."""
+        super().setup()
+        self.server.on_thread()
 
     def do_POST(self) -> None:
         """Do what a route does."""

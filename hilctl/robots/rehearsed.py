@@ -17,7 +17,8 @@ from hilctl.devices import Options, Rig
 from hilctl.errors import DeviceError
 from hilctl.robots.scene import SimulatedScene
 from hilctl.robots.serl_client import SerlClient
-from hilctl.robots.serl_http import SerlHttpOptions, SerlHttpRobot
+from hilctl.robots.serl_http import SerlHttpRobot
+from hilctl.robots.serl_options import SerlHttpOptions
 
 ROOM_S = 10.0  # a world with a board in it is built in two seconds
 

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import statistics
 import time
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from hilctl import geometry
 from hilctl.devices import Finding, Options, Rig
 from hilctl.errors import DeviceError
 from hilctl.robots.base import Command, Robot, RobotLimits, RobotState
-from hilctl.robots.serl_client import SerlClient, check_url
+from hilctl.robots.serl_client import SerlClient
 from hilctl.robots.serl_compliance import Compliance
+from hilctl.robots.serl_errands import CALL_S, Errand
 from hilctl.robots.serl_gripper import GRIPPERS
-from hilctl.robots.serl_session import CALL_S, Errand, ServoSession
+from hilctl.robots.serl_options import SerlHttpOptions
+from hilctl.robots.serl_session import ServoSession
 from hilctl.robots.serl_state import StateReader
 
 Array = NDArray[np.float64]
@@ -44,74 +45,12 @@ CHORES = {  # route, seconds that it may take, what it does
 CLEAR = "has it stopped with an error? hilctl robot clear-errors"
 
 
-class Load(BaseModel):
-    """What hangs on the flange besides the Franka hand."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    mass_kg: float = Field(ge=0, le=10)
-    centre_m: tuple[float, float, float] = Field(description="in the flange's frame")
-    inertia_kg_m2: tuple[float, float, float, float, float, float, float, float, float] = Field(
-        description="about the load's centre, column by column"
-    )
-
-    def parameters(self) -> dict[str, Any]:
-        """Return it by the server's names."""
-        return {
-            "mass": self.mass_kg,
-            "F_x_center_load": list(self.centre_m),
-            "load_inertia": list(self.inertia_kg_m2),
-        }
-
-
-class SerlHttpOptions(Options):
-    """Where the server is, which gripper it has, how softly the arm is held."""
-
-    url: Annotated[str, AfterValidator(check_url)] = Field(
-        description="address of the robot server, http://host:port"
-    )
-    gripper: Literal["none", "robotiq", "franka"] = Field(
-        default="none", description="which gripper the server was started with"
-    )
-    open_share: float = Field(
-        default=1.0, gt=0, le=1, description="how far open is open, of all the way"
-    )
-    compliance: Compliance = Field(
-        default=Compliance(), description="of the arm at work; absent = as the server has it"
-    )
-    precision: Compliance = Field(
-        default=Compliance(), description="of the arm on its way to a start; absent = as at work"
-    )
-
-    load: Load | None = Field(
-        default=None, description="what hangs on the flange; told by hilctl robot set-load"
-    )
-
-    def identity(self) -> dict[str, Any]:
-        """Return what of it recorded data depend on: how the arm is held at work."""
-        known = super().identity()
-        return {key: known[key] for key in known if key not in ("precision", "load")}
-
-    @property
-    def on_its_way(self) -> Compliance:
-        """How the arm is held on its way to a start."""
-        return Compliance(**{**self.compliance.parameters(), **self.precision.parameters()})
-
-    @model_validator(mode="after")
-    def _can_go_back(self) -> SerlHttpOptions:
-        lacking = {*self.precision.parameters()} - {*self.compliance.parameters()}
-        if lacking:
-            names = ", ".join(sorted(lacking))
-            raise ValueError(f"precision sets {names}: say in compliance what it is at work")
-        return self
-
-
 class SerlHttpRobot(Robot):
     """A Franka arm whose impedance controller is reached over HTTP."""
 
     OptionsType: ClassVar[type[Options]] = SerlHttpOptions
-    # the spring of the usual compliance lets the arm go no faster than 0.22 m/s and 1.1 rad/s
-    limits = RobotLimits(reach_m=0.855, speed_m_s=0.25, speed_rad_s=1.0)
+    # of the reference; the springs of the usual compliance pull at 0.22 m/s and 1.1 rad/s at most
+    limits = RobotLimits(reach_m=0.855, speed_m_s=0.5, speed_rad_s=1.5)
 
     def __init__(self, options: Options, rig: Rig) -> None:
         super().__init__(options, rig)
@@ -146,8 +85,10 @@ class SerlHttpRobot(Robot):
         Raises:
             DeviceError: the server tells no state.
         """
-        reader = StateReader(self._gripper.opening if self.has_gripper else None)
-        session = ServoSession(SerlClient(self._settings.url), reader, self.rig.clock)
+        settings = self._settings
+        opening = self._gripper.opening if self.has_gripper else None
+        reader = StateReader(opening, settings.frozen_after_s)
+        session = ServoSession(SerlClient(settings.url), reader, self.rig.clock)
         self._forget()
         try:
             session.start()
@@ -252,13 +193,14 @@ class SerlHttpRobot(Robot):
 
     def _follow(self, session: ServoSession, goal: Array) -> None:
         """Wait until the reference is there, as long as the arm can follow it."""
-        while session.is_running:
+        while session.ask_reference(lambda reference: reference.is_running):
             self._wait()
-            reference, here = session.reference, session.state().tcp_pose
-            if reference is not None and not _is_within(here, reference, LAG_M, LAG_RAD):
+            here = session.state().tcp_pose
+            point = session.ask_reference(lambda reference: reference.point)
+            if point is not None and not _is_within(here, point, LAG_M, LAG_RAD):
                 raise self._not_there(goal, "and does not follow")
         session.check()
-        if session.is_halted:
+        if session.ask_reference(lambda reference: reference.is_halted):
             raise self._not_there(goal, "as it was stopped")
 
     def _settle(self, session: ServoSession, goal: Array) -> None:

@@ -1,28 +1,26 @@
 """One thread an arm that talks to its robot server: poses out, states in, nothing else waits.
 
-The server knows an equilibrium pose and nothing of speeds, so a reference runs to each target
-here, and what is posted are points on its way. It runs only while states come in: an arm that is
-not heard of is told nothing new.
+The reference runs only while states come in: an arm that is not heard of is told nothing new.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hilctl import geometry
 from hilctl.clock import Clock
 from hilctl.errors import DeviceError
 from hilctl.robots.base import RobotState
 from hilctl.robots.serl_client import MEND_NETWORK, SerlClient
+from hilctl.robots.serl_errands import CALL_S, Errand, ErrandQueue
+from hilctl.robots.serl_reference import Reference
 from hilctl.robots.serl_state import StateReader
 
+T = TypeVar("T")
 Array = NDArray[np.float64]
 
 LOOK_NS = 10_000_000  # between two looks at the arm
@@ -30,28 +28,9 @@ POST_NS = 20_000_000  # between two points of the reference's way
 FRESH_NS = 15_000_000  # a state of that age is returned at once; else the next one is waited for
 MAX_AGE_NS = 500_000_000
 RETRY_S = 0.1
-CALL_S = 0.5  # for a pose, a state, a word to the gripper
 OPEN_S, END_S = 5.0, 2.0
 HOLD_S = 3.0
 EMERGENCY = "press the emergency stop if the arm moves"
-
-
-@dataclass
-class Errand:
-    """Something that the server is told between two looks at the arm.
-
-    Attributes:
-        route, content: what it is told.
-        limit_s: for the call.
-        over: it was told, or cannot be.
-        fault: why it could not be.
-    """
-
-    route: str
-    content: Mapping[str, Any] | None = None
-    limit_s: float = CALL_S
-    over: threading.Event = field(default_factory=threading.Event)
-    fault: DeviceError | None = None
 
 
 class ServoSession:
@@ -71,12 +50,10 @@ class ServoSession:
         self._newest: RobotState | None = None
         self._fault: DeviceError | None = None  # why there is no newer state
         self._untold: DeviceError | None = None  # why a pose was not taken
-        self._errands: deque[Errand] = deque()
+        self._errands = ErrandQueue()
+        self._reference = Reference()
         self._hold: Errand | None = None
-        self._holds, self._is_halted = True, False
-        self._goal: Array | None = None
-        self._reference: Array | None = None  # what was posted last; None = where the arm is
-        self._speed = (0.0, 0.0)
+        self._holds = True
         self._posted_ns = 0
 
     def start(self) -> None:
@@ -122,8 +99,8 @@ class ServoSession:
         """
         self.check()
         with self._changed:
-            self._goal, self._speed = goal.copy(), (speed_m_s, speed_rad_s)
-            self._holds = self._is_halted = False
+            self._reference.run_to(goal, speed_m_s, speed_rad_s)
+            self._holds = False
             self._hurry()
 
     def check(self) -> None:
@@ -140,7 +117,7 @@ class ServoSession:
     def tell(self, errand: Errand) -> Errand:
         """Have the server told something before the next pose; do not wait."""
         with self._changed:
-            self._errands.append(errand)
+            self._errands.add(errand)
             self._hurry()
         return errand
 
@@ -151,7 +128,7 @@ class ServoSession:
             DeviceError: the server could not be told.
         """
         with self._changed:
-            self._goal, self._is_halted = None, True
+            self._reference.halt()
             if self._holds or self._over:
                 return
             self._hold = hold = self._hold or Errand("pose")
@@ -166,39 +143,28 @@ class ServoSession:
     def let_go(self) -> None:
         """Take it that somebody else moves the arm from now on: the next hold is told anew."""
         with self._changed:
-            self._goal = self._reference = None
+            self._reference.forget()
             self._holds = False
 
-    @property
-    def is_running(self) -> bool:
-        """Whether the reference is on its way."""
+    def ask_reference(self, question: Callable[[Reference], T]) -> T:
+        """Return what is asked of the reference, which does not move meanwhile."""
         with self._changed:
-            return self._goal is not None
-
-    @property
-    def is_halted(self) -> bool:
-        """Whether somebody has had the arm hold since it was told where to go."""
-        with self._changed:
-            return self._is_halted
-
-    @property
-    def reference(self) -> Array | None:
-        """The (7,) pose that the arm was told last; None when it holds where it is."""
-        with self._changed:
-            return self._reference
+            return question(self._reference)
 
     def _run(self) -> None:
         while not self._over:
             try:
                 self._hold_if_asked()
                 if self._fault is None and self._newest is not None:
-                    self._run_errands()
-                    self._advance()
+                    self._errands.run(self._client, lambda: self._hold is None)
+                    self._advance(self._newest.tcp_pose)
                 self._look()
             except DeviceError as fault:
                 self._fail(fault)
             self._rest()
-        self._drop_errands(self._silence())
+        self._errands.give_up(self._silence())
+        if self._hold is not None:
+            self._hold.give_up(self._silence())
 
     def _look(self) -> None:
         state = self._reader.read(self._client, self._clock, CALL_S)
@@ -206,27 +172,23 @@ class ServoSession:
             self._newest, self._fault = state, None
             self._changed.notify_all()
 
-    def _advance(self) -> None:
+    def _advance(self, here: Array) -> None:
         """Post the next point of the way, when it is time."""
         with self._changed:
             now_ns = self._clock.now_ns()
-            if self._goal is None or self._newest is None or now_ns < self._posted_ns + POST_NS:
+            if now_ns < self._posted_ns + POST_NS:
                 return
-            start = self._newest.tcp_pose if self._reference is None else self._reference
-            point = towards(start, self._goal, *self._speed, POST_NS * 1e-9)
-            self._goal = None if point is self._goal else self._goal
-            self._reference, self._posted_ns = point, now_ns
+            point = self._reference.step(here, POST_NS * 1e-9)
+            if point is None:
+                return
+            self._posted_ns = now_ns
         try:
             self._client.tell("pose", {"arr": point.tolist()}, limit_s=CALL_S)
         except DeviceError as fault:
             with self._changed:
-                self._goal, self._untold = None, fault
+                self._reference.forget()
+                self._untold = fault
             raise
-
-    def _run_errands(self) -> None:
-        while self._errands and self._hold is None:
-            errand = self._errands.popleft()
-            self._do(errand, errand.content)
 
     def _hold_if_asked(self) -> None:
         """Make the pose of now the one that the arm is held at; one of long ago is none of now."""
@@ -236,39 +198,25 @@ class ServoSession:
         try:
             if self._age_ns() > FRESH_NS:
                 self._look()
-            self._do(hold, {"arr": self._newest.tcp_pose.tolist()})
+            hold.content = {"arr": self._newest.tcp_pose.tolist()}
+            hold.do(self._client)
         except DeviceError as fault:
-            hold.fault = fault
+            hold.give_up(fault)
             raise
         finally:
-            hold.over.set()
             with self._changed:
-                self._hold, self._reference = None, None
-                self._holds = hold.fault is None and self._goal is None
-
-    def _do(self, errand: Errand, content: Mapping[str, Any] | None) -> None:
-        try:
-            self._client.tell(errand.route, content, limit_s=errand.limit_s)
-        except DeviceError as fault:
-            errand.fault = fault
-            raise
-        finally:
-            errand.over.set()
+                self._hold, self._reference.point = None, None
+                self._holds = hold.fault is None and not self._reference.is_running
 
     def _fail(self, fault: DeviceError) -> None:
         """Note what went wrong; if it lasts, nothing that was under way goes on by itself."""
         with self._changed:
             self._fault = fault
             if self._age_ns() > MAX_AGE_NS:
-                self._goal = self._reference = self._untold = None  # whoever looks is told more
-                self._drop_errands(fault)
+                self._reference.forget()
+                self._untold = None  # whoever looks is told more
+                self._errands.give_up(fault)
             self._changed.notify_all()
-
-    def _drop_errands(self, fault: DeviceError) -> None:
-        while self._errands:
-            errand = self._errands.popleft()
-            errand.fault = fault
-            errand.over.set()
 
     def _rest(self) -> None:
         """Wait until it is time to look again, or somebody cannot wait."""
@@ -290,11 +238,3 @@ class ServoSession:
     def _silence(self) -> DeviceError:
         what = "is not talked to any more" if self._over else "does not answer any more"
         return DeviceError(f"the robot server at {self._client.url} {what}", hint=MEND_NETWORK)
-
-
-def towards(
-    start: Array, goal: Array, speed_m_s: float, speed_rad_s: float, time_s: float
-) -> Array:
-    """Return the (7,) pose on the way to a goal that is reached in a time; the goal if it is."""
-    whole_s = geometry.duration_between(start, goal, speed_m_s, speed_rad_s)
-    return goal if whole_s <= time_s else geometry.interpolate(start, goal, time_s / whole_s)

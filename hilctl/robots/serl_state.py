@@ -17,7 +17,6 @@ from hilctl.robots.serl_client import HttpStatusError, SerlClient
 
 Array = NDArray[np.float64]
 
-FROZEN_NS = 1_000_000_000  # measurements are noisy: one that stays the same is none
 FARTHEST_M = 5.0
 WIDTHS = {"pose": 7, "vel": 6, "force": 3, "torque": 3, "q": 7}
 SINGLE_ROUTES = {f"get{name.replace('pose', 'pos')}": name for name in WIDTHS}
@@ -30,10 +29,15 @@ class StateReader:
     Args:
         opening: makes an opening, 0 closed to 1 open, of what the server says of its gripper;
             None = it has none.
+        frozen_after_s: measurements are noisy: that stay the same for so long are none. None = they
+            may.
     """
 
-    def __init__(self, opening: Callable[[float], float] | None) -> None:
+    def __init__(
+        self, opening: Callable[[float], float] | None, frozen_after_s: float | None = 1.0
+    ) -> None:
         self._opening = opening
+        self._frozen_after_ns = None if frozen_after_s is None else frozen_after_s * 1e9
         self._one_by_one = False
         self._last: Any = None
         self._changed_ns = 0
@@ -89,7 +93,7 @@ class StateReader:
     def _refuse_frozen(self, client: SerlClient, answer: Any, now_ns: int) -> None:
         if answer != self._last:
             self._last, self._changed_ns = answer, now_ns
-        elif now_ns - self._changed_ns > FROZEN_NS:
+        elif self._frozen_after_ns and now_ns - self._changed_ns > self._frozen_after_ns:
             raise DeviceError(
                 f"the robot server at {client.url} repeats one and the same state: it no longer "
                 "hears of the robot",

@@ -20,7 +20,8 @@ from hilctl import geometry
 from hilctl.devices import Rig
 from hilctl.errors import DeviceError
 from hilctl.robots.base import Command
-from hilctl.robots.serl_http import SerlHttpOptions, SerlHttpRobot
+from hilctl.robots.serl_http import SerlHttpRobot
+from hilctl.robots.serl_options import SerlHttpOptions
 from hilctl.robots.serl_session import POST_NS
 
 SOON_S = 3.0
@@ -85,19 +86,19 @@ def test_an_arm_is_told_no_more_than_a_step_at_a_time(
 
 
 def test_a_pause_in_what_comes_in_makes_no_jump(arm: FakeArm, robot: SerlHttpRobot) -> None:
-    robot.servo(Command(by(x=0.1)))
+    robot.servo(Command(by(x=0.3)))
     assert soon(lambda: len(arm.told("pose")) > 3)
     arm.misbehaves = fake_robot_server.hang_up
     time.sleep(0.15)
     arm.misbehaves = None
-    assert soon(lambda: arm.told("pose")[-1]["arr"] == by(x=0.1).tolist())
+    assert soon(lambda: arm.told("pose")[-1]["arr"] == by(x=0.3).tolist())
     told = [np.array(pose["arr"]) for pose in arm.told("pose")]
     steps_m = [np.linalg.norm(b[:3] - a[:3]) for a, b in itertools.pairwise(told)]
     assert max(steps_m) <= robot.limits.speed_m_s * POST_NS * 1e-9 + 1e-9
 
 
 def test_the_arm_is_held_where_it_is_and_only_once(arm: FakeArm, robot: SerlHttpRobot) -> None:
-    robot.servo(Command(by(x=0.1)))
+    robot.servo(Command(by(x=0.3)))
     assert soon(lambda: len(arm.told("pose")) > 3)
     arm.follows, arm.pose = False, by(x=0.02).tolist()  # it lags behind
     assert soon(lambda: robot.state().tcp_pose.tolist() == arm.pose)
@@ -343,7 +344,7 @@ def test_an_arm_that_is_lost_goes_on_only_when_it_is_told_to(fault: str) -> None
         robot.servo(Command(by(x=0.5)))
         assert soon(lambda: len(arm.told("pose")) > known)
         first = np.array(arm.told("pose")[known]["arr"])
-        assert np.linalg.norm(first[:3] - here[:3]) < 0.01
+        assert np.linalg.norm(first[:3] - here[:3]) < 0.011
 
 
 def assert_is_lost(robot: SerlHttpRobot, told: str) -> None:
