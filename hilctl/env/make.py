@@ -110,8 +110,7 @@ def open_station(
         DeviceError: a device cannot be opened.
     """
     by_hand = any(TELEOPS.get(block.type).in_real_time for block in spec.hands.values())
-    seen = any(CAMERAS.get(block.type).in_real_time for block in spec.cameras.values())
-    rig = Rig(seed, real_time=real_time or by_hand or seen, folder=folder)
+    rig = rig_of(spec, seed, real_time=real_time or by_hand, folder=folder)
     with ExitStack() as stack:
         robots: dict[str, Robot] = {}
         cameras: dict[str, Camera] = {}
@@ -134,6 +133,18 @@ def open_station(
             env = JudgeReward(env, reward)
         stack.callback(bare.stop)  # registered last: whatever happens, the robot stops first
         yield Station(rig, robots, cameras, env, teleop, questions)
+
+
+def rig_of(
+    spec: TaskSpec, seed: int = 0, *, real_time: bool = False, folder: Path | None = None
+) -> Rig:
+    """Return what a task's devices share; in real time if one of its cameras sees the real world.
+
+    Args:
+        spec, seed, real_time, folder: see `open_station`.
+    """
+    sees = any(CAMERAS.get(block.type).in_real_time for block in spec.cameras.values())
+    return Rig(seed, real_time=real_time or sees, folder=folder)
 
 
 def teleop_of(
