@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from looking import camera_of
-from video_server import RATE_HZ, picture
+from video_server import RATE_HZ, picture, write_film
 
 from hilctl.devices import Rig
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "contract"))
-from sights import write_film
 
 
 @pytest.fixture

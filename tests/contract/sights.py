@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from video_server import RATE_HZ, SIZE_PX, FakeCamera, picture
+from video_server import RATE_HZ, SIZE_PX, FakeCamera, write_film
 
 FILM_S = 3
 
@@ -29,19 +29,6 @@ def video_file() -> Path:
     path = Path(tempfile.mkdtemp(prefix="hilctl-film-")) / "film.mp4"
     write_film(path, round(FILM_S * RATE_HZ))
     return path
-
-
-def write_film(path: Path, pictures: int) -> None:
-    """Write a video."""
-    import av
-
-    with av.open(str(path), "w") as film:
-        stream = film.add_stream("libx264", rate=round(RATE_HZ))
-        stream.width, stream.height = SIZE_PX
-        stream.pix_fmt = "yuv444p"
-        for number in range(pictures):
-            film.mux(stream.encode(av.VideoFrame.from_ndarray(picture(number), format="rgb24")))
-        film.mux(stream.encode())
 
 
 def realsense_options() -> list[dict[str, Any]]:

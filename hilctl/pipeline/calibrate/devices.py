@@ -16,7 +16,7 @@ from hilctl.devices import Rig
 from hilctl.driver_faults import attended
 from hilctl.env.make import rig_of
 from hilctl.env.safety import reset_pose
-from hilctl.env.travel import Travel, relax
+from hilctl.env.travel import Travel, move, relax
 from hilctl.errors import DeviceError
 from hilctl.pipeline.events import Event, Report
 from hilctl.robots import ROBOTS
@@ -59,7 +59,7 @@ def go_to(robot: Robot, tcp_pose: NDArray[np.float64]) -> None:
     Raises:
         DeviceError: it cannot go there.
     """
-    robot.move_to(tcp_pose, speed=SPEED)
+    move(robot, tcp_pose, SPEED)
     _rest(robot)
 
 
