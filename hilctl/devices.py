@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
@@ -95,6 +96,22 @@ class AdvisedEnvironment(Protocol):
         ...
 
 
+class TravelWatch(Protocol):
+    """Whoever looks after an arm that moves by itself."""
+
+    def travelling(self) -> AbstractContextManager[None]:
+        """Look after it until this is over."""
+        ...
+
+
+class Unwatched:
+    """Nobody."""
+
+    def travelling(self) -> AbstractContextManager[None]:
+        """Do nothing."""
+        return nullcontext()
+
+
 class Rig:
     """Share what the devices of one set-up have in common: clock, seed and simulated world.
 
@@ -105,6 +122,8 @@ class Rig:
 
     Attributes:
         shared: what is open for several devices at once, by what it is; theirs alone.
+        watch: looks after arms that move by themselves.
+        travelled: names of the arms that have been somewhere: their first way was a slow one.
     """
 
     def __init__(
@@ -116,6 +135,8 @@ class Rig:
         self.clock: Clock = SystemClock()
         self.environment: AdvisedEnvironment | None = None
         self.shared: dict[Hashable, Any] = {}
+        self.watch: TravelWatch = Unwatched()
+        self.travelled: set[str] = set()
         self._world: SimWorld | None = None
 
     def generator(self, purpose: str) -> np.random.Generator:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Literal
 
 import cv2
@@ -28,6 +29,19 @@ def picture(number: int, size_px: tuple[int, int] = SIZE_PX) -> np.ndarray:
     at = 4 * number % (width - 20)
     card[: height // 4, at : at + 20] = [0, 0, 255]
     return card
+
+
+def write_film(path: Path, pictures: int) -> None:
+    """Write a video."""
+    import av
+
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("libx264", rate=round(RATE_HZ))
+        stream.width, stream.height = SIZE_PX
+        stream.pix_fmt = "yuv444p"
+        for number in range(pictures):
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(picture(number), format="rgb24")))
+        film.mux(stream.encode())
 
 
 class _Viewer(BaseHTTPRequestHandler):

@@ -8,5 +8,7 @@ from hilctl.registry import Registry
 BUILTIN = {
     "sim": "hilctl.cameras.sim:SimCamera",
     "opencv": "hilctl.cameras.opencv:OpencvCamera",
+    "realsense": "hilctl.cameras.realsense:RealsenseCamera",
+    "basler": "hilctl.cameras.basler:BaslerCamera",
 }
 CAMERAS: Registry[Camera] = Registry("camera", BUILTIN, package=__name__)

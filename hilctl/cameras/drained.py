@@ -156,5 +156,36 @@ class DrainedCamera(Camera):
         return lease.reader
 
 
+def chosen(wanted: str | None, there: list[tuple[str, str]], maker: str, type_: str) -> str:
+    """Return the serial of the camera that is meant.
+
+    Args:
+        wanted: its serial; None = the only one.
+        there: serial and name of each.
+        maker, type_: what to call them, for a person and in the task file.
+
+    Raises:
+        DeviceError: it is not there, or there are several.
+    """
+    listed = "; ".join(f"{name}, serial {serial}" for serial, name in there)
+    serials = [serial for serial, _ in there]
+    if wanted is None and len(serials) == 1:
+        return serials[0]
+    if wanted is None and serials:
+        raise DeviceError(
+            f"{len(serials)} {maker} cameras are plugged in: {listed}",
+            hint=f"say which one: {{type: {type_}, serial: {serials[0]!r}}} in task.yaml",
+        )
+    if wanted in serials:
+        return str(wanted)
+    which = f"no {maker} with serial {wanted}" if wanted else f"no {maker}"
+    raise DeviceError(
+        f"there is {which} on this computer",
+        hint=f"there is {listed}"
+        if listed
+        else "plug it in, into a port of its own; in a container, give it the USB devices",
+    )
+
+
 def _difference(one: dict[str, Any], other: dict[str, Any]) -> str:
     return ", ".join(f"{key} {one[key]} and {other[key]}" for key in one if one[key] != other[key])

@@ -125,20 +125,18 @@ class StreamSource(PictureSource):
         from av.error import InvalidDataError
 
         for packet in self._container.demux(video=0):
-            if packet.size == 0:
-                continue
             whole = not packet.is_corrupt and self._is_whole(packet)
             frames: list[Any] = []
             with suppress(InvalidDataError):
                 frames = list(packet.decode())
-            if not frames and self._codec == "mjpeg":
+            if not frames and packet.size and self._codec == "mjpeg":
                 yield None
             for frame in frames:
                 yield frame if whole and not frame.is_corrupt else None
 
     def _is_whole(self, packet: Packet) -> bool:
         """Return whether a packet holds all of its picture, as far as its format tells."""
-        return self._codec != "mjpeg" or JPEG_END in bytes(packet)[-TAIL:]
+        return self._codec != "mjpeg" or not packet.size or JPEG_END in bytes(packet)[-TAIL:]
 
 
 class FileSource(StreamSource):

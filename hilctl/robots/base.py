@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hilctl.devices import Device
+from hilctl.devices import Device, Options
 
 Array = NDArray[np.float64]
 
@@ -50,11 +51,19 @@ class Command:
 
 @dataclass(frozen=True)
 class RobotLimits:
-    """Hard limits of the arm: workspace radius (m) and tool speeds (m/s, rad/s)."""
+    """Hard limits of the arm.
+
+    Attributes:
+        reach_m: radius of the workspace, m.
+        speed_m_s, speed_rad_s: of the tool.
+        acceleration_m_s2, acceleration_rad_s2: of the targets it is sent, one after the other.
+    """
 
     reach_m: float
     speed_m_s: float
     speed_rad_s: float
+    acceleration_m_s2: float = 3.0
+    acceleration_rad_s2: float = 10.0
 
 
 class Robot(Device):
@@ -62,9 +71,21 @@ class Robot(Device):
 
     Attributes:
         limits: of the arm; they bind every motion.
+        needs_guard: its controller goes on with a motion when nobody talks to it any more: a
+            process of its own calls `hold_from_outside` when the one that moved it dies or hangs.
     """
 
     limits: RobotLimits
+    needs_guard: ClassVar[bool] = False
+
+    @classmethod
+    def hold_from_outside(cls, options: Options) -> None:
+        """Hold the arm, from a process that has not opened it, within a second or two.
+
+        Raises:
+            DeviceError: it cannot be told to.
+        """
+        raise NotImplementedError
 
     @property
     def has_gripper(self) -> bool:

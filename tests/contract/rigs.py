@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from hands import gamepad, spacemouse, terminal
-from sights import network_camera, video_file
+from sights import basler_options, network_camera, realsense_options, video_file
 
 from hilctl.cameras import CAMERAS
 from hilctl.cameras.base import Camera
@@ -31,6 +31,8 @@ OPTIONS: dict[str, dict[str, list[dict[str, Any]]]] = {
     "camera": {
         "sim": [{"view": "wrist", "width_px": 64, "height_px": 48}, {"view": "side"}],
         "opencv": [{"source": network_camera().url}, {"source": str(video_file())}],
+        "realsense": realsense_options(),
+        "basler": basler_options(),
     },
     "teleop": {
         "rehearsed": [],  # against a server: tests/e2e/test_served_contract.py

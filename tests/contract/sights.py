@@ -1,13 +1,16 @@
-"""Things for cameras to look at that need no camera: a network camera, a video file."""
+"""Cameras without hardware: one on the network, a film, a recording, makers' emulators."""
 
 from __future__ import annotations
 
 import atexit
+import importlib.util
+import os
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from video_server import RATE_HZ, SIZE_PX, FakeCamera, picture
+from video_server import RATE_HZ, SIZE_PX, FakeCamera, write_film
 
 FILM_S = 3
 
@@ -28,14 +31,29 @@ def video_file() -> Path:
     return path
 
 
-def write_film(path: Path, pictures: int) -> None:
-    """Write a video."""
-    import av
+def realsense_options() -> list[dict[str, Any]]:
+    """Return how a RealSense is opened without one: from its recording, if that can be made."""
+    if importlib.util.find_spec("pyrealsense2") is None:
+        return []
+    return [{"file": str(realsense_recording("0123456789"))}]
 
-    with av.open(str(path), "w") as film:
-        stream = film.add_stream("libx264", rate=round(RATE_HZ))
-        stream.width, stream.height = SIZE_PX
-        stream.pix_fmt = "yuv444p"
-        for number in range(pictures):
-            film.mux(stream.encode(av.VideoFrame.from_ndarray(picture(number), format="rgb24")))
-        film.mux(stream.encode())
+
+@cache
+def realsense_recording(serial: str) -> Path:
+    """Return a recording of a RealSense that sees such a picture, made by its own library."""
+    from realsense_recorder import record
+
+    path = Path(tempfile.mkdtemp(prefix="hilctl-realsense-")) / f"{serial}.db3"
+    record(path, serial)
+    return path
+
+
+def basler_options() -> list[dict[str, Any]]:
+    """Return how Basler's emulated cameras are opened, where their library is installed."""
+    if importlib.util.find_spec("pypylon") is None:
+        return []
+    os.environ["PYLON_CAMEMU"] = "2"  # how many there are: read when the library is loaded
+    return [
+        {"serial": f"0815-000{number}", "resolution": SIZE_PX, "fps": RATE_HZ}
+        for number in range(2)
+    ]

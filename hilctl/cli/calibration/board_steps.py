@@ -214,7 +214,10 @@ def verify(job: CameraJob, out: Path | None) -> None:
     job.setup.confirm_motion()
     with (
         job.workspace.lock("calibrate"),
-        open_devices(spec, [files.camera], job.setup.seed) as (robot, cameras),
+        open_devices(spec, [files.camera], job.setup.seed, files.workspace.root) as (
+            robot,
+            cameras,
+        ),
     ):
         draw_what_is_known(spec, files, robot, cameras[files.camera], out)
     output.say(
