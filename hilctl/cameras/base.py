@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,13 @@ class FactoryLens:
 
 
 class Camera(Device):
-    """A colour camera that delivers raw frames of `frame_size`."""
+    """A colour camera that delivers raw frames of `frame_size`.
+
+    Attributes:
+        in_real_time: it sees the real world: a simulated one does not run ahead of the wall clock.
+    """
+
+    in_real_time: ClassVar[bool] = False
 
     @classmethod
     def frame_size(cls, options: Options) -> tuple[int, int] | None:

@@ -45,7 +45,7 @@ class So101Robot(Robot):
     """A follower arm on a serial port."""
 
     OptionsType: ClassVar[type[Options]] = So101Options
-    six_dof = False
+    six_dof: ClassVar[bool] = False
 
     def __init__(self, options: Options, rig: Rig) -> None:
         super().__init__(options, rig)

@@ -77,8 +77,8 @@ class RobotContract(DeviceContract):
             wait(robot, 0.02)
         assert all(isinstance(stamp, int) for stamp in stamps)
         assert all(b > a for a, b in pairwise(stamps))
-        stamp_ns = robot.state().stamp_ns  # of a real arm, it may be newer than the question
-        assert 0 <= robot.rig.clock.now_ns() - stamp_ns < 200_000_000
+        newest_ns = robot.state().stamp_ns
+        assert 0 <= robot.rig.clock.now_ns() - newest_ns < 200_000_000
 
     def test_the_clock_waits_no_longer_than_asked(self, robot: Robot) -> None:
         clock = robot.rig.clock
@@ -86,7 +86,8 @@ class RobotContract(DeviceContract):
         clock.sleep_until(start_ns - 1_000_000_000)
         assert clock.now_ns() - start_ns < 50_000_000
         clock.sleep_until(start_ns + 100_000_000)
-        assert 100_000_000 <= clock.now_ns() - start_ns < 150_000_000
+        # a real clock may be read late, on a busy computer
+        assert 100_000_000 <= clock.now_ns() - start_ns < 600_000_000
 
     def test_servo_sends_an_allowed_command_as_it_is(self, robot: Robot) -> None:
         target = moved(robot, 0.005, 0.002, -0.003)

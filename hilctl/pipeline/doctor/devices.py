@@ -10,11 +10,11 @@ from pydantic import ValidationError
 
 from hilctl.cameras import CAMERAS
 from hilctl.cameras.base import STILL_MAX_AGE_S
-from hilctl.devices import Device, Finding, Rig
+from hilctl.devices import Device, Finding
 from hilctl.driver_faults import attended, call
 from hilctl.env import ENVIRONMENTS
 from hilctl.env.base import TaskEnvironment
-from hilctl.env.make import control_of, of_arm
+from hilctl.env.make import control_of, of_arm, rig_of
 from hilctl.errors import HilctlError
 from hilctl.robots import ROBOTS
 from hilctl.task.layout import pose_scale
@@ -72,7 +72,7 @@ class _Trial:
     def __init__(self, spec: TaskSpec, folder: Path | None) -> None:
         self.findings: list[Finding] = []
         self._spec = spec
-        self._rig = Rig(folder=folder)
+        self._rig = rig_of(spec, folder=folder)
         self._open: list[tuple[str, Device]] = []
 
     def opens(self, subject: str, driver: type[Any], block: PluginSpec, arm: str = "") -> bool:
