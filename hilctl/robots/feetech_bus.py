@@ -6,6 +6,7 @@ Protocol: Feetech's "Smart Bus Servo Communication Protocol"; registers: STS3215
 from __future__ import annotations
 
 import errno
+import termios
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -43,7 +44,7 @@ class FeetechBus:
         except ImportError as error:
             raise DeviceError("pyserial is not installed", hint=INSTALL) from error
         self._port = port
-        self._lost = (serial.SerialException, OSError)
+        self._lost = (serial.SerialException, OSError, termios.error)
         try:
             self._serial: Any = serial.Serial(
                 port, BAUD, timeout=ANSWER_S, write_timeout=0.5, exclusive=True
@@ -112,9 +113,7 @@ class FeetechBus:
         """Return that servos do not answer."""
         listed = ", ".join(map(str, servos))
         return DeviceError(
-            f"servo {listed} does not answer"
-            if len(servos) == 1
-            else f"servos {listed} are silent",
+            f"no answer from servo {listed}",
             where=self._port,
             hint="is the arm's power supply on, and every cable between the servos in?",
         )

@@ -10,17 +10,19 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from hilctl.devices import Address, Finding, Options, Rig
+from hilctl.devices import Finding, Options, Rig
 from hilctl.errors import DeviceError
 from hilctl.robots.base import Command, Robot, RobotLimits, RobotState
-from hilctl.robots.franky_arm import FrankyArm, Spring, wrench_on_tool
+from hilctl.robots.franky_arm import FrankyArm
 from hilctl.robots.franky_hand import FrankyHand
+from hilctl.robots.franky_options import FrankyOptions
+from hilctl.robots.franky_spring import wrench_on_tool
+from hilctl.robots.reopening import Reopening
 from hilctl.robots.straight_way import Manner, StraightWay
 from hilctl.robots.targets import within_reach
 
@@ -35,63 +37,6 @@ CHORES = {
 }
 
 
-class Stiffness(Options):
-    """How hard the tool is pulled to where it shall be."""
-
-    translational_n_m: float = Field(
-        default=2000.0, ge=10, le=3000, description="along each axis, N/m, 10 to 3000"
-    )
-    rotational_nm_rad: float = Field(
-        default=150.0, ge=1, le=300, description="about each axis, N·m/rad, 1 to 300"
-    )
-
-
-class FrankyOptions(Options):
-    """Where the arm's control is, how softly the arm is held, which hand it has."""
-
-    host: str = Field(min_length=1, description="address of the control, such as 172.16.0.2")
-    # of the computer, not of the task
-    realtime: Annotated[Literal["enforce", "ignore"], Address()] = Field(
-        default="enforce",
-        description="whether a real-time kernel is asked for: enforce, or ignore (simulators)",
-    )
-    gripper: Literal["hand", "none"] = Field(
-        default="hand", description="the Franka hand, or none that moves"
-    )
-    stiffness: Stiffness = Field(default=Stiffness(), description="of the arm at work")
-    reset_stiffness: Stiffness | None = Field(
-        default=None, description="of the arm on its way to a start; absent = as at work"
-    )
-    clip_m: float = Field(
-        default=0.01,
-        gt=0,
-        le=0.1,
-        description="m of stretch beyond which the tool is pulled no harder: with the stiffness "
-        "it bounds force and speed",
-    )
-    clip_rad: float = Field(default=0.05, gt=0, le=0.5, description="the same in rad")
-    nullspace_nm_rad: float = Field(
-        default=10.0, ge=0, le=100, description="stiffness that keeps the elbow, N·m/rad"
-    )
-    collision_n: float = Field(
-        default=60.0, gt=0, le=200, description="force at which the arm stops itself, N"
-    )
-    collision_nm: float = Field(
-        default=40.0, gt=0, le=87, description="joint torque at which the arm stops itself, N·m"
-    )
-    resistance_n: float = Field(
-        default=20.0, gt=0, le=100, description="force that ends a way to a start, N"
-    )
-    grip_n: float = Field(default=40.0, gt=0, le=70, description="force of the fingers, N")
-    grip_m_s: float = Field(default=0.1, gt=0, le=0.1, description="speed of the fingers, m/s")
-
-    @property
-    def spring(self) -> Spring:
-        """That pulls the tool at work."""
-        hard = self.stiffness
-        return Spring(hard.translational_n_m, hard.rotational_nm_rad, self.clip_m, self.clip_rad)
-
-
 class FrankyRobot(Robot):
     """A Franka FR3 whose control is reached over the network."""
 
@@ -103,6 +48,8 @@ class FrankyRobot(Robot):
         self.limits = RobotLimits(REACH_M, *settings.spring.speeds)
         self._arm: FrankyArm | None = None
         self._hand: FrankyHand | None = None
+        self._is_open = False
+        self._reopening = Reopening(self._reopen)
 
     @classmethod
     def probe(cls, options: Options) -> list[Finding]:
@@ -122,43 +69,13 @@ class FrankyRobot(Robot):
         Raises:
             DeviceError: one of them cannot be reached.
         """
-        franky, settings = _library(), self._settings
-        enforced = settings.realtime == "enforce"
-        realtime = franky.RealtimeConfig.Enforce if enforced else franky.RealtimeConfig.Ignore
-
-        def connect() -> Any:
-            return franky.Robot(
-                settings.host,
-                default_torque_threshold=settings.collision_nm,
-                default_force_threshold=settings.collision_n,
-                realtime_config=realtime,
-            )
-
-        self._arm = FrankyArm(
-            franky,
-            connect,
-            settings.host,
-            settings.spring,
-            settings.nullspace_nm_rad,
-            self.rig.clock,
-        )
-        if self.has_gripper:
-            try:
-                self._hand = FrankyHand(
-                    lambda: franky.Gripper(settings.host), settings.grip_m_s, settings.grip_n
-                )
-            except BaseException:
-                self.close()
-                raise
+        self._connect()
+        self._is_open = True
 
     def close(self) -> None:
         """Stop and hang up; the control holds the joints."""
-        if self._arm is not None:
-            self._arm.close()
-            self._arm = None
-        if self._hand is not None:
-            self._hand.close()
-            self._hand = None
+        self._is_open = False
+        self._hang_up()
 
     @property
     def has_gripper(self) -> bool:
@@ -171,17 +88,9 @@ class FrankyRobot(Robot):
         Raises:
             DeviceError: there has been none for too long.
         """
-        arm = self._opened
-        state = arm.read()
-        pose = state.O_T_EE
-        return RobotState(
-            tcp_pose=np.concatenate([np.ravel(pose.translation), np.ravel(pose.quaternion)]),
-            tcp_velocity=arm.velocity(state),
-            tcp_wrench=wrench_on_tool(state),
-            q=np.array(state.q, dtype=float),
-            gripper=1.0 if self._hand is None else self._hand.opening,
-            stamp_ns=arm.stamp_ns,
-        )
+        if not self._is_open:
+            raise DeviceError("the Franka is not open")
+        return self._reopening.read(self._measured)
 
     def servo(self, command: Command) -> Command:
         """Set the springs' reference; it is kept within the arm's reach.
@@ -253,6 +162,61 @@ class FrankyRobot(Robot):
             self._opened.recover()
         elif self._hand is not None:
             self._hand.home()
+
+    def _measured(self) -> RobotState:
+        arm = self._opened
+        state = arm.read()
+        pose = state.O_T_EE
+        return RobotState(
+            tcp_pose=np.concatenate([np.ravel(pose.translation), np.ravel(pose.quaternion)]),
+            tcp_velocity=arm.velocity(state),
+            tcp_wrench=wrench_on_tool(state),
+            q=np.array(state.q, dtype=float),
+            gripper=1.0 if self._hand is None else self._hand.opening,
+            stamp_ns=arm.stamp_ns,
+        )
+
+    def _connect(self) -> None:
+        franky, settings = _library(), self._settings
+        enforced = settings.realtime == "enforce"
+        realtime = franky.RealtimeConfig.Enforce if enforced else franky.RealtimeConfig.Ignore
+
+        def connect() -> Any:
+            return franky.Robot(
+                settings.host,
+                default_torque_threshold=settings.collision_nm,
+                default_force_threshold=settings.collision_n,
+                realtime_config=realtime,
+            )
+
+        self._arm = FrankyArm(
+            franky,
+            connect,
+            settings.host,
+            settings.spring,
+            settings.nullspace_nm_rad,
+            self.rig.clock,
+        )
+        if self.has_gripper:
+            try:
+                self._hand = FrankyHand(
+                    lambda: franky.Gripper(settings.host), settings.grip_m_s, settings.grip_n
+                )
+            except BaseException:
+                self._hang_up()
+                raise
+
+    def _hang_up(self) -> None:
+        if self._arm is not None:
+            self._arm.close()
+            self._arm = None
+        if self._hand is not None:
+            self._hand.close()
+            self._hand = None
+
+    def _reopen(self) -> None:
+        self._hang_up()
+        self._connect()
 
     @property
     def _opened(self) -> FrankyArm:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hilctl import geometry
 from hilctl.clock import Clock
-from hilctl.errors import DeviceError
+from hilctl.errors import DeviceError, StaleStateError
+from hilctl.robots.franky_spring import Spring
 from hilctl.robots.time_limit import within
 
 Array = NDArray[np.float64]
@@ -34,33 +33,6 @@ MODES = {
     "AutomaticErrorRecovery": ("is recovering from an error", "wait until it is done"),
     "Other": ("is not ready: its joints may be locked", "unlock them in Desk"),
 }
-
-
-@dataclass(frozen=True)
-class Spring:
-    """How hard a tool is pulled to its reference, and how far it stretches at most.
-
-    Attributes:
-        translational_n_m: stiffness along each axis of the base.
-        rotational_nm_rad: about each of them.
-        clip_m: stretch along each axis beyond which it pulls no harder.
-        clip_rad: about each of them.
-    """
-
-    translational_n_m: float
-    rotational_nm_rad: float
-    clip_m: float
-    clip_rad: float
-
-    @property
-    def speeds(self) -> tuple[float, float]:
-        """What it moves a tool by at most, m/s and rad/s.
-
-        Its damping is critical, 2√k: at a steady speed v the damper's 2√k·v is the spring's k·clip.
-        """
-        pulls = (self.translational_n_m, self.clip_m), (self.rotational_nm_rad, self.clip_rad)
-        linear, angular = (float(np.sqrt(3.0 * k) * clip / 2.0) for k, clip in pulls)
-        return linear, angular
 
 
 class FrankyArm:
@@ -102,7 +74,8 @@ class FrankyArm:
         """Return franky's newest state.
 
         Raises:
-            DeviceError: the control says nothing any more.
+            StaleStateError: the control says nothing any more.
+            DeviceError: the connection is lost.
         """
         with self._told("reading"):
             state = self._robot.state
@@ -111,7 +84,7 @@ class FrankyArm:
             self._time_ms, self._stamp_ns = time_ms, now_ns
         elif now_ns - self._stamp_ns > STALE_NS:
             silent_s = (now_ns - self._stamp_ns) * 1e-9
-            raise DeviceError(
+            raise StaleStateError(
                 f"the Franka's control has said nothing for {silent_s:.1f} s",
                 where=self._host,
                 hint=f"is its network cable in, is it powered? {EMERGENCY}; then: hilctl doctor",
@@ -293,16 +266,3 @@ class FrankyArm:
     def _fault(self, doing: str, error: Exception, hint: str) -> DeviceError:
         why = str(error).removeprefix("libfranka: ")
         return DeviceError(f"{doing} the Franka failed: {why}", where=self._host, hint=hint)
-
-
-def wrench_on_tool(state: Any) -> Array:
-    """Return the (6,) wrench on the tool in a state of franky, N and N·m in the tcp frame.
-
-    Franka counts what the robot exerts, in its stiffness frame.
-    """
-    frame = np.concatenate([np.ravel(state.EE_T_K.translation), np.ravel(state.EE_T_K.quaternion)])
-    force, torque = (
-        geometry.rotate(frame[3:], -half)
-        for half in np.asarray(state.K_F_ext_hat_K, dtype=float).reshape(2, 3)
-    )
-    return np.concatenate([force, torque + np.cross(frame[:3], force)])

@@ -16,6 +16,7 @@ from hilctl.devices import Finding, Options, Rig
 from hilctl.errors import DeviceError
 from hilctl.robots.base import Command, Robot, RobotLimits, RobotState
 from hilctl.robots.feetech_bus import FeetechBus
+from hilctl.robots.reopening import Reopening
 from hilctl.robots.so101_arm import So101Arm
 from hilctl.robots.so101_description import So101Description
 from hilctl.robots.straight_way import Manner, StraightWay
@@ -52,6 +53,8 @@ class So101Robot(Robot):
         self._settings = settings = cast(So101Options, options)
         self.limits = RobotLimits(REACH_M, settings.speed_m_s, settings.speed_rad_s)
         self._arm: So101Arm | None = None
+        self._is_open = False
+        self._reopening = Reopening(self._reopen)
         self._halts = 0
 
     @classmethod
@@ -65,24 +68,13 @@ class So101Robot(Robot):
         Raises:
             DeviceError: one of them does not answer, or is not what was calibrated.
         """
-        settings, folder = self._settings, self.rig.folder
-        motors = settings.motors(folder)
-        self._kinematics = settings.kinematics(folder)
-        led_by = settings.kinematics(folder)  # another thread's
-        bus = FeetechBus(settings.port)
-        try:
-            motors.require_on(bus)
-            reference = YieldingReference(settings.speed_m_s, settings.speed_rad_s, NO_FORCE_N)
-            self._arm = So101Arm(bus, motors, led_by, reference, settings.grip, self.rig.clock)
-        except BaseException:
-            bus.close()
-            raise
+        self._connect()
+        self._is_open = True
 
     def close(self) -> None:
         """Take the torque off: the arm sinks."""
-        if self._arm is not None:
-            self._arm.close()
-            self._arm = None
+        self._is_open = False
+        self._hang_up()
 
     @property
     def has_gripper(self) -> bool:
@@ -95,15 +87,9 @@ class So101Robot(Robot):
         Raises:
             DeviceError: there has been none for too long.
         """
-        reading = self._opened.read()
-        return RobotState(
-            tcp_pose=self._kinematics.tool_pose(reading.q),
-            tcp_velocity=self._kinematics.tool_velocity(reading.q, reading.dq),
-            tcp_wrench=np.zeros(6),
-            q=reading.q.copy(),
-            gripper=reading.opening,
-            stamp_ns=reading.stamp_ns,
-        )
+        if not self._is_open:
+            raise DeviceError("the SO-101 is not open")
+        return self._reopening.read(self._measured)
 
     def servo(self, command: Command) -> Command:
         """Let the reference run to the pose nearest to a target that five joints can bring about.
@@ -168,6 +154,40 @@ class So101Robot(Robot):
         kinematics = self._kinematics
         here = self._opened.read().q
         return kinematics.tool_pose(kinematics.joints_for(target, here, ITERATIONS))
+
+    def _measured(self) -> RobotState:
+        reading = self._opened.read()
+        return RobotState(
+            tcp_pose=self._kinematics.tool_pose(reading.q),
+            tcp_velocity=self._kinematics.tool_velocity(reading.q, reading.dq),
+            tcp_wrench=np.zeros(6),
+            q=reading.q.copy(),
+            gripper=reading.opening,
+            stamp_ns=reading.stamp_ns,
+        )
+
+    def _connect(self) -> None:
+        settings, folder = self._settings, self.rig.folder
+        motors = settings.motors(folder)
+        self._kinematics = settings.kinematics(folder)
+        led_by = settings.kinematics(folder)  # another thread's
+        bus = FeetechBus(settings.port)
+        try:
+            motors.require_on(bus)
+            reference = YieldingReference(settings.speed_m_s, settings.speed_rad_s, NO_FORCE_N)
+            self._arm = So101Arm(bus, motors, led_by, reference, settings.grip, self.rig.clock)
+        except BaseException:
+            bus.close()
+            raise
+
+    def _hang_up(self, *, limp: bool = True) -> None:
+        if self._arm is not None:
+            self._arm.close(limp=limp)
+            self._arm = None
+
+    def _reopen(self) -> None:
+        self._hang_up(limp=False)
+        self._connect()
 
     @property
     def _opened(self) -> So101Arm:

@@ -32,12 +32,13 @@ from hilctl.robots.yielding import YieldingReference
 
 Array = NDArray[np.float64]
 
-PERIOD_S = 0.02
+PERIOD_S = 0.01
 PACE_S = 0.1
 STALE_S = 0.2
 FIRST_S, END_S, HALT_S = 2.0, 1.0, 0.5
 ITERATIONS = 3
-CORRECTION = 2.0  # share of what a joint lacks that is added in a second
+CORRECTION = 4.0  # share of what a joint lacks that is added in a second
+LEARN_S, LEARNING = 0.4, 10.0  # at first, the arm held where it is: how long, and that share
 MOST_RAD = 0.15  # that is added
 FASTEST_ACCELERATION = 254
 
@@ -87,7 +88,7 @@ class So101Arm:
         self._reference: Array | None = None
         self._beyond = np.zeros(5)  # rad, by which the servos hang below what they are told
         self._has_torque = self._halting = self._over = False
-        self._read_s = time.monotonic()
+        self._read_s, self._learnt_s = time.monotonic(), 0.0
         self._thread = threading.Thread(target=self._run, name="so101", daemon=True)
         self._thread.start()
         with self._changed:
@@ -135,16 +136,15 @@ class So101Arm:
             if not self._changed.wait_for(lambda: not self._halting, HALT_S):
                 raise self._fault or self._bus.silent(self._motors.ids)
 
-    def close(self) -> None:
-        """Take the torque off and give the port back; never raises."""
+    def close(self, *, limp: bool = True) -> None:
+        """Give the port back, the servos without torque or as they are; never raises."""
         with self._changed:
             self._over = True
         self._thread.join(END_S)
-        with suppress(DeviceError):
-            if self._has_torque:
-                for servo in self._motors.ids:
-                    with suppress(DeviceError):
-                        self._bus.write(servo, TORQUE, 1, 0)
+        if limp and self._has_torque:
+            for servo in self._motors.ids:
+                with suppress(DeviceError):
+                    self._bus.write(servo, TORQUE, 1, 0)
         self._bus.close()
 
     def _run(self) -> None:
@@ -158,6 +158,8 @@ class So101Arm:
                     self._lead(reading)
             except DeviceError as fault:
                 self._fault = fault
+            except Exception as error:
+                self._fault = DeviceError(f"the arm has failed: {error}", hint="hilctl doctor")
             with self._changed:
                 self._changed.notify_all()
 
@@ -203,14 +205,16 @@ class So101Arm:
             self._switch_torque_on(reading)
         if halting or self._reference is None:
             self._reference = self._kinematics.tool_pose(reading.q)
-        elif target is not None:
+        learns = time.monotonic() < self._learnt_s
+        if target is not None and not (learns or halting):
             nothing = np.zeros(3)
             self._reference = self._run_reference.next(
                 self._reference, target, nothing, PACE_S, PERIOD_S
             )
         angles = self._kinematics.joints_for(self._reference, reading.q, ITERATIONS)
         if not halting:
-            further = self._beyond + CORRECTION * PERIOD_S * (angles - reading.q)
+            share = LEARNING if learns else CORRECTION
+            further = self._beyond + share * PERIOD_S * (angles - reading.q)
             self._beyond = np.clip(further, -MOST_RAD, MOST_RAD)
         goals = self._motors.ticks(angles + self._beyond)
         if opening is not None:
@@ -230,7 +234,8 @@ class So101Arm:
         here = self._motors.ticks(reading.q)
         self._bus.write(gripper, TORQUE_LIMIT, 2, self._grip_ticks)
         self._bus.write_all(GOAL, 2, {**here, gripper: self._motors.gripper_ticks(reading.opening)})
-        self._has_torque = True
+        self._has_torque, self._beyond = True, np.zeros(5)
+        self._learnt_s = time.monotonic() + LEARN_S
         for servo in self._motors.ids:
             self._bus.write(servo, ACCELERATION, 1, FASTEST_ACCELERATION)
             self._bus.write(servo, TORQUE, 1, 1)

@@ -1,4 +1,4 @@
-"""One connection to a UR's controller: states out, a reference in by `servoL`, a stop.
+"""A UR that is led: a reference that runs to a target is streamed to it by `servoL`, or it holds.
 
 A thread of its own streams the reference, as the controller wants a new one every period. It
 streams only while states come in and nothing has stopped the arm; what it was doing before, it does
@@ -7,8 +7,6 @@ not take up again by itself.
 
 from __future__ import annotations
 
-import socket
-import struct
 import threading
 import time
 from collections.abc import Callable
@@ -20,39 +18,26 @@ from numpy.typing import NDArray
 
 from hilctl import geometry
 from hilctl.errors import DeviceError
-from hilctl.robots.line_server import LineServer
+from hilctl.robots.ur_controller import (
+    ANSWER_S,
+    CLEAR,
+    RATE_HZ,
+    UrController,
+    ask_dashboard,
+    end_program,
+    ur_fault,
+)
 from hilctl.robots.yielding import YieldingReference
 
 Array = NDArray[np.float64]
 
-RTDE_PORT, DASHBOARD_PORT = 30004, 29999
-RATE_HZ = 125.0
-VARIABLES = (
-    *("timestamp", "actual_q", "actual_TCP_pose", "actual_TCP_speed", "actual_TCP_force"),
-    *("robot_mode", "safety_mode"),
-)
-ANSWER_S = 2.0
 HALT_S = 0.5  # that the stream takes at most to stop the arm
 ERRAND_S = 10.0
-STALE_NS = 100_000_000
 WATCHDOG_HZ = 2.0  # the arm's program ends when it hears less often from here
 FEED_S = 0.1
 DECELERATION_M_S2 = 5.0
 FIRST_PACE_S, LEAST_PACE_S, MOST_PACE_S = 0.1, 0.02, 0.2
-FURTHEST_M = 5.0  # nothing a UR measures is further away, or anything faster
-NORMAL, REDUCED, RUNNING = 1, 2, 7
-CLEAR = "see what it met, make room, then: hilctl robot clear-errors"
-SAFETY = {  # safety modes that stop the arm: what they are, and what helps
-    3: ("has made a protective stop", CLEAR),
-    4: ("is in recovery", "move it back inside its safety limits at the pendant"),
-    5: ("is held by a safeguard stop", "close the safeguard, then: hilctl robot clear-errors"),
-    6: ("is stopped by an emergency stop", "release it and power the arm on at the pendant"),
-    7: ("is stopped by its emergency stop", "release it and power the arm on at the pendant"),
-    8: ("has violated a safety limit", "restart its safety system at the pendant"),
-    9: ("has a safety fault", "restart its safety system at the pendant"),
-}
-POWER = "power it on and release its brakes at the pendant"
-EMERGENCY = "press the emergency stop if the arm moves"
+BEFORE = "the UR has been stopped before"
 
 
 class UrArm:
@@ -71,8 +56,6 @@ class UrArm:
     def __init__(
         self, host: str, reference: YieldingReference, lookahead_s: float, gain: float
     ) -> None:
-        import rtde_receive
-
         self._host = host
         self._yielding, self._lookahead_s, self._gain = reference, lookahead_s, gain
         self._changed = threading.Condition()
@@ -82,64 +65,20 @@ class UrArm:
         self._errand: Callable[[], None] | None = None
         self._failed: DeviceError | None = None
         self._holds, self._over = True, False
-        self._time_s, self._seen_ns = -1.0, time.monotonic_ns()
         self._control: Any = None
-        _require_speaking(host)  # the library waits for ever, and holds Python's lock meanwhile
-        try:
-            self._receive = rtde_receive.RTDEReceiveInterface(host, RATE_HZ, list(VARIABLES))
-        except Exception as error:
-            raise self._fault("reading", error) from error
-        self.read()
-        if self.unfit() is None:
+        self.controller = UrController(host)
+        if self.controller.unfit() is None:
             self._take_control()
         self._thread = threading.Thread(target=self._run, name="ur stream", daemon=True)
         self._thread.start()
 
-    @property
-    def age_ns(self) -> int:
-        """How old the newest state is."""
-        return time.monotonic_ns() - self._seen_ns
-
-    def read(self) -> tuple[Array, Array, Array, Array]:
-        """Return pose (7,), velocity (6,), wrench (6,) in the tcp frame, and joints (6,).
-
-        Raises:
-            DeviceError: the controller says nothing any more, or what cannot be.
-        """
-        try:
-            pose, velocity, wrench, q = (
-                np.array(numbers, dtype=float)
-                for numbers in (
-                    self._receive.getActualTCPPose(),
-                    self._receive.getActualTCPSpeed(),
-                    self._receive.getActualTCPForce(),
-                    self._receive.getActualQ(),
-                )
-            )
-            self._look_at_the_clock()
-        except DeviceError:
-            raise
-        except Exception as error:
-            raise self._fault("reading", error) from error
-        measured = np.concatenate([pose, velocity, wrench, q])
-        if not np.isfinite(measured).all() or np.abs(pose[:3]).max() > FURTHEST_M:
-            raise DeviceError(
-                "the UR's controller sends numbers that cannot be", where=self._host, hint=EMERGENCY
-            )
-        quat = geometry.quat_from_rotvec(pose[3:])
-        back = geometry.quat_conjugate(quat)
-        force, torque = (geometry.rotate(back, half) for half in wrench.reshape(2, 3))
-        return geometry.pose(pose[:3], quat), velocity, np.concatenate([force, torque]), q
-
     def unfit(self) -> DeviceError | None:
         """Return why the arm may not move; None = it may."""
-        safety, mode = self._receive.getSafetyMode(), self._receive.getRobotMode()
-        if safety not in (NORMAL, REDUCED):
-            what, hint = SAFETY.get(safety, ("is in an unknown safety mode", CLEAR))
-            return DeviceError(f"the UR {what}", where=self._host, hint=hint)
-        if mode != RUNNING:
-            return DeviceError("the UR is not running", where=self._host, hint=POWER)
-        if self._control is not None and not self._control.isProgramRunning():
+        if (fault := self.controller.unfit()) is not None:
+            return fault
+        if self._control is None:
+            return DeviceError(BEFORE, where=self._host, hint=CLEAR)
+        if not self._control.isProgramRunning():
             return DeviceError("the UR's program has ended", where=self._host, hint=CLEAR)
         return None
 
@@ -149,11 +88,9 @@ class UrArm:
         Raises:
             DeviceError: the arm may not move, or its controller is silent.
         """
-        self._look_at_the_clock()
+        self.controller.require_news()
         if fault := self.unfit():
             raise fault
-        if self._control is None:
-            raise DeviceError("the UR has been stopped before", where=self._host, hint=CLEAR)
         with self._changed:
             now_s = time.monotonic()
             apart_s = now_s - self._told_s
@@ -181,12 +118,12 @@ class UrArm:
         Raises:
             DeviceError: it is not released.
         """
-        if self._receive.getSafetyMode() not in (NORMAL, REDUCED):
-            _ask_dashboard(self._host, "close safety popup")
-            answer = _ask_dashboard(self._host, "unlock protective stop")
+        if self.controller.is_stopped_for_safety:
+            ask_dashboard(self._host, "close safety popup")
+            answer = ask_dashboard(self._host, "unlock protective stop")
             if "releasing" not in answer:
                 raise DeviceError(f"the UR says: {answer}", where=self._host, hint=CLEAR)
-        self._wait_for(lambda: self._receive.getSafetyMode() in (NORMAL, REDUCED))
+        self._wait_for(lambda: self.controller.unfit() is None)
         self._run_errand(self._restart)
         self._wait_for(lambda: self.unfit() is None)
 
@@ -196,8 +133,8 @@ class UrArm:
         Raises:
             DeviceError: the controller does not.
         """
-        if self._control is None:
-            raise self.unfit() or DeviceError("the UR has been stopped before", hint=CLEAR)
+        if fault := self.unfit():
+            raise fault
         self._run_errand(self._control.zeroFtSensor)
 
     def end(self) -> None:
@@ -214,26 +151,9 @@ class UrArm:
     def close(self) -> None:
         """End, and hang up; never raises."""
         self.end()
-        for connection in (self._control, self._receive):
-            with suppress(Exception):
-                connection.disconnect()
-
-    def _look_at_the_clock(self) -> None:
-        """See that the controller's time goes on.
-
-        Raises:
-            DeviceError: it does not: what is read now is old.
-        """
-        now_ns, time_s = time.monotonic_ns(), float(self._receive.getTimestamp())
-        if time_s != self._time_s:
-            self._time_s, self._seen_ns = time_s, now_ns
-        elif now_ns - self._seen_ns > STALE_NS:
-            silent_s = (now_ns - self._seen_ns) * 1e-9
-            raise DeviceError(
-                f"the UR's controller has said nothing for {silent_s:.1f} s",
-                where=self._host,
-                hint=f"is its network cable in, is it powered? {EMERGENCY}; then: hilctl doctor",
-            )
+        with suppress(Exception):
+            self._control.disconnect()
+        self.controller.close()
 
     def _take_control(self) -> None:
         """Have the library's program run on the arm; it waits there for what it is told.
@@ -247,7 +167,7 @@ class UrArm:
             self._control = rtde_control.RTDEControlInterface(self._host, RATE_HZ)
             self._control.setWatchdog(WATCHDOG_HZ)
         except Exception as error:
-            raise self._fault("taking control of", error) from error
+            raise ur_fault("taking control of", self._host, error) from error
 
     def _restart(self) -> None:
         if self._control is None:
@@ -260,7 +180,7 @@ class UrArm:
         deadline_s = time.monotonic() + ANSWER_S
         while not is_so():
             if time.monotonic() > deadline_s:
-                raise self.unfit() or DeviceError("the UR stays stopped", hint=CLEAR)
+                raise self.unfit() or DeviceError(BEFORE, where=self._host, hint=CLEAR)
             time.sleep(0.02)
 
     def _run_errand(self, errand: Callable[[], Any]) -> None:
@@ -297,7 +217,8 @@ class UrArm:
                     self._control.kickWatchdog()
                     fed_s = due_s
             except Exception as error:
-                self._give_up(error if isinstance(error, DeviceError) else self._fault("", error))
+                known = isinstance(error, DeviceError)
+                self._give_up(error if known else ur_fault("driving", self._host, error))
             if errand is not None:
                 with self._changed:
                     self._errand = None
@@ -309,7 +230,7 @@ class UrArm:
         Raises:
             DeviceError: the controller is silent, or does not take it.
         """
-        pose, _, wrench, _ = self.read()
+        pose, _, wrench, _ = self.controller.read()
         force = geometry.rotate(pose[3:], wrench[:3])
         reference = pose if self._reference is None else self._reference
         period_s = 1.0 / RATE_HZ
@@ -319,7 +240,9 @@ class UrArm:
             list(map(float, numbers)), 0.0, 0.0, period_s, self._lookahead_s, self._gain
         )
         if not told:
-            raise self.unfit() or DeviceError("the UR does not follow", where=self._host)
+            raise self.unfit() or DeviceError(
+                "the UR does not follow", where=self._host, hint=CLEAR
+            )
         self._reference = reference
 
     def _hold(self) -> None:
@@ -338,61 +261,3 @@ class UrArm:
         with self._changed:
             self._target, self._failed = None, fault
             self._changed.notify_all()
-
-    def _fault(self, doing: str, error: Exception) -> DeviceError:
-        if "remote control" in str(error).lower():
-            hint = "switch it to Remote Control at its pendant"
-        else:
-            hint = f"is it switched on, is its address right? {EMERGENCY}; then: hilctl doctor"
-        return DeviceError(
-            f"{doing or 'driving'} the UR failed: {error}", where=self._host, hint=hint
-        )
-
-
-def end_program(host: str) -> None:
-    """End the program that moves a UR; the arm comes to rest.
-
-    Raises:
-        DeviceError: its controller could not be told.
-    """
-    _ask_dashboard(host, "stop")
-
-
-def _ask_dashboard(host: str, line: str) -> str:
-    """Return what the dashboard server answers.
-
-    Raises:
-        DeviceError: it does not.
-    """
-    server = LineServer("UR's dashboard server", host, DASHBOARD_PORT, ANSWER_S, greets=True)
-    try:
-        return server.ask(line)
-    finally:
-        server.close()
-
-
-def _require_speaking(host: str) -> None:
-    """Check that a controller answers in RTDE, version 2.
-
-    Raises:
-        DeviceError: it does not.
-    """
-    asked = struct.pack(">HBH", 5, ord("V"), 2)
-    try:
-        with socket.create_connection((host, RTDE_PORT), timeout=ANSWER_S) as connection:
-            connection.settimeout(ANSWER_S)
-            connection.sendall(asked)
-            answer = connection.recv(4)
-    except OSError as error:
-        why = "no answer in time" if isinstance(error, TimeoutError) else str(error)
-        raise DeviceError(
-            f"the UR's controller cannot be reached: {why}",
-            where=f"{host}:{RTDE_PORT}",
-            hint="is it switched on, and its address in task.yaml right? then: hilctl doctor",
-        ) from error
-    if len(answer) < 4 or answer[2] != ord("V") or answer[3] != 1:
-        raise DeviceError(
-            "what answers there is no UR that speaks RTDE 2",
-            where=f"{host}:{RTDE_PORT}",
-            hint="see that its address in task.yaml is right, and its PolyScope 3.4 or newer",
-        )

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hilctl.errors import DeviceError
+from hilctl.errors import DeviceError, StaleStateError
 from hilctl.robots.yielding import YieldingReference
 
 Array = NDArray[np.float64]
@@ -123,7 +123,7 @@ class UrProcess:
         try:
             self._stops.ask({"do": "halt"}, HALT_S)
         except (OSError, ValueError):
-            from hilctl.robots.ur_arm import end_program
+            from hilctl.robots.ur_controller import end_program
 
             end_program(self._settings.host)
 
@@ -168,7 +168,9 @@ class _Line:
         if answer is None:
             raise ConnectionError("hung up")
         if "message" in answer:
-            raise DeviceError(answer["message"], where=answer["where"], hint=answer["hint"])
+            late = answer["code"] == StaleStateError.code
+            kind = StaleStateError if late else DeviceError
+            raise kind(answer["message"], where=answer["where"], hint=answer["hint"])
         return answer
 
     def serve(self, answer: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
@@ -221,9 +223,9 @@ def _main(calls: _Line, stops: _Line) -> None:
         (arm,) = arms
         match message["do"]:
             case "read":
-                pose, velocity, wrench, q = (numbers.tolist() for numbers in arm.read())
+                pose, velocity, wrench, q = (numbers.tolist() for numbers in arm.controller.read())
                 state = {"pose": pose, "velocity": velocity, "wrench": wrench, "q": q}
-                return {**state, "age_ns": arm.age_ns}
+                return {**state, "age_ns": arm.controller.age_ns}
             case "run_to":
                 arm.run_to(np.array(message["target"]))
             case "clear":

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from hilctl.devices import Finding, Options, Rig
 from hilctl.errors import DeviceError
 from hilctl.robots.base import Command, Robot, RobotLimits, RobotState
+from hilctl.robots.reopening import Reopening
 from hilctl.robots.robotiq import Robotiq
 from hilctl.robots.straight_way import Manner, StraightWay
 from hilctl.robots.targets import within_reach
@@ -80,6 +81,8 @@ class UrRtdeRobot(Robot):
         self._settings = settings = cast(UrRtdeOptions, options)
         self.limits = RobotLimits(REACH_M[settings.model], settings.speed_m_s, settings.speed_rad_s)
         self._arm: UrProcess | None = None
+        self._is_open = False
+        self._reopening = Reopening(self._reopen)
         self._gripper: Robotiq | None = None
 
     @classmethod
@@ -96,39 +99,13 @@ class UrRtdeRobot(Robot):
         Raises:
             DeviceError: one of them cannot be reached.
         """
-        if find_spec("rtde_control") is None:
-            raise DeviceError("ur-rtde is not installed", hint=INSTALL)
-        settings = self._settings
-        self._arm = UrProcess(
-            UrSettings(
-                settings.host,
-                settings.speed_m_s,
-                settings.speed_rad_s,
-                settings.force_n,
-                settings.lookahead_s,
-                settings.gain,
-            )
-        )
-        if self.has_gripper:
-            try:
-                self._gripper = Robotiq(
-                    settings.host,
-                    settings.gripper_span,
-                    settings.grip_speed,
-                    settings.grip_force,
-                )
-            except BaseException:
-                self.close()
-                raise
+        self._connect()
+        self._is_open = True
 
     def close(self) -> None:
         """Stop and hang up."""
-        if self._arm is not None:
-            self._arm.close()
-            self._arm = None
-        if self._gripper is not None:
-            self._gripper.close()
-            self._gripper = None
+        self._is_open = False
+        self._hang_up()
 
     @property
     def has_gripper(self) -> bool:
@@ -141,15 +118,9 @@ class UrRtdeRobot(Robot):
         Raises:
             DeviceError: there has been none for too long.
         """
-        reading = self._opened.read()
-        return RobotState(
-            tcp_pose=reading.pose,
-            tcp_velocity=reading.velocity,
-            tcp_wrench=reading.wrench,
-            q=reading.q,
-            gripper=1.0 if self._gripper is None else self._gripper.opening,
-            stamp_ns=self.rig.clock.now_ns() - reading.age_ns,
-        )
+        if not self._is_open:
+            raise DeviceError("the UR is not open")
+        return self._reopening.read(self._measured)
 
     def servo(self, command: Command) -> Command:
         """Let the reference run to a pose; it is kept within the arm's reach.
@@ -221,6 +192,55 @@ class UrRtdeRobot(Robot):
             arm.do("zero_force")
         elif self._gripper is not None:
             self._gripper.activate()
+
+    def _measured(self) -> RobotState:
+        reading = self._opened.read()
+        return RobotState(
+            tcp_pose=reading.pose,
+            tcp_velocity=reading.velocity,
+            tcp_wrench=reading.wrench,
+            q=reading.q,
+            gripper=1.0 if self._gripper is None else self._gripper.opening,
+            stamp_ns=self.rig.clock.now_ns() - reading.age_ns,
+        )
+
+    def _connect(self) -> None:
+        if find_spec("rtde_control") is None:
+            raise DeviceError("ur-rtde is not installed", hint=INSTALL)
+        settings = self._settings
+        self._arm = UrProcess(
+            UrSettings(
+                settings.host,
+                settings.speed_m_s,
+                settings.speed_rad_s,
+                settings.force_n,
+                settings.lookahead_s,
+                settings.gain,
+            )
+        )
+        if self.has_gripper:
+            try:
+                self._gripper = Robotiq(
+                    settings.host,
+                    settings.gripper_span,
+                    settings.grip_speed,
+                    settings.grip_force,
+                )
+            except BaseException:
+                self._hang_up()
+                raise
+
+    def _hang_up(self) -> None:
+        if self._arm is not None:
+            self._arm.close()
+            self._arm = None
+        if self._gripper is not None:
+            self._gripper.close()
+            self._gripper = None
+
+    def _reopen(self) -> None:
+        self._hang_up()
+        self._connect()
 
     @property
     def _opened(self) -> UrProcess:

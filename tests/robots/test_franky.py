@@ -288,11 +288,20 @@ def test_a_control_that_falls_silent_is_noticed_and_found_again(franka: FakeFran
             assert "has said nothing for 0." in fault.message
             assert "emergency stop" in str(fault.hint)
             fault_of(lambda: robot.servo(Command(HOME)))
+            assert soon(lambda: "nothing" not in fault_of(robot.state).message)  # the library, too
         finally:
             franka.thaw()
-        robot.close()
-        robot.open()
+        assert soon(lambda: finds(robot))  # a person only has to say that it may go on
+        assert franka.history()[-1][2] == "idle"
         robot.servo(Command(robot.state().tcp_pose))
+
+
+def finds(robot: FrankyRobot) -> bool:
+    try:
+        robot.state()
+    except DeviceError:
+        return False
+    return True
 
 
 def test_a_control_that_is_gone_is_noticed_and_not_waited_for_again() -> None:
