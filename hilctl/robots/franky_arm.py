@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -17,6 +18,7 @@ from hilctl.robots.time_limit import within
 Array = NDArray[np.float64]
 
 CONNECT_S = 5.0
+AGAIN_S = 0.02  # after which a stop that has had no effect is repeated
 HALT_S = 0.5  # that the control takes at most to end a motion that was stopped
 END_S = 2.0  # longer than the library listens to a silent control
 STALE_NS = 100_000_000  # a controller sends a state every millisecond
@@ -146,12 +148,25 @@ class FrankyArm:
         robot = self._robot
         if robot is None or not robot.is_in_control:
             return
+        deadline_s = time.monotonic() + HALT_S
         with self._told("stopping"):
-            try:
-                robot.stop()
-            except self._franky.CommandException:
-                if robot.is_in_control:  # else it had ended by itself
-                    raise
+            while robot.is_in_control:
+                if time.monotonic() > deadline_s:
+                    raise DeviceError(
+                        "the Franka's motion does not end", where=self._host, hint=EMERGENCY
+                    )
+                self._stop_once(robot)
+
+    def _stop_once(self, robot: Any) -> None:
+        """Stop, and give that a moment; one that comes before a motion has begun is lost."""
+        try:
+            robot.stop()
+        except self._franky.CommandException:
+            if robot.is_in_control:  # else it had ended by itself
+                raise
+        again_s = time.monotonic() + AGAIN_S
+        while robot.is_in_control and time.monotonic() < again_s:
+            time.sleep(0.0005)
 
     def recover(self) -> None:
         """Clear the error that has stopped the arm.

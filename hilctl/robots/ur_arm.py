@@ -216,9 +216,10 @@ class UrArm:
                 elif due_s - fed_s > FEED_S and self._control is not None:
                     self._control.kickWatchdog()
                     fed_s = due_s
+            except DeviceError as fault:
+                self._give_up(fault)
             except Exception as error:
-                known = isinstance(error, DeviceError)
-                self._give_up(error if known else ur_fault("driving", self._host, error))
+                self._give_up(ur_fault("driving", self._host, error))
             if errand is not None:
                 with self._changed:
                     self._errand = None

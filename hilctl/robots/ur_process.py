@@ -94,8 +94,10 @@ class UrProcess:
             DeviceError: its controller says nothing any more, or what cannot be.
         """
         told = self._ask({"do": "read"}, CALL_S)
-        arrays = (np.array(told[name]) for name in ("pose", "velocity", "wrench", "q"))
-        return UrReading(*arrays, age_ns=int(told["age_ns"]))
+        pose, velocity, wrench, q = (
+            np.array(told[name]) for name in ("pose", "velocity", "wrench", "q")
+        )
+        return UrReading(pose, velocity, wrench, q, int(told["age_ns"]))
 
     def run_to(self, target: Array) -> None:
         """Let the reference run to a (7,) pose; do not wait.

@@ -12,9 +12,18 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 START_S, ANSWER_S = 30.0, 5.0
+
+
+class Moment(NamedTuple):
+    """Its time in ns, its fastest joint in rad/s, where the hand is in m, "move" or "idle"."""
+
+    now_ns: int
+    fastest: float
+    hand: list[float]
+    mode: str
 
 
 class FakeFranka:
@@ -47,10 +56,10 @@ class FakeFranka:
         self._process.stdin.write(" ".join(map(str, words)) + "\n")
         self._process.stdin.flush()
 
-    def history(self) -> list[tuple[int, float, str]]:
-        """Return its last seconds: its time in ns, its fastest joint in rad/s, "move" or "idle"."""
+    def history(self) -> list[Moment]:
+        """Return its last seconds, a millisecond each."""
         self.tell("history")
-        return [tuple(entry) for entry in json.loads(self._line())]
+        return [Moment(*entry) for entry in json.loads(self._line())]
 
     def freeze(self) -> None:
         """Let it say nothing any more."""

@@ -44,7 +44,7 @@ class Told:
         self.reflex = self.home = False
         self.push_n = np.zeros(3)
         self.friction, self.all_friction = LEFT_OF_FRICTION, None
-        self.history: deque[tuple[int, float, str]] = deque(maxlen=KEPT)
+        self.history: deque[tuple[int, float, list[float], str]] = deque(maxlen=KEPT)
 
     def hear(self, server: FrankaRobotServer) -> None:
         for line in sys.stdin:
@@ -141,7 +141,8 @@ def remember(sim: Any, robot: Any, control: Any, told: Told, clock: mmap.mmap) -
     clock[:] = struct.pack("<q", now_ns)
     fastest = max(abs(float(sim.data.qvel[address])) for address in robot._dof_addrs)
     moving = "move" if control.current_motion_id else "idle"
-    told.history.append((now_ns, fastest, moving))
+    hand = sim.data.body("robot0_hand").xpos.round(6).tolist()
+    told.history.append((now_ns, fastest, hand, moving))
 
 
 if __name__ == "__main__":
