@@ -113,7 +113,7 @@ class FeetechBus:
         """Return that servos do not answer."""
         listed = ", ".join(map(str, servos))
         return DeviceError(
-            f"no answer from servo {listed}",
+            f"no answer of use from servo {listed}",
             where=self._port,
             hint="is the arm's power supply on, and every cable between the servos in?",
         )

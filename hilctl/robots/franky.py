@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from hilctl.devices import Finding, Options, Rig
 from hilctl.errors import DeviceError
 from hilctl.robots.base import Command, Robot, RobotLimits, RobotState
-from hilctl.robots.franky_arm import FrankyArm
+from hilctl.robots.franky_arm import EMERGENCY, FrankyArm
 from hilctl.robots.franky_hand import FrankyHand
 from hilctl.robots.franky_options import FrankyOptions
 from hilctl.robots.franky_spring import wrench_on_tool
@@ -166,12 +166,22 @@ class FrankyRobot(Robot):
     def _measured(self) -> RobotState:
         arm = self._opened
         state = arm.read()
-        pose = state.O_T_EE
+        pose = np.concatenate(
+            [np.ravel(state.O_T_EE.translation), np.ravel(state.O_T_EE.quaternion)]
+        )
+        velocity, wrench = arm.velocity(state), wrench_on_tool(state)
+        q = np.array(state.q, dtype=float)
+        if not np.isfinite(np.concatenate([pose, velocity, wrench, q])).all():
+            raise DeviceError(
+                "the Franka's control sends numbers that cannot be",
+                where=self._settings.host,
+                hint=f"{EMERGENCY}, and look at it in Desk",
+            )
         return RobotState(
-            tcp_pose=np.concatenate([np.ravel(pose.translation), np.ravel(pose.quaternion)]),
-            tcp_velocity=arm.velocity(state),
-            tcp_wrench=wrench_on_tool(state),
-            q=np.array(state.q, dtype=float),
+            tcp_pose=pose,
+            tcp_velocity=velocity,
+            tcp_wrench=wrench,
+            q=q,
             gripper=1.0 if self._hand is None else self._hand.opening,
             stamp_ns=arm.stamp_ns,
         )

@@ -26,6 +26,7 @@ from hilctl.robots.so101_motors import (
     SPEED_SIGN,
     TORQUE,
     TORQUE_LIMIT,
+    TURN_TICKS,
     So101Motors,
 )
 from hilctl.robots.yielding import YieldingReference
@@ -171,12 +172,13 @@ class So101Arm:
         """
         answers = self._bus.read_all(self._motors.ids, PRESENT, PRESENT_BYTES)
         now_s = time.monotonic()
-        if missing := [servo for servo in self._motors.ids if servo not in answers]:
+        ticks = {servo: int.from_bytes(data[:2], "little") for servo, data in answers.items()}
+        lost = [servo for servo in self._motors.ids if ticks.get(servo, TURN_TICKS) >= TURN_TICKS]
+        if lost:  # they say nothing, or that they are where they cannot be
             if now_s - self._read_s > STALE_S:
-                raise self._bus.silent(missing)
+                raise self._bus.silent(lost)
             return None
         self._read_s = now_s
-        ticks = {servo: int.from_bytes(data[:2], "little") for servo, data in answers.items()}
         speeds = {
             servo: signed(int.from_bytes(data[2:4], "little"), SPEED_SIGN)
             for servo, data in answers.items()

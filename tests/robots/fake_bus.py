@@ -34,6 +34,7 @@ class Servo:
         self.place = START[number]
         self.speed = 0.0
         self.sag = SAG[number]
+        self.lies: int | None = None  # where it says that it is
         self.put(GOAL, 4000)  # of somebody who used it before
 
     def put(self, register: int, value: int) -> None:
@@ -49,7 +50,8 @@ class Servo:
             goal = self.get(GOAL) - self.sag
             self.place += (goal - self.place) * min(1.0, elapsed_s / FOLLOWS_S)
         self.speed = (self.place - before) / elapsed_s if elapsed_s else 0.0
-        self.put(PRESENT, round(min(4095.0, max(0.0, self.place))))
+        place = round(min(4095.0, max(0.0, self.place)))
+        self.put(PRESENT, place if self.lies is None else self.lies)
         speed = round(self.speed)
         self.put(PRESENT + 2, abs(speed) | (0x8000 if speed < 0 else 0))
 

@@ -74,6 +74,7 @@ class FakeUr:
         self.said: list[str] = []  # to the dashboard
         self.scripts: list[str] = []
         self.opening, self.wanted_opening, self.gripper_active = 3, 3, True
+        self.gripper_says: str | None = None  # whatever it is asked
         self.moves: deque[tuple[float, float]] = deque(maxlen=500)  # time, tool speed
         self._lock = threading.RLock()
         self._over = False
@@ -332,7 +333,9 @@ class FakeUr:
                 "FLT": 0,
                 "OBJ": 3,
             }
-            if words[0] == "GET":
+            if self.gripper_says is not None:
+                client.sendall(self.gripper_says.encode())
+            elif words[0] == "GET":
                 client.sendall(f"{words[1]} {known.get(words[1], '?')}\n".encode())
             else:
                 given = dict(zip(words[1::2], map(int, words[2::2]), strict=True))

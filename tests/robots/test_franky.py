@@ -227,6 +227,14 @@ def test_a_wrench_is_what_the_world_does_to_the_tool(
     np.testing.assert_allclose(robot.state().tcp_wrench, expected, atol=1e-4)
 
 
+def test_numbers_that_cannot_be_are_refused(franka: FakeFranka, robot: FrankyRobot) -> None:
+    franka.tell("wrench", "nan", 0, 0, 0, 0, 0)
+    wait(robot, 0.05)
+    assert "numbers that cannot be" in fault_of(robot.state).message
+    franka.tell("wrench", 0, 0, 0, 0, 0, 0)
+    assert soon(lambda: finds(robot))
+
+
 def test_the_last_of_many_wishes_is_what_the_hand_does(robot: FrankyRobot) -> None:
     here = robot.state().tcp_pose
     for opening in (0.0, 0.7, 0.2, 1.0):

@@ -232,7 +232,7 @@ def test_a_servo_that_falls_silent_is_named(bus: FakeBus, robot: So101Robot) -> 
     robot.servo(Command(robot.state().tcp_pose))
     bus.silent.add(4)
     fault = fault_of(robot.state, 2.0)
-    assert "no answer from servo 4" in fault.message
+    assert "no answer of use from servo 4" in fault.message
     assert fault.where == bus.port
     assert "power supply" in str(fault.hint)
     with pytest.raises(DeviceError):
@@ -262,6 +262,15 @@ def outcome(state: Callable[[], RobotState]) -> np.ndarray:
 def test_a_port_that_is_unplugged_is_named(bus: FakeBus, robot: So101Robot) -> None:
     bus.end()
     assert fault_of(robot.state, 3.0).where == bus.port
+
+
+def test_a_place_that_cannot_be_is_no_answer(bus: FakeBus, robot: So101Robot) -> None:
+    q = robot.state().q
+    bus.servos[3].lies = 40_000
+    fault = fault_of(robot.state, 2.0)
+    assert "no answer of use from servo 3" in fault.message
+    bus.servos[3].lies = None
+    assert soon(lambda: np.allclose(outcome(robot.state), q))
 
 
 def test_an_overloaded_servo_says_so(bus: FakeBus, robot: So101Robot) -> None:

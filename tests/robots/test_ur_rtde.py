@@ -55,6 +55,7 @@ def ur(controller: UrController) -> UrController:
         "pose": HOME.tolist(),
         "gripper_active": True,
         "wrong": {},
+        "gripper_says": None,
     }.items():
         controller.set(name, value)
     return controller
@@ -199,6 +200,20 @@ def test_a_gripper_that_was_not_activated_waits_for_a_persons_word(ur: UrControl
         robot.maintain("activate-gripper")
         robot.servo(Command(robot.state().tcp_pose, 0.0))
         assert soon(lambda: robot.state().gripper < 0.05)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [("POS 999\n", "says 'POS 999'"), ("hello\n", "says 'hello'"), ("", "no answer in time")],
+)
+def test_a_gripper_that_says_nonsense_or_nothing_is_named(
+    ur: UrController, answer: str, words: str
+) -> None:
+    with opened(ur, gripper="robotiq") as robot:
+        ur.set("gripper_says", answer)
+        assert words in fault_of(robot.state, 3.0).message
+        ur.set("gripper_says", None)
+        assert soon(lambda: outcome(robot.state) == "", 10.0)
 
 
 # ----- bad commands and options
