@@ -17,7 +17,7 @@ from hilctl.errors import DeviceError, StaleStateError
 from hilctl.robots.base import RobotState
 from hilctl.robots.serl_client import MEND_NETWORK, HttpStatusError, SerlClient
 from hilctl.robots.serl_errands import CALL_S, Errand, ErrandQueue
-from hilctl.robots.serl_reference import Reference
+from hilctl.robots.serl_reference import ServoReference
 from hilctl.robots.serl_state import StateReader
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class ServoSession:
         self._fault: DeviceError | None = None  # why there is no newer state
         self._untold: DeviceError | None = None  # why a pose was not taken
         self._errands = ErrandQueue()
-        self._reference = Reference()
+        self._reference = ServoReference()
         self._hold: Errand | None = None
         self._holds = True
         self._posted_ns = 0
@@ -150,7 +150,7 @@ class ServoSession:
             self._reference.forget()
             self._holds = False
 
-    def ask_reference(self, question: Callable[[Reference], T]) -> T:
+    def ask_reference(self, question: Callable[[ServoReference], T]) -> T:
         """Return what is asked of the reference, which does not move meanwhile."""
         with self._changed:
             return question(self._reference)
