@@ -33,6 +33,7 @@ class FakeArm:
         connections: how many there were.
         misbehaves: instead of answering a look; None = it answers.
         refuses: routes that are answered with 500.
+        refused: that were, in order.
         follows: the arm is at once where it is told to be.
     """
 
@@ -43,6 +44,7 @@ class FakeArm:
     connections: int = 0
     misbehaves: Misbehave | None = None
     refuses: set[str] = field(default_factory=set)
+    refused: list[str] = field(default_factory=list)
     follows: bool = True
     looks: int = 0
     over: threading.Event = field(default_factory=threading.Event)
@@ -95,6 +97,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         content, route = json.loads(body) if body else None, self.path[1:]
         arm = self.arm
         if route in arm.refuses:
+            arm.refused.append(route)
             self.answer(b"<h1>Internal Server Error</h1>", status=500)
         elif route == "getstate" or route in LOOKS:
             if arm.misbehaves is not None:

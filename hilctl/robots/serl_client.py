@@ -16,8 +16,8 @@ CLOSE_S = 2.0
 LARGEST_BYTES = 1 << 20  # of an answer: a state has 2 kB
 
 MEND_ADDRESS = "see that the robot server runs there, and that its url in task.yaml is right"
-MEND_NETWORK = "see that its computer is up and the network in order; then the same command goes on"
-MEND_SERVER = "its own terminal says why; then go on with the same command"
+MEND_NETWORK = "see that its computer is up and the network in order"
+MEND_SERVER = "its own terminal says why"
 
 
 def check_url(url: str) -> str:

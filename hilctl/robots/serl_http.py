@@ -18,7 +18,7 @@ from hilctl import geometry
 from hilctl.devices import Finding, Options, Rig
 from hilctl.errors import DeviceError
 from hilctl.robots.base import Command, Robot, RobotLimits, RobotState
-from hilctl.robots.serl_client import SerlClient
+from hilctl.robots.serl_client import HttpStatusError, SerlClient
 from hilctl.robots.serl_compliance import Compliance
 from hilctl.robots.serl_errands import CALL_S, Errand
 from hilctl.robots.serl_gripper import GRIPPERS
@@ -126,7 +126,7 @@ class SerlHttpRobot(Robot):
         distance = float(np.linalg.norm(target[:3]))
         if distance > self.limits.reach_m:
             target[:3] *= self.limits.reach_m / distance
-        self._hear()
+        self._hear(all_of_it=False)
         self._be_held(self._settings.compliance, wait=False)
         self._grip(command.gripper)
         session.run_to(target, self.limits.speed_m_s, self.limits.speed_rad_s)
@@ -242,7 +242,7 @@ class SerlHttpRobot(Robot):
         if wait:
             for errand in self._told:
                 errand.over.wait(PARAMETER_S + CALL_S)
-            self._hear()
+            self._hear(all_of_it=True)
 
     def _grip(self, opening: float | None) -> None:
         """Tell the gripper where to go, if it is not told that already."""
@@ -252,17 +252,22 @@ class SerlHttpRobot(Robot):
             self._told.append(self._session.tell(Errand(route, content)))
         self._opening = opening
 
-    def _hear(self) -> None:
-        """See that the server took what it was told.
+    def _hear(self, *, all_of_it: bool) -> None:
+        """See that the server took what it was told; what it did not take is told again.
+
+        Args:
+            all_of_it: that it could not be told is a fault, too; else the state will tell that.
 
         Raises:
-            DeviceError: it did not; it is told that again the next time.
+            DeviceError: it refused something.
         """
         faults = [errand.fault for errand in self._told if errand.over.is_set() and errand.fault]
         self._told = [errand for errand in self._told if not errand.over.is_set()]
         if faults:
             self._forget()
-            raise faults[0]
+        for fault in faults:
+            if all_of_it or isinstance(fault, HttpStatusError):
+                raise fault
 
     def _forget(self) -> None:
         """Take it that the server was told nothing."""

@@ -10,7 +10,7 @@ from hilctl import geometry
 Array = NDArray[np.float64]
 
 
-class Reference:
+class ServoReference:
     """A pose that runs to a goal; it has no lock of its own.
 
     Attributes:

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.clock import Clock
-from hilctl.errors import DeviceError
+from hilctl.errors import DeviceError, StaleStateError
 from hilctl.robots.base import RobotState
-from hilctl.robots.serl_client import MEND_NETWORK, SerlClient
+from hilctl.robots.serl_client import MEND_NETWORK, HttpStatusError, SerlClient
 from hilctl.robots.serl_errands import CALL_S, Errand, ErrandQueue
-from hilctl.robots.serl_reference import Reference
+from hilctl.robots.serl_reference import ServoReference
 from hilctl.robots.serl_state import StateReader
 
 T = TypeVar("T")
@@ -28,6 +28,7 @@ POST_NS = 20_000_000  # between two points of the reference's way
 FRESH_NS = 15_000_000  # a state of that age is returned at once; else the next one is waited for
 MAX_AGE_NS = 500_000_000
 RETRY_S = 0.1
+AGAIN_S = CALL_S + 0.2  # for a server that was lost and may be back
 OPEN_S, END_S = 5.0, 2.0
 HOLD_S = 3.0
 EMERGENCY = "press the emergency stop if the arm moves"
@@ -51,7 +52,7 @@ class ServoSession:
         self._fault: DeviceError | None = None  # why there is no newer state
         self._untold: DeviceError | None = None  # why a pose was not taken
         self._errands = ErrandQueue()
-        self._reference = Reference()
+        self._reference = ServoReference()
         self._hold: Errand | None = None
         self._holds = True
         self._posted_ns = 0
@@ -80,31 +81,34 @@ class ServoSession:
         """Return the newest state; wait for the next one where it is not fresh.
 
         Raises:
-            DeviceError: none comes.
+            StaleStateError: none comes, or none that makes sense.
         """
         with self._changed:
             if self._age_ns() > FRESH_NS:
                 self._hurry()
-                limit_s = max(0.0, (MAX_AGE_NS - self._age_ns()) * 1e-9)
+                limit_s = max(AGAIN_S, (MAX_AGE_NS - self._age_ns()) * 1e-9)
                 self._changed.wait_for(lambda: self._age_ns() <= FRESH_NS or self._over, limit_s)
             if self._newest is None or self._age_ns() > MAX_AGE_NS:
-                raise self._fault or self._silence()
+                why = self._fault or self._silence()
+                raise StaleStateError(why.message, hint=why.hint)
             return self._newest
 
     def run_to(self, goal: Array, speed_m_s: float, speed_rad_s: float) -> None:
         """Let the reference run to a (7,) pose at no more than these speeds; do not wait.
 
         Raises:
-            DeviceError: the server did not take an earlier pose.
+            DeviceError: the server refused an earlier pose.
         """
-        self.check()
         with self._changed:
+            untold, self._untold = self._untold, None
+            if isinstance(untold, HttpStatusError):
+                raise untold  # what else went wrong with it, the state tells
             self._reference.run_to(goal, speed_m_s, speed_rad_s)
             self._holds = False
             self._hurry()
 
     def check(self) -> None:
-        """See that the server took what it was told; what it did not take is told once.
+        """See that the server took every pose since it was told where to go.
 
         Raises:
             DeviceError: it did not.
@@ -146,7 +150,7 @@ class ServoSession:
             self._reference.forget()
             self._holds = False
 
-    def ask_reference(self, question: Callable[[Reference], T]) -> T:
+    def ask_reference(self, question: Callable[[ServoReference], T]) -> T:
         """Return what is asked of the reference, which does not move meanwhile."""
         with self._changed:
             return question(self._reference)

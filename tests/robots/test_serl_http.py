@@ -169,7 +169,9 @@ def test_a_compliance_that_the_server_does_not_take_is_told(arm: FakeArm) -> Non
 def test_a_pose_that_the_server_does_not_take_is_told(arm: FakeArm, robot: SerlHttpRobot) -> None:
     arm.refuses = {"pose"}
     robot.servo(Command(by(x=0.02)))
-    time.sleep(0.2)
+    assert soon(lambda: arm.refused == ["pose"])
+    looks = arm.looks
+    assert soon(lambda: arm.looks > looks)  # it has been heard by then
     with pytest.raises(DeviceError, match="pose with 500"):
         robot.servo(Command(by(x=0.02)))
     with pytest.raises(DeviceError, match="pose with 500"):
@@ -216,7 +218,9 @@ def test_a_gripper_that_does_not_take_its_word_is_told(arm: FakeArm) -> None:
     arm.refuses = {"close_gripper"}
     with opened(arm.url, gripper="franka") as robot:
         robot.servo(Command(by(), 0.0))
-        time.sleep(0.2)
+        assert soon(lambda: arm.refused == ["close_gripper"])
+        looks = arm.looks
+        assert soon(lambda: arm.looks > looks)  # it has been heard by then
         with pytest.raises(DeviceError, match="close_gripper with 500"):
             robot.servo(Command(by(), 0.0))
 
@@ -306,7 +310,7 @@ def test_a_server_that_is_not_there_is_told_as_such() -> None:
 
 
 LASTING: dict[str, tuple[Misbehave | None, str]] = {
-    "slow": (fake_robot_server.slow, "does not answer any more"),
+    "slow": (fake_robot_server.slow, "answer"),
     "half a message": FAULTS["half a message"],
     "500": FAULTS["500"],
     "no number": FAULTS["no number"],
@@ -326,13 +330,13 @@ def test_an_arm_that_is_lost_goes_on_only_when_it_is_told_to(fault: str) -> None
         robot.servo(Command(by(x=0.5)))
         assert soon(lambda: len(arm.told("pose")) > 3)
         arm.misbehaves, told = LASTING[fault]
+        known = len(arm.told("pose"))
         if arm.misbehaves is None:
             server.close()
         assert_is_lost(robot, told)
+        if fault != "frozen":  # which is noticed when it has lasted
+            assert len(arm.told("pose")) <= known + 1
         known = len(arm.told("pose"))
-        with pytest.raises(DeviceError, match="holds the last pose") as caught:
-            robot.stop()
-        assert "emergency stop" in str(caught.value.hint)
 
         arm.misbehaves = None
         if fault == "gone":
@@ -345,6 +349,22 @@ def test_an_arm_that_is_lost_goes_on_only_when_it_is_told_to(fault: str) -> None
         assert soon(lambda: len(arm.told("pose")) > known)
         first = np.array(arm.told("pose")[known]["arr"])
         assert np.linalg.norm(first[:3] - here[:3]) < 0.011
+
+
+def test_an_arm_that_is_lost_cannot_be_stopped_and_that_is_said(
+    arm: FakeArm, robot: SerlHttpRobot
+) -> None:
+    robot.servo(Command(by(x=0.3)))
+    assert soon(lambda: len(arm.told("pose")) > 3)
+    arm.misbehaves = fake_robot_server.hang_up
+    assert_is_lost(robot, "hung up")
+    with pytest.raises(DeviceError, match="holds the last pose") as caught:
+        robot.stop()
+    assert "emergency stop" in str(caught.value.hint)
+    arm.misbehaves = None
+    assert soon(lambda: is_found(robot))
+    robot.stop()
+    assert arm.told("pose")[-1]["arr"] == arm.pose
 
 
 def assert_is_lost(robot: SerlHttpRobot, told: str) -> None:
