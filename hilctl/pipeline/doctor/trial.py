@@ -119,8 +119,6 @@ class Trial:
                 looks = [_look_at(device) for _, device in working]
                 rate_hz, seconds = self.spec.control.rate_hz, thorough.cadence_s
                 self.findings += keep_time(looks, rate_hz, seconds, thorough.stop)
-        elif self.spec.each_arm and not real:
-            self.findings.append(Finding(None, "cadence", "not in simulated time"))
 
     def _measured(self, subject: str, device: Device) -> Iterator[UsbStream]:
         """Measure a device; yield what it sends over USB."""
