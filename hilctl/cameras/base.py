@@ -57,6 +57,15 @@ class Camera(Device):
         return None
 
     @classmethod
+    def found(cls) -> list[tuple[Options, str]]:
+        """Return how each camera of this kind that is plugged in is opened, and its name in words.
+
+        Raises:
+            DeviceError: they cannot be looked for.
+        """
+        return []
+
+    @classmethod
     def picture_source(cls, options: Options) -> dict[str, str]:
         """Return what decides how pictures look besides the options, on this computer.
 

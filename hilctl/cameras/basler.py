@@ -51,6 +51,14 @@ class BaslerCamera(DrainedCamera):
             return [Finding(False, "basler", error.message, error.hint)]
         return [Finding(True, "basler", f"{name}, serial {serial}") for serial, name in found]
 
+    @classmethod
+    def found(cls) -> list[tuple[Options, str]]:
+        """Return every one that is plugged in, by its serial."""
+        return [
+            (BaslerOptions(serial=serial), f"{name}, serial {serial}")
+            for serial, name in plugged_in(_library())
+        ]
+
     def device(self) -> str:
         """Return the serial.
 

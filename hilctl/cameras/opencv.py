@@ -47,6 +47,14 @@ class OpencvCamera(DrainedCamera):
             return []
         return [Finding(True, "video device", str(device)) for device in video_devices()]
 
+    @classmethod
+    def found(cls) -> list[tuple[Options, str]]:
+        """Return every video device, by the path that stays right where there is one."""
+        return [
+            (OpencvOptions(source=one.lasting_path or one.path), str(one))
+            for one in video_devices()
+        ]
+
     @property
     def _settings(self) -> OpencvOptions:
         return cast(OpencvOptions, self.options)

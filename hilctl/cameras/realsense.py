@@ -51,10 +51,17 @@ class RealsenseCamera(DrainedCamera):
     def probe(cls, options: Options) -> list[Finding]:
         """List the cameras that are plugged in."""
         try:
-            found = plugged_in(_library())
+            return usb_findings(_library())
         except DeviceError as error:
             return [Finding(False, "realsense", error.message, error.hint)]
-        return [Finding(True, "realsense", f"{name}, serial {serial}") for serial, name in found]
+
+    @classmethod
+    def found(cls) -> list[tuple[Options, str]]:
+        """Return every one that is plugged in, by its serial."""
+        return [
+            (RealsenseOptions(serial=serial), f"{name}, serial {serial}")
+            for serial, name in plugged_in(_library())
+        ]
 
     @property
     def _settings(self) -> RealsenseOptions:
@@ -212,6 +219,24 @@ class RealsenseSource(PictureSource):
             self.fix({"exposure_s": options.exposure_s})
 
 
+def usb_findings(rs: Any) -> list[Finding]:
+    """Return every RealSense on this computer, and whether its port is fast enough.
+
+    Raises:
+        DeviceError: they cannot be looked for.
+    """
+    info, findings = rs.camera_info, []
+    slow = "plug it into a USB 3 port, with the cable that came with it"
+    for device in _devices(rs):
+        about = f"{device.get_info(info.name)}, serial {device.get_info(info.serial_number)}"
+        kind = info.usb_type_descriptor
+        usb = device.get_info(kind) if device.supports(kind) else ""
+        is_slow = usb.startswith("2")
+        detail = f"{about}, USB {usb}" if usb else about
+        findings.append(Finding(not is_slow, "realsense", detail, slow if is_slow else None))
+    return findings
+
+
 def plugged_in(rs: Any) -> list[tuple[str, str]]:
     """Return serial and name of every RealSense on this computer.
 
@@ -219,11 +244,14 @@ def plugged_in(rs: Any) -> list[tuple[str, str]]:
         DeviceError: they cannot be looked for.
     """
     info = rs.camera_info
+    return [
+        (device.get_info(info.serial_number), device.get_info(info.name)) for device in _devices(rs)
+    ]
+
+
+def _devices(rs: Any) -> list[Any]:
     try:
-        return [
-            (device.get_info(info.serial_number), device.get_info(info.name))
-            for device in rs.context().query_devices()
-        ]
+        return list(rs.context().query_devices())
     except RuntimeError as error:
         raise DeviceError(
             f"RealSense cameras cannot be looked for: {error}",

@@ -87,7 +87,7 @@ def confirm_motion(
         low, high = arm.control.bounds.low, arm.control.bounds.high
         output.say(f"the {which} will move to x {x:.4g}, y {y:.4g}, z {z:.4g} m")
         sides = [f"{axis} {a:g} … {b:g} m" for axis, a, b in zip("xyz", low, high, strict=False)]
-        output.say(f"and stay within {', '.join(sides)}")
+        output.say(f"and stay within {', '.join(sides)}; its first way is a slow one")
     confirm_free_space(output)
 
 

@@ -70,6 +70,9 @@ class HoldOnLoss(gymnasium.Wrapper[Obs, Array, Obs, Array]):
         """
         try:
             obs, reward, terminated, truncated, info = self._bare.step(action)
+            if stalled_s := info["stalled_s"]:
+                text = f"the control loop stood still for {stalled_s:.1f} s: the arm was stopped"
+                self._questions.screen("stalled", text, {"stalled_s": stalled_s})
         except TravelStoppedError:
             raise
         except DeviceError as loss:

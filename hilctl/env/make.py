@@ -128,8 +128,9 @@ def open_station(
         questions = Questions(teleop, bare.clock, spec.operator, screen, stop)
         env: gymnasium.Env[Obs, NDArray[np.float64]] = bare
         if isinstance(bare, RobotEnv) and bare.is_real:
-            look_after(bare, rig, stack, stop)
             env = HoldOnLoss(bare, questions)
+            if bare.moves_real_arms:
+                look_after(bare, rig, stack, stop)
         if by_hand and spec.operator.view_hz:
             env = ShowFrames(env, screen, spec.operator.view_hz)
         if encode is not None:

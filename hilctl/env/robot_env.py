@@ -103,10 +103,15 @@ class RobotEnv(Environment):
         self.observation_space = cast(gymnasium.Space[Obs], self._space())
 
     @property
+    def moves_real_arms(self) -> bool:
+        """Whether one of its arms is not a simulated one."""
+        return any(arm.scene is None for arm in self.arms)
+
+    @property
     def is_real(self) -> bool:
         """Whether anything of it can be lost: an arm or a camera of the real world."""
-        real_arms = any(arm.scene is None for arm in self.arms)
-        return real_arms or any(camera.in_real_time for camera in self.cameras.values())
+        sees = any(camera.in_real_time for camera in self.cameras.values())
+        return self.moves_real_arms or sees
 
     @property
     def period_s(self) -> float:

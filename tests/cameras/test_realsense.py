@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from looking import comes_back
 from hilctl.cameras import CAMERAS
 from hilctl.cameras.base import Camera
 from hilctl.cameras.drained import chosen
+from hilctl.cameras.realsense import usb_findings
 from hilctl.devices import Rig
 from hilctl.errors import DeviceError
 
@@ -90,3 +92,30 @@ def test_which_one_is_meant_is_asked_where_there_are_several() -> None:
     ) as refusal:
         chosen(None, there, "RealSense", "realsense")
     assert "serial: '1'" in (refusal.value.hint or "")
+
+
+class _Plugged:
+    """A device of librealsense, as far as it is asked who it is."""
+
+    def __init__(self, **about: str) -> None:
+        self._about = about
+
+    def supports(self, name: str) -> bool:
+        return name in self._about
+
+    def get_info(self, name: str) -> str:
+        return self._about[name]
+
+
+def test_a_camera_on_a_slow_port_is_told() -> None:
+    devices = [
+        _Plugged(name="D435", serial="1", usb="3.2"),
+        _Plugged(name="D405", serial="2", usb="2.1"),
+        _Plugged(name="L515", serial="3"),
+    ]
+    info = SimpleNamespace(name="name", serial_number="serial", usb_type_descriptor="usb")
+    context = SimpleNamespace(query_devices=lambda: devices)
+    found = usb_findings(SimpleNamespace(camera_info=info, context=lambda: context))
+    assert [one.ok for one in found] == [True, False, True]
+    assert found[1].detail == "D405, serial 2, USB 2.1"
+    assert "USB 3 port" in (found[1].hint or "")
