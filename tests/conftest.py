@@ -1,11 +1,12 @@
 """What holds for every test: patience with slow machines, programs that are compiled once, and
-three processes, of which one runs all that moves in real time: it mostly waits.
+three processes, of which two begin with all that moves in real time: they often wait.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from typing import Any
 
@@ -13,8 +14,19 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+from hilctl.sim.rendering import renderer_name
+
 CACHE = "JAX_COMPILATION_CACHE_DIR"
+RENDERER = "HILCTL_RENDERER"
+QUICK_COMPILER = "JAX_DISABLE_MOST_OPTIMIZATIONS"  # three times as quick, its programs half as fast
+MANY_PROGRAMS = ("tests/agents/", "tests/training/")  # each of which runs a few times only
 REAL_TIME = "tests/e2e/"
+LOCKSTEP = "test_whole_method.py"  # waits for nobody
+# trainings that are watched and disturbed; one process has these, another what else is in real time
+TRAININGS = tuple(
+    f"{REAL_TIME}test_{name}.py"
+    for name in ("training_faults", "training_processes", "what_comes_next", "moved_folder")
+)
 NICENESS = 10  # that of a learner, which gets its half of the machine
 
 # machines differ in speed, and a build must not depend on luck
@@ -28,7 +40,12 @@ settings.load_profile("hilctl")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let all processes of a test run share what JAX has compiled, which takes up to 20 s."""
+    """Let all processes of a test run share what takes long to find out.
+
+    What JAX has compiled takes up to 20 s, the trial of the renderer half a second a process.
+    """
+    if RENDERER not in os.environ and renderer_name() != "raycast":
+        os.environ[RENDERER] = renderer_name()
     if CACHE not in os.environ:
         folder = tempfile.mkdtemp(prefix="hilctl-tests-jax-")
         os.environ[CACHE] = folder
@@ -42,29 +59,35 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Let one process run all that moves in real time; other files go to whoever is free."""
+    """Let two processes begin with what moves in real time; files go to whoever is free."""
     return FilesAndRealTime(config, log)
 
 
 class FilesAndRealTime(LoadScopeScheduling):
-    """A file is run by one process, and so is all of `tests/e2e`."""
+    """A file is run by one process, and so is each half of `tests/e2e`."""
 
     # not by marks: what xdist 3.8 adds to a test's name for them is lost in pytest 9
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
-        return REAL_TIME if REAL_TIME in file else file
+        if REAL_TIME not in file or LOCKSTEP in file:
+            return file
+        return REAL_TIME + ("trainings" if file.endswith(TRAININGS) else "others")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest and cannot be shared."""
-    items.sort(key=lambda item: not is_real_time(item))
+    items.sort(key=lambda item: (not is_real_time(item), not item.nodeid.startswith(TRAININGS)))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Let the robot's period and its learner come before the other process's tests."""
+    quick = item.nodeid.startswith(MANY_PROGRAMS)
+    os.environ[QUICK_COMPILER] = str(int(quick))
+    if "jax" in sys.modules:
+        sys.modules["jax"].config.update(QUICK_COMPILER.lower(), quick)
     if "PYTEST_XDIST_WORKER" in os.environ and not is_real_time(item):
         os.nice(NICENESS - os.nice(0))
 
 
 def is_real_time(item: pytest.Item) -> bool:
-    return REAL_TIME in item.nodeid
+    return REAL_TIME in item.nodeid and LOCKSTEP not in item.nodeid

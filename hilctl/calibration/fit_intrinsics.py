@@ -28,6 +28,8 @@ NOTICEABLY = 0.99  # a richer model has to be that much better
 STRANGE = 3.0  # times the median error of the views
 STRANGE_PX = 0.5  # an error below is never strange
 MAX_DROPPED = 0.2  # share of the views
+# OpenCV's own wait for changes that no number of 64 bits can show, and so make all their steps
+CONVERGED = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 1e-9)
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,9 @@ def _fit_pinhole(
     objects = [view.object_m.astype(np.float32) for view in views]
     images = [view.image_px.astype(np.float32) for view in views]
     size = views[0].size_px
-    _, K, distortion, *_ = cv2.calibrateCamera(objects, images, size, None, None, flags=flags)
+    _, K, distortion, *_ = cv2.calibrateCamera(
+        objects, images, size, None, None, flags=flags, criteria=CONVERGED
+    )
     flat = np.asarray(distortion, float).reshape(-1)[:coefficients]
     return Intrinsics(np.asarray(K, float), flat, model, size)
 
@@ -192,7 +196,7 @@ def _fit_fisheye(views: Sequence[Detection]) -> Intrinsics:
     images = [view.image_px[None] for view in views]
     size = views[0].size_px
     _, K, distortion, *_ = cv2.fisheye.calibrate(
-        objects, images, size, np.eye(3), np.zeros(4), flags=flags
+        objects, images, size, np.eye(3), np.zeros(4), flags=flags, criteria=CONVERGED
     )
     flat = np.asarray(distortion, float).reshape(-1)
     return Intrinsics(np.asarray(K, float), flat, FISHEYE, size)

@@ -122,8 +122,9 @@ class Dashboard:
             grid.add_row(name, value)
         for trouble in figures.get("diagnoses", ()):
             grid.add_row(f"[bold yellow]{trouble['name']}[/]", trouble["remedy"])
-        subtitle = f"{figures['phase']} · Ctrl-C stops and saves"
-        return Panel(grid, title=self._title, subtitle=subtitle, expand=False)
+        # on top: the end of the panel is cut off where pictures take the room
+        title = f"{self._title} · {figures['phase']}"
+        return Panel(grid, title=title, subtitle="Ctrl-C stops and saves", expand=False)
 
 
 def rows(

@@ -81,4 +81,5 @@ def _ask(
                 raise UsageError("\n  ".join(found))
             return value
 
-        answers[question.key] = ask(output, question.text, question.default, checked)
+        default = question.default_after(answers)
+        answers[question.key] = ask(output, question.text, default, checked)

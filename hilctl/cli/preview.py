@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 GAP = 2  # columns between two pictures
 LEAST_ROWS = 6  # fewer show nothing
+SMALL_ROWS = 20  # 40 px: there it is hard to see how far a tool is from its goal
+LARGER = "larger in a larger terminal"
 
 
 class Preview:
@@ -61,5 +63,7 @@ class Preview:
         images = unpacked(self._images).values()
         pictures = [drawn(console, image, max(1, each), rows - 1) for image in images]
         grid.add_row(*(SegmentLines(lines, new_lines=True) for lines in pictures))
-        grid.add_row(*self._images)
+        *names, last = self._images
+        small = max(map(len, pictures)) <= SMALL_ROWS
+        grid.add_row(*names, f"{last}, {LARGER}" if small else last)
         return grid

@@ -28,7 +28,10 @@ def train_classifier(
     with workspace.lock("train-classifier"), LiveProgress(output) as live:
         result = fit(workspace, seed=seed, report=live.report)
     _say(output, result)
-    step = next_command(workspace, survey(workspace))
+    if result.is_good:
+        step = next_command(workspace, survey(workspace))
+    else:
+        step = workspace.command("record-labels")
     output.next(step)
     output.result({**result.as_dict(), "next": step})
     result.check()

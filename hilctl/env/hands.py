@@ -80,6 +80,11 @@ class Hands(Teleop):
         return any(hand.in_real_time for hand in self.hands.values())
 
     @property
+    def switches_success(self) -> bool:  # type: ignore[override]  # of a class that has only one
+        """Whether one of them cannot hold its key of success down."""
+        return any(hand.switches_success for hand in self.hands.values())
+
+    @property
     def keys(self) -> Mapping[TeleopEvent, str]:
         """What says each event; where hands differ, that of the first one counts."""
         hands = reversed(list(self.hands.values()))

@@ -146,14 +146,16 @@ def renderer_name() -> str:
     """Return "egl", "osmesa", "glfw" or "raycast": what pictures are made with on this machine.
 
     A GL library that cannot make a context may abort the process, so a child tries each first.
-    MUJOCO_GL names the only one to try; HILCTL_RENDERER=raycast skips the trial.
+    MUJOCO_GL names the only one to try; what HILCTL_RENDERER names needs no trial, which takes half
+    a second.
     """
-    if os.environ.get("HILCTL_RENDERER") == "raycast":
+    known = os.environ.get("HILCTL_RENDERER")
+    if known == "raycast":
         return "raycast"
     asked_for = renderer_asked_for()
     candidates = ["egl", "glfw"] if os.environ.get("DISPLAY") else ["egl"]
     for backend in candidates if asked_for is None else [asked_for]:
-        if backend in BACKENDS and _works(backend):
+        if backend in BACKENDS and (backend == known or _works(backend)):
             return backend
     return "raycast"
 

@@ -41,12 +41,21 @@ class Question(BaseModel):
     default: Answer
     kind: Literal["text", "int", "float", "choice"]
     choices: dict[str, str] = {}  # what can be answered, and what each needs
+    # key of an earlier question → answer to it → the default then
+    given: dict[str, dict[str, Answer]] = {}
 
     @property
     def text(self) -> str:
         """The question below all that can be answered, for a person."""
         choices = [f"  {name}: {needs}" for name, needs in self.choices.items()]
         return "\n".join([*choices, self.question])
+
+    def default_after(self, answers: Mapping[str, Answer]) -> Answer:
+        """Return the default once earlier questions are answered."""
+        for key, defaults in self.given.items():
+            if (answer := str(answers.get(key))) in defaults:
+                return defaults[answer]
+        return self.default
 
     def parse(self, text: str) -> Answer:
         """Return what a person typed as a value.
@@ -104,10 +113,13 @@ class Template(BaseModel):
                     f"template {self.name!r} has no setting {key!r}",
                     hint=did_you_mean(key, list(asked)),
                 )
-        return {
-            key: question.parse(settings[key]) if key in settings else question.default
-            for key, question in asked.items()
-        }
+        answers: dict[str, Answer] = {}
+        for key, question in asked.items():
+            given = key in settings
+            answers[key] = (
+                question.parse(settings[key]) if given else question.default_after(answers)
+            )
+        return answers
 
 
 def list_templates() -> list[Template]:

@@ -107,6 +107,8 @@ class Teleop(Device):
         operator: who that is, as stored with what was recorded.
         in_real_time: it is a person's: a simulated world does not run ahead of the wall clock, and
             answers are waited for. Else things are back in place as soon as that is asked for.
+        switches_success: its key of success, pressed once, counts until it is pressed again, since
+            it cannot be held down.
         tcp_pose: tells the (7,) pose of the tool that it moves; set by whoever builds it, None
             where there is no tool.
         tell: takes words for the person, such as that the device was unplugged; set by whoever
@@ -115,6 +117,7 @@ class Teleop(Device):
 
     operator: ClassVar[str] = "human"
     in_real_time: ClassVar[bool] = True
+    switches_success: ClassVar[bool] = False
     is_unique: ClassVar[bool] = False  # with the same options it is the same one, as a terminal
     action_scale: NDArray[np.float64]  # (6,) m and rad of a full twist; set by whoever builds it
     tcp_pose: Callable[[], NDArray[np.float64]] | None = None

@@ -73,6 +73,7 @@ class KeyboardTeleop(HumanTeleop):
 
     OptionsType: ClassVar[type[Options]] = KeyboardOptions
     is_unique: ClassVar[bool] = True
+    switches_success: ClassVar[bool] = True
     _keys: TypedEvents | None = None
     _claims = False
 
@@ -169,5 +170,9 @@ class KeyboardTeleop(HumanTeleop):
         for event in events:
             if event in (TeleopEvent.SUCCESS, TeleopEvent.FAILURE, TeleopEvent.VETO):
                 self._claims = event is TeleopEvent.SUCCESS and not self._claims
-                self.tell("success from here on; Enter ends it" if self._claims else "no success")
+                self.tell(
+                    "a success from here on; Enter ends it"
+                    if self._claims
+                    else "no success from here on"
+                )
         return tuple(event for event in events if event is not TeleopEvent.SUCCESS)

@@ -179,8 +179,8 @@ def actions_saturated(now: Situation) -> Diagnosis | None:
     return Diagnosis(
         "actions saturated",
         f"{saturated:.0%} of the policy's actions are at their limit",
-        "allow larger steps (control.translation_m, rotation_rad), or more entropy "
-        "(agent.target_entropy)",
+        "allow larger steps (an arm's control.translation_m and rotation_rad; several of an "
+        "environment's own for each action), or more entropy (agent.target_entropy)",
     )
 
 

@@ -67,6 +67,15 @@ def test_answers_and_second_chances(terminal: Any, here: Path) -> None:
     assert (spec.training.demos, spec.instruction) == (7, "push it in: gently")
 
 
+def test_a_default_follows_what_was_answered(terminal: Any, here: Path) -> None:
+    for question in QUESTIONS:
+        shown = question.default_after({"teleop": "keyboard"})
+        terminal.expect_exact(f"{question.question} [{shown}] ")
+        terminal.sendline("keyboard" if question.key == "teleop" else "")
+    assert finish(terminal) == 0
+    assert load_task(here / "peg").control.max_episode_s == 30
+
+
 WRONG = {
     "demos": ("0", "training.demos: expected at least 1, got 0"),
     "teleop": ("mouse", "teleop: 'mouse' is none of its choices"),

@@ -185,6 +185,29 @@ def test_a_dumb_terminal_gets_lines_and_nothing_else(view: str, spawn: Any) -> N
     assert 3 <= len(text.splitlines()) <= 6  # a hundred events in a second
 
 
+PICTURES = """
+import sys, time
+import numpy as np
+from hilctl.cli.dashboard import Dashboard
+from hilctl.cli.render import Output
+from hilctl.env.preview import packed
+from hilctl.pipeline.events import Event
+from hilctl.training.metrics import Progress
+progress = Progress(robot_steps=70, phase="checking the greedy policy")
+grey = np.full((128, 128, 3), 99, np.uint8)
+keys = {f"key {number}": "does much" for number in range(19)}
+with Dashboard(Output(), "busy", keys=keys) as view:
+    view.report(Event("seen", "", figures={"images": packed({"wrist": grey, "side": grey})}))
+    view.report(Event("episode", "", 70, 1000, progress.as_dict()))
+    time.sleep(30)
+"""
+
+
+def test_what_training_is_at_is_told_beside_pictures_on_a_low_screen(spawn: Any) -> None:
+    child = spawn("-c", PICTURES)
+    child.expect("checking the greedy policy", timeout=20)
+
+
 def test_a_file_gets_lines_and_nothing_else(here: Path) -> None:
     code = BUSY.format(view=VIEWS[1], obeys=True)
     file = here / "log"

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from hilctl.cli.app import run
 from hilctl.pipeline.record.demos import record_demos
 from hilctl.task import scaffold
 from hilctl.task.workspace import Workspace
@@ -107,10 +108,88 @@ def hilctl(task: Path, tmp_path: Path) -> Hilctl:
     return call
 
 
+@pytest.fixture
+def hilctl_here(
+    task: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> Hilctl:
+    """Run a command line in the task folder, in this process, which has loaded all of hilctl."""
+
+    def call(
+        *arguments: str,
+        environment: Mapping[str, str | None] | None = None,
+        before: str = "",
+        timeout_s: float = 120.0,
+    ) -> Answer:
+        assert not before, "for that the command needs a process of its own"
+        with monkeypatch.context() as patch:
+            patch.chdir(task)
+            for name, value in {
+                "XDG_STATE_HOME": str(tmp_path / "s"),
+                **(environment or {}),
+            }.items():
+                patch.delenv(name, raising=False) if value is None else patch.setenv(name, value)
+            if path := (environment or {}).get("PYTHONPATH"):
+                patch.syspath_prepend(path)
+            capfdbinary.readouterr()
+            code = run(arguments)
+        return Answer(code, *capfdbinary.readouterr())
+
+    return call
+
+
+SERIES = """
+import contextlib, io, json, os, sys
+from hilctl.cli.app import run
+for environment, arguments in json.load(sys.stdin):
+    os.environ.update(environment)
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = run(arguments)
+    for name in environment:
+        del os.environ[name]
+    print(json.dumps([code, out.getvalue(), err.getvalue()]))
+"""
+
+
+class Series(Protocol):
+    """Run command lines one after the other in one other process, each with its environment."""
+
+    def __call__(
+        self, faults: Mapping[str, str], calls: list[tuple[dict[str, str], list[str]]]
+    ) -> list[Answer]: ...
+
+
+@pytest.fixture
+def series(task: Path, tmp_path: Path) -> Series:
+    """Run command lines in the task folder, in one process that starts with some environment."""
+
+    def call(
+        faults: Mapping[str, str], calls: list[tuple[dict[str, str], list[str]]]
+    ) -> list[Answer]:
+        start = {name: value for name, value in os.environ.items() if name != "PYOPENGL_PLATFORM"}
+        done = subprocess.run(
+            [sys.executable, "-c", SERIES],
+            cwd=task,
+            env={**start, "XDG_STATE_HOME": str(tmp_path / "state"), **faults},
+            input=json.dumps(calls),
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        return [Answer(code, out.encode(), err.encode()) for code, out, err in answers]
+
+    return call
+
+
 class Faulty(Protocol):
     """Return environment variables that make system calls below a folder fail."""
 
-    def __call__(self, folder: Path, **faults: int) -> dict[str, str | None]: ...
+    def __call__(self, folder: Path, **faults: int) -> dict[str, str]: ...
 
 
 @pytest.fixture(scope="session")
@@ -123,7 +202,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Faulty:
     command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(HERE / "faulty.c")]
     subprocess.run([*command, "-ldl"], check=True)
 
-    def faults_of(folder: Path, **faults: int) -> dict[str, str | None]:
+    def faults_of(folder: Path, **faults: int) -> dict[str, str]:
         numbers = {f"FAULTY_{name.upper()}": str(number) for name, number in faults.items()}
         return {"LD_PRELOAD": str(library), "FAULTY_FOLDER": str(folder), **numbers}
 

@@ -63,10 +63,10 @@ def acme(task: Path, tmp_path: Path) -> dict[str, str | None]:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_drivers_exception_is_its_devices_fault(
-    hilctl: Hilctl, task: Path, acme: dict[str, str | None], fault: str
+    hilctl_here: Hilctl, task: Path, acme: dict[str, str | None], fault: str
 ) -> None:
     arguments = ("record-demos", "-n", "1", "--allow-motion", "--json")
-    answer = hilctl(*arguments, environment={**acme, "ACME_FAULT": fault})
+    answer = hilctl_here(*arguments, environment={**acme, "ACME_FAULT": fault})
     assert answer.code == 4, answer.words
     error = answer.json["error"]
     assert error["code"] == "device"
@@ -77,36 +77,36 @@ def test_a_drivers_exception_is_its_devices_fault(
 
 
 def test_a_robot_that_cannot_be_stopped_is_told_with_what_came_before(
-    hilctl: Hilctl, acme: dict[str, str | None]
+    hilctl_here: Hilctl, acme: dict[str, str | None]
 ) -> None:
     arguments = ("record-demos", "-n", "1", "--allow-motion", "--json")
-    answer = hilctl(*arguments, environment={**acme, "ACME_FAULT": "robot.stop:vendor"})
+    answer = hilctl_here(*arguments, environment={**acme, "ACME_FAULT": "robot.stop:vendor"})
     assert "emergency stop" in answer.json["error"]["hint"]
 
 
 @pytest.mark.parametrize("step", ["drift", "exposure"])
 def test_calibration_tells_of_its_devices_in_the_same_way(
-    hilctl: Hilctl, acme: dict[str, str | None], step: str
+    hilctl_here: Hilctl, acme: dict[str, str | None], step: str
 ) -> None:
     environment = {**acme, "ACME_FAULT": "camera.latest:vendor"}
-    answer = hilctl("calibrate", step, "--allow-motion", "--json", environment=environment)
+    answer = hilctl_here("calibrate", step, "--allow-motion", "--json", environment=environment)
     assert answer.code == 4, answer.words
     message = answer.json["error"]["message"]
     assert message == "camera side: read failed: VendorError: joint 3: reflex"
 
 
 def test_drivers_that_work_are_called_as_they_are(
-    hilctl: Hilctl, acme: dict[str, str | None]
+    hilctl_here: Hilctl, acme: dict[str, str | None]
 ) -> None:
     arguments = ("record-demos", "-n", "1", "--allow-motion", "--json")
-    answer = hilctl(*arguments, environment=acme)
+    answer = hilctl_here(*arguments, environment=acme)
     assert answer.code == 0, answer.words
 
 
 def test_doctor_tries_every_device_and_moves_nothing(
-    hilctl: Hilctl, acme: dict[str, str | None]
+    hilctl_here: Hilctl, acme: dict[str, str | None]
 ) -> None:
-    answer = hilctl("doctor", "--json", environment=acme)
+    answer = hilctl_here("doctor", "--json", environment=acme)
     assert answer.code == 0, answer.words
     assert answer.json["ok"] is True
     assert answer.json["not_tried"] == ["robot"]
@@ -122,9 +122,9 @@ UNTRIED = ("robot.servo", "robot.move_to", "robot.stop")
 
 @pytest.mark.parametrize("fault", [name for name in FAULTS if not name.startswith(UNTRIED)])
 def test_doctor_names_the_device_that_fails_and_tries_the_others(
-    hilctl: Hilctl, acme: dict[str, str | None], fault: str
+    hilctl_here: Hilctl, acme: dict[str, str | None], fault: str
 ) -> None:
-    answer = hilctl("doctor", "--json", environment={**acme, "ACME_FAULT": fault})
+    answer = hilctl_here("doctor", "--json", environment={**acme, "ACME_FAULT": fault})
     assert answer.code == 4, answer.words
     assert answer.json["ok"] is False
     subject = FAULTS[fault].partition(":")[0]
@@ -136,19 +136,19 @@ def test_doctor_names_the_device_that_fails_and_tries_the_others(
     assert others <= {one["subject"] for one in findings}
 
 
-def test_doctor_is_not_green_for_what_it_did_not_try(hilctl: Hilctl, task: Path) -> None:
-    answer = hilctl("doctor", "--json")
+def test_doctor_is_not_green_for_what_it_did_not_try(hilctl_here: Hilctl, task: Path) -> None:
+    answer = hilctl_here("doctor", "--json")
     motion = [one for one in answer.json["findings"] if one["ok"] is None]
     assert [(one["subject"], one["detail"][:17]) for one in motion] == [
         ("robot", "not tried: motion")
     ]
 
 
-def test_doctor_leaves_devices_alone_that_somebody_uses(hilctl: Hilctl, task: Path) -> None:
+def test_doctor_leaves_devices_alone_that_somebody_uses(hilctl_here: Hilctl, task: Path) -> None:
     from hilctl.task.workspace import Workspace
 
     with Workspace(task).lock("train"):
-        answer = hilctl("doctor", "--json")
+        answer = hilctl_here("doctor", "--json")
     assert answer.code == 0, answer.words
     last = answer.json["findings"][-1]
     assert (last["subject"], last["ok"]) == ("devices", None)

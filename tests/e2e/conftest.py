@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from finished_run import FinishedRun, watch_to_the_end
 from processes import FEW_LABELS, SHORT, TINY_CAMERAS, Ask, Start, copy, make_task, starting
 from stopped_run import StoppedRun, watch_and_stop
 
@@ -15,8 +18,9 @@ from hilctl.cli.app import run
 from hilctl.pipeline.classify.train_classifier import train_classifier
 from hilctl.pipeline.record.demos import record_demos
 from hilctl.pipeline.record.labels import record_labels
-from hilctl.pipeline.train.train import train
 from hilctl.task.workspace import Workspace
+
+Once = Callable[[str, Callable[[Path], None]], Path]
 
 
 @pytest.fixture
@@ -47,15 +51,36 @@ def space(tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Make what takes long once, for all processes of a test run."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def call(name: str, make: Callable[[Path], None]) -> Path:
+        folder = shared / name
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                (part := shared / f"{name}.part").mkdir()
+                make(part)
+                part.rename(folder)
+        return folder
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def recorded(once: Once) -> Path:
     """A small task with demonstrations and a classifier, and a quarter of a minute to train."""
-    folder = tmp_path_factory.mktemp("stages") / "task"
-    changes = TINY_CAMERAS | FEW_LABELS | SHORT
-    space = make_task(folder, "sim-reach", changes, demos="3", max_episode_s="2")
-    record_demos(space)
-    record_labels(space)
-    train_classifier(space)
-    return folder
+
+    def make(folder: Path) -> None:
+        changes = TINY_CAMERAS | FEW_LABELS | SHORT
+        space = make_task(folder / "task", "sim-reach", changes, demos="3", max_episode_s="2")
+        record_demos(space)
+        record_labels(space)
+        train_classifier(space)
+
+    return once("recorded", make) / "task"
 
 
 @pytest.fixture
@@ -65,25 +90,34 @@ def ready(recorded: Path, tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def finished_once(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A task whose only run has met its limit."""
-    space = copy(recorded, tmp_path_factory.mktemp("finished") / "task")
-    train(space)
-    return space.root
+def finished_once(recorded: Path, once: Once) -> FinishedRun:
+    """A training in real time to its end, on a computer whose clock jumps."""
+
+    def make(folder: Path) -> None:
+        with starting() as start:
+            space = copy(recorded, folder / "task")
+            watch_to_the_end(space, start, folder / "site").write(folder / "seen.json")
+
+    folder = once("finished", make)
+    return FinishedRun.read(folder / "seen.json", folder / "task")
 
 
 @pytest.fixture
-def finished(finished_once: Path, tmp_path: Path) -> Workspace:
-    """A copy of it."""
-    return copy(finished_once, tmp_path / "finished")
+def finished(finished_once: FinishedRun, tmp_path: Path) -> Workspace:
+    """A copy of its task folder."""
+    return copy(finished_once.space.root, tmp_path / "finished")
 
 
 @pytest.fixture(scope="session")
-def stopped(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> StoppedRun:
+def stopped(recorded: Path, once: Once) -> StoppedRun:
     """A training in real time that was looked at while it ran, and stopped with Ctrl-C."""
-    space = copy(recorded, tmp_path_factory.mktemp("stopped") / "task")
-    with starting() as start:
-        return watch_and_stop(space, start)
+
+    def make(folder: Path) -> None:
+        with starting() as start:
+            watch_and_stop(copy(recorded, folder / "task"), start).write(folder / "seen.json")
+
+    folder = once("stopped", make)
+    return StoppedRun.read(folder / "seen.json", folder / "task")
 
 
 @pytest.fixture

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from processes import Running, Start, edit, is_episode, is_gone, processes, until
@@ -42,6 +44,16 @@ class StoppedRun:
     second: Finished
     answer: Finished
     left_over: list[int]
+
+    def write(self, file: Path) -> None:
+        """Keep what was seen, for other processes."""
+        file.write_text(json.dumps({**vars(self), "space": None}), "utf-8")
+
+    @classmethod
+    def read(cls, file: Path, task: Path) -> StoppedRun:
+        """Return what was seen of a task folder."""
+        seen = json.loads(file.read_text("utf-8"))
+        return cls(**{**seen, "space": Workspace(task)})
 
 
 def watch_and_stop(space: Workspace, start: Start) -> StoppedRun:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from finished_run import HOUR_S, FinishedRun
 from processes import (
     Start,
     copy,
@@ -22,7 +23,6 @@ from processes import (
     is_episode,
     is_gone,
     processes,
-    python_path,
     starting,
     until,
 )
@@ -32,55 +32,14 @@ from hilctl.data.header import EpisodeHeader
 from hilctl.pipeline.stages import State, survey
 from hilctl.task.workspace import Workspace
 
-HOUR_S = 3600
-JUMPING_CLOCK = f"""
-import time
-
-seconds, nanoseconds, monotonic = time.time, time.time_ns, time.monotonic
-began = monotonic()
-
-def jump_s():
-    return -{HOUR_S} if int(monotonic() - began) % 10 < 5 else {HOUR_S}
-
-time.time = lambda: seconds() + jump_s()
-time.time_ns = lambda: nanoseconds() + jump_s() * 10**9
-"""
-
 
 def policy_state(task: Workspace) -> State:
     return {stage.name: stage.state for stage in survey(Workspace(task.root))}["policy"]
 
 
-@dataclass(frozen=True)
-class FinishedRun:
-    """A run to the end: its folder, its result, and seconds and robot steps after episode 1."""
-
-    space: Workspace
-    result: dict[str, Any]
-    seconds: float
-    steps: int
-
-
-@pytest.fixture(scope="module")
-def finished_in_real_time(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
-    """A run in real time, on a computer whose clock is set again and again."""
-    folder = tmp_path_factory.mktemp("real_time")
-    space = copy(recorded, folder / "task")
-    (site := folder / "site").mkdir()
-    (site / "sitecustomize.py").write_text(JUMPING_CLOCK)
-    with starting() as start:
-        running = start(space, "train", environment=python_path(site))
-        first = until(running, is_episode(1))[-1]
-        began = time.monotonic()
-        *_, last, result = until(running, lambda event: "reached_target" in event)
-        seconds = time.monotonic() - began
-        assert running.finish()[0] == 0
-    return FinishedRun(space, result, seconds, last["robot_steps"] - first["robot_steps"])
-
-
-def test_both_sides_work_at_once_in_real_time(finished_in_real_time: FinishedRun) -> None:
-    space, result = finished_in_real_time.space, finished_in_real_time.result
-    assert finished_in_real_time.seconds > 0.08 * finished_in_real_time.steps  # 10 Hz
+def test_both_sides_work_at_once_in_real_time(finished_once: FinishedRun) -> None:
+    space, result = finished_once.space, finished_once.result
+    assert finished_once.seconds > 0.08 * finished_once.steps  # 10 Hz
     assert result["episodes"] == len(episodes(space))
     assert 0 < result["updates"] <= result["robot_steps"] + 4
     assert (result["actor_deaths"], result["learner_deaths"]) == (0, 0)
@@ -89,9 +48,9 @@ def test_both_sides_work_at_once_in_real_time(finished_in_real_time: FinishedRun
 
 
 def test_a_clock_that_is_set_while_training_runs_changes_nothing(
-    finished_in_real_time: FinishedRun,
+    finished_once: FinishedRun,
 ) -> None:
-    result = finished_in_real_time.result
+    result = finished_once.result
     assert 12 < result["robot_s"] < 25
     assert result["wall_s"] < HOUR_S
     assert result["worst_late_s"] < HOUR_S

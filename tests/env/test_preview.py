@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
 import pytest
+from rich.console import Console
 
 from hilctl.cli.preview import Preview
 from hilctl.env.make import open_station
@@ -89,3 +91,20 @@ def test_pictures_are_drawn_only_where_there_is_room(monkeypatch: pytest.MonkeyP
     assert preview.beside("view", 8) != "view"
     monkeypatch.setenv("LINES", "12")
     assert preview.beside("view", 8) == "view"
+
+
+@pytest.mark.parametrize(("columns", "lines", "says"), [(80, 24, True), (160, 50, False)])
+def test_small_pictures_say_what_makes_them_larger(
+    columns: int, lines: int, says: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("LINES", str(lines))
+    preview = Preview()
+    image = np.zeros((128, 128, 3), np.uint8)
+    images = packed({"wrist": image, "side": image})
+    preview.takes(Event("seen", "", figures={"images": images}))
+    console = Console(width=columns, file=io.StringIO())
+    console.print(preview.beside("view", 8))
+    shown = cast(io.StringIO, console.file).getvalue()
+    assert "wrist" in shown
+    assert ("side, larger in a larger terminal" in shown) == says

@@ -25,7 +25,7 @@ from hilctl.pipeline.events import silent
 from hilctl.pipeline.report.run_report import write_run_report
 from hilctl.pipeline.report.run_summary import read_run
 from hilctl.pipeline.run_folder.best import best_policy, roll_back
-from hilctl.pipeline.run_folder.resume import progress_so_far
+from hilctl.pipeline.run_folder.resume import find_unfinished, progress_so_far
 from hilctl.pipeline.run_folder.run import Run
 from hilctl.pipeline.stages import survey
 from hilctl.pipeline.train.learner.stored import last_checkpoint, stored_episodes
@@ -228,6 +228,20 @@ def test_a_manifest_without_its_settings_still_has_a_page(run: Run) -> None:
     del about["spec"]
     (run.folder / "manifest.json").write_text(json.dumps(about))
     assert RUN in write_run_report(run.folder).read_text("utf-8")
+
+
+@pytest.mark.parametrize("odd", ["long", None, [], float("nan"), 10**400])
+def test_a_manifest_whose_time_is_no_number_is_damaged(
+    space: Workspace, run: Run, odd: object
+) -> None:
+    file = run.folder / "manifest.json"
+    about = json.loads(file.read_text())
+    changed = {"status": "finished", "reached_target": False, "progress": {"robot_s": odd}}
+    file.write_text(json.dumps(about | changed))
+    with pytest.raises(DamagedDataError) as caught:
+        find_unfinished(space)
+    assert caught.value.where == str(file)
+    assert next(stage for stage in survey(space) if stage.name == "policy").ready is False
 
 
 def test_rows_that_do_not_belong_to_an_episode_are_not_taken_from_a_cache(tmp_path: Path) -> None:

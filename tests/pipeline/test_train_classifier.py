@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from small_task import edit
 
+from hilctl.cli.app import run
 from hilctl.data.dataset import Dataset
 from hilctl.errors import BelowBarError, DataError, MissingStageError
 from hilctl.networks.encoders import ENCODERS
 from hilctl.networks.encoders.base import Encoder
+from hilctl.pipeline.classify import train_classifier as train_classifier_module
 from hilctl.pipeline.classify.label_frames import encode_labels
 from hilctl.pipeline.classify.train_classifier import ClassifierResult, train_classifier
 from hilctl.pipeline.events import Event, silent
@@ -30,13 +32,17 @@ from hilctl.task.fingerprint import data_identity
 from hilctl.task.workspace import Workspace
 
 FEW = {"consecutive: 2 ": "success_frames: 40\n  failure_frames: 150\n  consecutive: 2 "}
+SMALL_CAMERAS = {
+    f"view: {name}, size: [128, 128]": f"view: {name}, width_px: 64, height_px: 64, size: [64, 64]"
+    for name in ("wrist", "side")
+}
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def make_task(folder: Path) -> Workspace:
     chosen = scaffold.find_template("sim-reach")
     scaffold.create(chosen, folder, chosen.answers({}))
-    return edit(Workspace(folder), FEW)
+    return edit(Workspace(folder), FEW | SMALL_CAMERAS)
 
 
 @pytest.fixture(scope="module")
@@ -215,3 +221,19 @@ def test_a_classifier_that_misses_most_successes_is_below_the_bar(result: Classi
     unheard = replace(result.fitted.metrics, successes={"shown": 10, "recognised": 2})
     with pytest.raises(BelowBarError, match="only 20% of the successes by 2 frames in a row"):
         replace(result, fitted=replace(result.fitted, metrics=unheard)).check()
+
+
+def test_after_a_poor_classifier_come_labels_not_training(
+    space: Workspace,
+    result: ClassifierResult,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(space.root)
+    monkeypatch.setattr(train_classifier_module, "train_classifier", lambda *_, **__: result)
+    for least, code, proposed in ((0.0, 0, "record-demos"), (1.1, 1, "record-labels")):
+        monkeypatch.setattr(train_classifier_module, "MIN_RECALL", least)
+        assert run(["train-classifier", "--json"]) == code
+        out, talk = capsys.readouterr()
+        assert json.loads(out.splitlines()[-1])["next"] == f"hilctl {proposed}"
+        assert f"next: hilctl {proposed}" in talk

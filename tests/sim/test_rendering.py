@@ -125,6 +125,33 @@ def test_ray_casting_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(rendering.make_renderer(world.model), RayRenderer)
 
 
+def test_a_renderer_that_is_known_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr(rendering, "_works", lambda backend: bool(tried.append(backend)))
+    monkeypatch.setenv("HILCTL_RENDERER", "egl")
+    monkeypatch.delenv("MUJOCO_GL", raising=False)
+    monkeypatch.delenv("DISPLAY", raising=False)
+    assert renderer_name.__wrapped__() == "egl"
+    assert tried == []
+    monkeypatch.setenv("MUJOCO_GL", "osmesa")
+    assert renderer_name.__wrapped__() == "raycast"
+    assert tried == ["osmesa"]
+
+
+@pytest.mark.parametrize(
+    ("word", "tried"), [("EGL", ["egl"]), (" glfw ", ["glfw"]), ("../egl", []), ("off", [])]
+)
+def test_only_what_mujoco_gl_names_is_tried(
+    monkeypatch: pytest.MonkeyPatch, word: str, tried: list[str]
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(rendering, "_works", lambda backend: seen.append(backend) is not None)
+    monkeypatch.delenv("HILCTL_RENDERER", raising=False)
+    monkeypatch.setenv("MUJOCO_GL", word)
+    assert renderer_name.__wrapped__() == "raycast"
+    assert seen == tried
+
+
 def test_a_gl_library_that_does_not_work_is_found_out_in_a_child(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -70,6 +70,30 @@ def test_settings_are_values_of_their_kind(tmp_path: Path) -> None:
     assert spec.teleop.type == "keyboard"
 
 
+@pytest.mark.parametrize("name", ["sim-reach", "sim-insert"])
+@pytest.mark.parametrize("hand", ["keyboard", "spacemouse", "gamepad"])
+def test_a_person_has_more_time_unless_told_otherwise(name: str, hand: str, tmp_path: Path) -> None:
+    def seconds(**settings: str) -> float:
+        folder = tmp_path / f"task-{len(list(tmp_path.iterdir()))}"
+        make(folder, name, **settings)
+        return load_task(folder).control.max_episode_s
+
+    assert seconds(teleop=hand) >= 3 * seconds(teleop="scripted")
+    assert seconds(teleop="scripted") == seconds()
+    assert seconds(teleop=hand, max_episode_s="7") == 7
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_defaults_depend_on_earlier_answers_only(name: str) -> None:
+    earlier: dict[str, scaffold.Question] = {}
+    for question in scaffold.find_template(name).questions:
+        for key, defaults in question.given.items():
+            for answer, default in defaults.items():
+                assert earlier[key].parse(answer) == answer
+                assert question.parse(str(default)) == default
+        earlier[question.key] = question
+
+
 def test_unknown_template_and_settings() -> None:
     with pytest.raises(UsageError) as caught:
         scaffold.find_template("sim-insret")

@@ -107,6 +107,15 @@ def test_a_change_of_light_is_the_suspect_when_success_falls() -> None:
     assert "light" in found.remedy
 
 
+def test_larger_steps_are_explained_to_those_who_have_no_arm() -> None:
+    coach = Coach(RATE_HZ, MAX_STEPS)
+    for attempt in TROUBLES["actions saturated"]:
+        watch(coach, attempt)
+    (found,) = coach.diagnoses(0.5)
+    assert "an arm's control.translation_m" in found.remedy
+    assert "environment" in found.remedy
+
+
 def test_a_trouble_that_is_over_is_not_named_any_more() -> None:
     assert names(*[BAD] * 15, *[GOOD] * 20) == []
 

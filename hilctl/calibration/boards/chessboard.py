@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from hilctl.calibration.boards.base import Board, Detection, Image, refined, to_grey
 
-FLAGS = cv2.CALIB_CB_ACCURACY | cv2.CALIB_CB_NORMALIZE_IMAGE
+ROUGHLY = cv2.CALIB_CB_NORMALIZE_IMAGE
+FLAGS = cv2.CALIB_CB_ACCURACY | ROUGHLY
 BEYOND = (
     0.25  # squares from the pattern's rim: on paper that is half a square wider, or in a square
 )
@@ -71,7 +72,7 @@ class Chessboard(Board):
         grey, wanted = to_grey(image), f"{self.columns}x{self.rows}"
         in_part = False
         for size in self._other_sizes():
-            found, corners = cv2.findChessboardCornersSB(grey, size, flags=FLAGS)
+            found, corners = cv2.findChessboardCornersSB(grey, size, flags=ROUGHLY)
             if found and _ends(grey, np.asarray(corners, float).reshape(size[1], size[0], 2)):
                 return f"it has {size[0]}x{size[1]} inner corners, not {wanted}"
             in_part = in_part or found

@@ -60,6 +60,19 @@ class ClassifierResult:
             "mistakes": str(self.mistakes),
         }
 
+    @property
+    def is_good(self) -> bool:
+        """Whether it is worth learning from: it recognises most successes."""
+        return self._recall[0] >= MIN_RECALL
+
+    @property
+    def _recall(self) -> tuple[float, str]:
+        """The poorer share that is recognised, of frames or of whole successes, and of which."""
+        metrics = self.fitted.metrics
+        if metrics.successes["shown"] and metrics.recognised < metrics.recall:
+            return metrics.recognised, f"successes by {self.fitted.consecutive} frames in a row"
+        return metrics.recall, "success frames"
+
     def check(self) -> None:
         """Check that the classifier is worth learning from.
 
@@ -69,18 +82,16 @@ class ClassifierResult:
         Raises:
             BelowBarError: it would miss most successes.
         """
-        metrics = self.fitted.metrics
-        recall, of_what = metrics.recall, "success frames"
-        if metrics.successes["shown"] and metrics.recognised < recall:
-            in_a_row = f"by {self.fitted.consecutive} frames in a row"
-            recall, of_what = metrics.recognised, f"successes {in_a_row}"
-        if recall < MIN_RECALL:
-            raise BelowBarError(
-                f"the classifier recognises only {recall:.0%} of the {of_what} when it may "
-                f"take {self.fitted.max_false_positive_rate:.1%} of the failures for success",
-                where=str(self.mistakes),
-                hint="look at that picture; more labels, or a camera that sees more, may help",
-            )
+        if self.is_good:
+            return
+        recall, of_what = self._recall
+        raise BelowBarError(
+            f"the classifier recognises only {recall:.0%} of the {of_what} when it may "
+            f"take {self.fitted.max_false_positive_rate:.1%} of the failures for success",
+            where=str(self.mistakes),
+            hint="look at that picture; a camera that sees more may help, or more labels: raise "
+            "reward.success_frames and failure_frames, then record them",
+        )
 
 
 def train_classifier(

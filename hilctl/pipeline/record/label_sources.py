@@ -18,7 +18,7 @@ from hilctl.pipeline.record.labelling import LabelWindow
 from hilctl.pipeline.record.sweep import ArmSweep, Coverage, SweepPolicy
 from hilctl.task.layout import named
 from hilctl.task.spec import TaskSpec
-from hilctl.teleop.base import Role, claims_success
+from hilctl.teleop.base import Role, Teleop, TeleopEvent, claims_success
 from hilctl.training.policy import RandomPolicy
 
 Array = NDArray[np.float64]
@@ -48,6 +48,15 @@ class LabelSource:
     failure_share: float
     lead_s: float | None = None
     hold_frames: int | None = None
+
+    def asked_of(self, teleop: Teleop) -> str:
+        """Return what a person is to do with the hand that they have."""
+        if self.role is Role.LABEL:
+            return self.asks
+        key = teleop.keys.get(TeleopEvent.SUCCESS, "the button of success")
+        if teleop.switches_success:
+            return f"{self.asks}: press {key} when it is a success, once more when it is none"
+        return f"{self.asks}: hold {key} as long as it is a success"
 
     @property
     def is_driven(self) -> bool:
@@ -105,10 +114,9 @@ class HeldSuccess(gymnasium.Wrapper[Obs, Array, Obs, Array]):
 # Demonstrations do not join in: they end as soon as they succeed, within the guard of that change.
 NEARLY = "show what could be mistaken for success, and is none"
 ALIKE = LabelSource("look-alike", NEARLY, Role.LABEL, 8.0, 0.2)
-SUCCEED = "show success, and hold the key of success as long as it is one"
-SHOWN = LabelSource("success", SUCCEED, Role.SHOW, 12.0, 0.0, lead_s=0.5, hold_frames=5)
+SHOWN = LabelSource("success", "show success", Role.SHOW, 12.0, 0.0, lead_s=0.5, hold_frames=5)
 # Where no operator goes, and a policy will.
-BY_ITSELF = "the arm moves by itself: hold the key of success while that is one"
+BY_ITSELF = "the arm moves by itself"
 RANDOM = LabelSource("random", BY_ITSELF, Role.WATCH, 5.0, 0.2)
 SWEEP = LabelSource("sweep", BY_ITSELF, Role.WATCH, 8.0, 0.4)
 SOURCES = (ALIKE, SHOWN, RANDOM, SWEEP)

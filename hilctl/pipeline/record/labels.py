@@ -199,14 +199,15 @@ class _Session:
             claims_end_episode=False,
             questions=station.questions,
             put_back=self._put_back,
-            to_show=source.asks if source.is_driven else "",
         )
         if self.station.teleop.in_real_time and not source.is_driven:
-            self.report(Event("phase", source.asks))
+            self.report(Event("phase", self._asked(source)))
         dry = 0
         while lacking := self.result.lacking(source):
             if dry == DRY_EPISODES:
                 raise _in_vain(self.workspace, source, self.result)
+            if source.is_driven:
+                loop.to_show = self._asked(source)
             if not loop.ready():
                 return True
             summary = loop.run_episode()
@@ -233,6 +234,11 @@ class _Session:
             self._recorded.add(path, partial(self.result.take_back, source, counts))
             self._look_at_the_clock()
             self.report(_told(self.result, source))
+
+    def _asked(self, source: LabelSource) -> str:
+        """Return what a person is to do, and how much of it."""
+        lacking = self.result.lacking(source)
+        return f"{source.asked_of(self.station.teleop)} ({lacking} more frames)"
 
 
 def _told(result: LabelsResult, source: LabelSource) -> Event:

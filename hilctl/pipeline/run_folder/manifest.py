@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, field_validator
 
 from hilctl.task.files import write_json_atomic
 from hilctl.task.json_files import read_json
+
+_SECONDS = TypeAdapter(FiniteFloat)
 
 
 class Manifest(BaseModel):
@@ -57,6 +59,12 @@ class RunManifest(Manifest):
     checkpoint: str | None = None
     reached_target: bool | None = None
     progress: dict[str, Any] = {}
+
+    @field_validator("progress")
+    @classmethod
+    def _time_is_a_number(cls, progress: dict[str, Any]) -> dict[str, Any]:
+        """Check the one of its counts that decides whether a run goes on."""
+        return progress | {"robot_s": _SECONDS.validate_python(progress.get("robot_s", 0.0))}
 
 
 class KeptPolicy(Manifest):
