@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, Protocol, cast
 
@@ -198,10 +199,17 @@ class RobotEnv(Environment):
         return action
 
     def hold(self) -> None:
-        """Hold every arm where it is; callable from any thread."""
-        with ExitStack() as stack:  # one that fails leaves none of the others moving
-            for arm in self.arms:
-                stack.callback(arm.robot.stop)
+        """Hold every arm where it is, all at once; callable from any thread."""
+        if not self.moves_real_arms or len(self.arms) == 1:
+            with ExitStack() as stack:  # one that fails leaves none of the others moving
+                for arm in self.arms:
+                    stack.callback(arm.robot.stop)
+            return
+        # nor does one whose controller does not answer for a while
+        with ThreadPoolExecutor(len(self.arms)) as pool:
+            told = [pool.submit(arm.robot.stop) for arm in self.arms]
+        for one in told:
+            one.result()
 
     def stop(self) -> None:
         """Hold every arm where it is."""

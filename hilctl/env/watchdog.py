@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Self
 
 from hilctl.clock import Clock
@@ -23,7 +23,7 @@ class Watchdog:
     """Watch a control loop from a thread.
 
     Args:
-        hold: stops all arms; called from that thread.
+        hold: stops all arms; called from that thread, again and again while it fails.
         period_s: of the loop.
         clock: that the loop goes by.
         asked_to_stop: whether a person wants an end; asked from that thread.
@@ -46,7 +46,7 @@ class Watchdog:
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
         self._beat_ns: int | None = None  # None = the arms are at rest
         self._travels = False
-        self._has_held = False
+        self._has_held = self._has_failed = False
         self._stalled_s = 0.0
 
     def __enter__(self) -> Self:
@@ -72,13 +72,14 @@ class Watchdog:
             guard.beat()
         with self._lock:
             self._beat_ns, self._has_held = self._clock.now_ns(), False
+            self._has_failed = False
 
     def rest(self) -> None:
         """Say that the arms were stopped."""
         for guard in self._guards:
             guard.rest()
         with self._lock:
-            self._beat_ns = None
+            self._beat_ns, self._has_failed = None, False
 
     @contextmanager
     def travelling(self) -> Iterator[None]:
@@ -113,14 +114,19 @@ class Watchdog:
             with self._lock:
                 moves = self._beat_ns is not None or self._travels
                 late_ns = 0 if self._beat_ns is None else self._clock.now_ns() - self._beat_ns
-                is_held = self._has_held
-            if not moves or is_held:
-                continue
-            stalled = late_ns > self._limit_ns
-            if stalled or self._asked_to_stop():
-                with suppress(Exception):  # who waits for an answer of the arm is told there
-                    self._hold()
+                again, due = self._has_failed, moves and not self._has_held
+            stalled = due and late_ns > self._limit_ns
+            if again or stalled or (due and self._asked_to_stop()):
+                failed = not self._held()
                 with self._lock:
-                    self._has_held = True
+                    self._has_held, self._has_failed = True, failed
                     if stalled:
                         self._stalled_s, self._beat_ns = late_ns * 1e-9, None
+
+    def _held(self) -> bool:
+        """Hold the arms; return whether that is done, else it is tried again."""
+        try:
+            self._hold()
+        except Exception:  # who waits for an answer of the arm is told there
+            return False
+        return True

@@ -111,7 +111,8 @@ class ServedArm:
 
     def _measured(self) -> dict[str, Any]:
         with self._live.held():
-            arm, wrench = self._arm(), self._live.force_on(self._name)
+            # as libfranka counts: what the robot exerts
+            arm, wrench = self._arm(), -self._live.force_on(self._name)
             qd = arm.qd() + self._noise.normal(0, NOISE_RAD_S, 7)
             jacobian = arm.jacobian()
             return {

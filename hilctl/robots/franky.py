@@ -24,7 +24,7 @@ from hilctl.robots.franky_options import FrankyOptions
 from hilctl.robots.franky_spring import wrench_on_tool
 from hilctl.robots.reopening import Reopening
 from hilctl.robots.straight_way import Manner, StraightWay
-from hilctl.robots.targets import within_reach
+from hilctl.robots.targets import attainable, within_reach
 
 Array = NDArray[np.float64]
 
@@ -100,12 +100,12 @@ class FrankyRobot(Robot):
             SafetyStopError: the target is no pose.
         """
         arm = self._opened
-        target = within_reach(command.tcp_pose, self.limits.reach_m)
+        sent = attainable(command, self.limits.reach_m)
         arm.read()
-        arm.lead(target)
-        if command.gripper is not None and self._hand is not None:
-            self._hand.wish(command.gripper)
-        return Command(target, command.gripper)
+        arm.lead(sent.tcp_pose)
+        if sent.gripper is not None and self._hand is not None:
+            self._hand.wish(sent.gripper)
+        return sent
 
     def move_to(self, tcp_pose: Array, *, speed: float) -> None:
         """Move in a straight line at a share of the speed limits, and settle there.

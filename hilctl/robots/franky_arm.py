@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 
 CONNECT_S = 5.0
 AGAIN_S = 0.02  # after which a stop that has had no effect is repeated
+RECOVER_S = 10.0  # of the control; it may release brakes
 HALT_S = 0.5  # that the control takes at most to end a motion that was stopped
 END_S = 2.0  # longer than the library listens to a silent control
 STALE_NS = 100_000_000  # a controller sends a state every millisecond
@@ -175,7 +176,7 @@ class FrankyArm:
             DeviceError: it stays.
         """
         with self._told("clearing errors"):
-            done = self._robot.recover_from_errors()
+            done = within(RECOVER_S, self._robot.recover_from_errors)
         if not done:
             raise DeviceError(
                 "the Franka's error stays", where=self._host, hint="look at it in Desk"

@@ -25,6 +25,7 @@ from hilctl.robots.serl_gripper import GRIPPERS
 from hilctl.robots.serl_options import SerlHttpOptions
 from hilctl.robots.serl_session import ServoSession
 from hilctl.robots.serl_state import StateReader
+from hilctl.robots.targets import attainable, within_reach
 
 Array = NDArray[np.float64]
 
@@ -121,24 +122,24 @@ class SerlHttpRobot(Robot):
 
         Raises:
             DeviceError: the server did not take what it was told before.
+            SafetyStopError: the target is no pose.
         """
-        session, target = self._session, np.array(command.tcp_pose, dtype=float)
-        distance = float(np.linalg.norm(target[:3]))
-        if distance > self.limits.reach_m:
-            target[:3] *= self.limits.reach_m / distance
+        session = self._session
+        sent = attainable(command, self.limits.reach_m)
         self._hear(all_of_it=False)
         self._be_held(self._settings.compliance, wait=False)
-        self._grip(command.gripper)
-        session.run_to(target, self.limits.speed_m_s, self.limits.speed_rad_s)
-        return Command(target, command.gripper)
+        self._grip(sent.gripper)
+        session.run_to(sent.tcp_pose, self.limits.speed_m_s, self.limits.speed_rad_s)
+        return sent
 
     def move_to(self, tcp_pose: Array, *, speed: float) -> None:
         """Move in a straight line at a share of the speed limits, and settle there.
 
         Raises:
             DeviceError: something resists, or the arm does not get there in time.
+            SafetyStopError: the target is no pose.
         """
-        session, goal = self._session, np.array(tcp_pose, dtype=float)
+        session, goal = self._session, within_reach(tcp_pose, self.limits.reach_m)
         held = self._settings.on_its_way
         self._be_held(held)
         # no faster than the arm can follow

@@ -60,7 +60,8 @@ class StateReader:
         return RobotState(
             tcp_pose=_pose(client, numbers["pose"]),
             tcp_velocity=numbers["vel"],
-            tcp_wrench=np.concatenate([numbers["force"], numbers["torque"]]),
+            # libfranka counts what the robot exerts, and those servers pass that on
+            tcp_wrench=-np.concatenate([numbers["force"], numbers["torque"]]),
             q=numbers["q"],
             gripper=gripper,
             stamp_ns=(asked_ns + now_ns) // 2,

@@ -20,7 +20,7 @@ from hilctl.robots.reopening import Reopening
 from hilctl.robots.so101_arm import So101Arm
 from hilctl.robots.so101_description import So101Description
 from hilctl.robots.straight_way import Manner, StraightWay
-from hilctl.robots.targets import within_reach
+from hilctl.robots.targets import attainable, within_reach
 from hilctl.robots.yielding import YieldingReference
 
 Array = NDArray[np.float64]
@@ -98,9 +98,10 @@ class So101Robot(Robot):
             DeviceError: a servo does not answer, or has stopped.
             SafetyStopError: the target is no pose.
         """
-        target = self._attainable(command.tcp_pose)
-        self._opened.run_to(target, command.gripper)
-        return Command(target, command.gripper)
+        opening = attainable(command, self.limits.reach_m).gripper
+        target = self._brought_about(command.tcp_pose)
+        self._opened.run_to(target, opening)
+        return Command(target, opening)
 
     def move_to(self, tcp_pose: Array, *, speed: float) -> None:
         """Move in a straight line at a share of the speed limits, and settle there.
@@ -109,7 +110,7 @@ class So101Robot(Robot):
             DeviceError: something resists, the arm does not get there in time, or it was stopped.
         """
         arm, limits = self._opened, self.limits
-        goal = self._attainable(tcp_pose)
+        goal = self._brought_about(tcp_pose)
         manner = Manner(
             speed_m_s=speed * limits.speed_m_s,
             speed_rad_s=speed * limits.speed_rad_s,
@@ -144,7 +145,7 @@ class So101Robot(Robot):
         if self._arm is not None:
             self._arm.halt()
 
-    def _attainable(self, tcp_pose: Array) -> Array:
+    def _brought_about(self, tcp_pose: Array) -> Array:
         """Return the (7,) pose nearest to one that the joints can bring about from here.
 
         Raises:

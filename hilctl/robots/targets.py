@@ -1,15 +1,35 @@
-"""What an arm may be sent: a pose that is one, and within its reach."""
+"""What an arm may be sent: a pose that is one and within its reach, an opening that is one."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.errors import SafetyStopError
+from hilctl.robots.base import Command
 
 Array = NDArray[np.float64]
 
 UNIT_TOLERANCE = 0.01  # a quaternion's length may be that far from 1
+
+
+def attainable(command: Command, reach_m: float) -> Command:
+    """Return a copy of a command whose pose is within reach, and whose opening is from 0 to 1.
+
+    Raises:
+        SafetyStopError: its pose is none, or its opening no number.
+    """
+    target, opening = within_reach(command.tcp_pose, reach_m), command.gripper
+    if opening is None:
+        return Command(target)
+    if not math.isfinite(opening):
+        raise SafetyStopError(
+            f"the gripper was asked to open to {opening}",
+            hint="an opening is a number from 0, closed, to 1, open",
+        )
+    return Command(target, min(1.0, max(0.0, float(opening))))
 
 
 def within_reach(tcp_pose: Array, reach_m: float) -> Array:

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -149,12 +150,13 @@ class UrProcess:
 
 
 class _Line:
-    """One end of a socket on which each message gets an answer."""
+    """One end of a socket on which each message gets an answer of the same number."""
 
     def __init__(self, end: socket.socket) -> None:
         self._end = end
         self._lock = threading.Lock()
         self._left = b""
+        self._number = 0
 
     def ask(self, message: Mapping[str, Any], limit_s: float) -> dict[str, Any]:
         """Return the answer to a message.
@@ -163,10 +165,14 @@ class _Line:
             DeviceError: that is the answer.
             OSError: there is none, in time or any more.
         """
+        deadline_s = time.monotonic() + limit_s
         with self._lock:
+            self._number += 1
             self._end.settimeout(limit_s)
-            self.send(message)
-            answer = self.receive()
+            self.send({**message, "number": self._number})
+            answer: dict[str, Any] | None = {}
+            while answer is not None and answer.get("number") != self._number:
+                answer = self.receive(deadline_s)  # one that came too late is passed over
         if answer is None:
             raise ConnectionError("hung up")
         if "message" in answer:
@@ -179,19 +185,26 @@ class _Line:
         """Answer messages until they end."""
         with suppress(OSError):
             while (message := self.receive()) is not None:
+                number = message.pop("number")
                 try:
                     told = answer(message)
                 except DeviceError as fault:
                     told = fault.as_dict()
-                self.send(told)
+                self.send({**told, "number": number})
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a message."""
         self._end.sendall(json.dumps(message).encode() + b"\n")
 
-    def receive(self) -> dict[str, Any] | None:
-        """Return the next message; None = there will be none."""
+    def receive(self, deadline_s: float | None = None) -> dict[str, Any] | None:
+        """Return the next message; None = there will be none.
+
+        Raises:
+            TimeoutError: there is none by then.
+        """
         while b"\n" not in self._left:
+            if deadline_s is not None:
+                self._end.settimeout(max(0.001, deadline_s - time.monotonic()))
             got = self._end.recv(MOST_BYTES)
             if not got:
                 return None

@@ -16,7 +16,7 @@ from hilctl.robots.base import Command, Robot, RobotLimits, RobotState
 from hilctl.robots.reopening import Reopening
 from hilctl.robots.robotiq import Robotiq
 from hilctl.robots.straight_way import Manner, StraightWay
-from hilctl.robots.targets import within_reach
+from hilctl.robots.targets import attainable, within_reach
 from hilctl.robots.ur_process import UrProcess, UrSettings
 
 Array = NDArray[np.float64]
@@ -129,11 +129,11 @@ class UrRtdeRobot(Robot):
             DeviceError: the arm has stopped itself, or its controller is silent.
             SafetyStopError: the target is no pose.
         """
-        target = within_reach(command.tcp_pose, self.limits.reach_m)
-        self._opened.run_to(target)
-        if command.gripper is not None and self._gripper is not None:
-            self._gripper.wish(command.gripper)
-        return Command(target, command.gripper)
+        sent = attainable(command, self.limits.reach_m)
+        self._opened.run_to(sent.tcp_pose)
+        if sent.gripper is not None and self._gripper is not None:
+            self._gripper.wish(sent.gripper)
+        return sent
 
     def move_to(self, tcp_pose: Array, *, speed: float) -> None:
         """Move in a straight line at a share of the speed limits, and settle there.

@@ -32,6 +32,7 @@ Array = NDArray[np.float64]
 
 PERIOD_S, RETRY_S = 0.02, 1.0
 STALE_S = 0.2
+END_S = 2.0
 LOOK_BACK_S = 0.1
 MOVED_M, MOVED_RAD = 0.003, 0.03  # in that time: a hand on it; less is a table that shakes
 STILL_M, STILL_RAD = 0.001, 0.01  # that the robot lacks without being told
@@ -111,7 +112,7 @@ class So101LeaderTeleop(ButtonedTeleop):
         self.close_keys()
         if self._thread is not None:
             self._over.set()
-            self._thread.join()
+            self._thread.join(END_S)
             self._thread = None
 
     def begin_episode(self, role: Role) -> None:

@@ -69,7 +69,10 @@ class FakeArm:
 @pytest.fixture
 def arm() -> Iterator[FakeArm]:
     server = subprocess.Popen(
-        [sys.executable, str(HERE / "wire_arm.py")], stdout=subprocess.PIPE, text=True
+        [sys.executable, str(HERE / "wire_arm.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert server.stdout is not None
     try:

@@ -1,7 +1,8 @@
 """An arm at the other end of a network connection, with a clock and a mind of its own.
 
 Its controller is of the kind that needs a guard: told to go somewhere, it does, and then goes on in
-the same direction until it hears of another target, or is told to hold. `python wire_arm.py PORT`.
+the same direction until it hears of another target, or is told to hold. It ends with its
+standard input.
 """
 
 from __future__ import annotations
@@ -74,4 +75,5 @@ if __name__ == "__main__":
     with Server() as server:
         sys.stdout.write(f"{server.server_address[1]}\n")
         sys.stdout.flush()
-        server.serve_forever()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        sys.stdin.read()  # until whoever started it is gone

@@ -25,6 +25,7 @@ class PaperRobot(Robot):
     Attributes:
         sent: every target, in order.
         stops: how often it was stopped.
+        speeds: share of its limits on each way, in order.
     """
 
     limits = LIMITS
@@ -34,6 +35,7 @@ class PaperRobot(Robot):
     ) -> None:
         super().__init__(Options(), rig)
         self.pose, self.sent, self.stops = start, list[np.ndarray](), 0
+        self.speeds = list[float]()
         self._rng, self._shove_m = rng, shove_m
         self.wrench = np.zeros(6)
 
@@ -61,6 +63,7 @@ class PaperRobot(Robot):
     def move_to(self, tcp_pose: np.ndarray, *, speed: float) -> None:
         """Be there."""
         self.pose = np.array(tcp_pose)
+        self.speeds.append(speed)
 
     def stop(self) -> None:
         """Count it."""

@@ -192,6 +192,26 @@ def test_a_tool_that_presses_too_hard_goes_no_further_in_and_backs_out() -> None
             assert away >= 0.5 * min(1.0, size / most - 1.0) / np.sqrt(3)
 
 
+def test_an_arm_that_presses_too_hard_is_told_to_back_out(spec: TaskSpec) -> None:
+    env, (robot,) = on_paper(spec, 1, 0.0)
+    env.reset()
+    place, robot.wrench = robot.pose.copy(), np.array([0, 0, -2 * FORCE_N, 0, 0, 0])
+    *_, info = env.step(np.array([0, 0, 1.0, 0, 0, 0]))  # further in
+    assert info["executed_action"][2] < 0
+    away = geometry.rotate(place[3:], [0, 0, -1])
+    assert (robot.sent[-1][:3] - place[:3]) @ away > 0
+
+
+def test_the_first_way_of_a_real_arm_is_a_slow_one(spec: TaskSpec) -> None:
+    env, (robot,) = on_paper(spec, 1, 0.0)
+    robot.pose = geometry.pose(robot.pose[:3] + np.array([0.03, 0.02, 0.02]), robot.pose[3:])
+    env.reset()
+    assert 0 < max(robot.speeds) <= 0.1
+    robot.speeds.clear()
+    env.reset()
+    assert max(robot.speeds) > 0.1
+
+
 def test_without_limits_of_force_nothing_is_eased() -> None:
     limit = PressLimit(ArmControlSpec(bounds=BOUNDS))
     eased, changed = limit.eased(np.full(6, 1e3), np.ones(6))

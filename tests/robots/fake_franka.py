@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import select
 import signal
 import struct
 import subprocess
@@ -37,13 +38,17 @@ class FakeFranka:
             self._clock = mmap.mmap(opened.fileno(), 8, access=mmap.ACCESS_READ)
         script = Path(__file__).with_name("franka_process.py")
         self._process = subprocess.Popen(
-            [sys.executable, str(script), file.name],
+            [sys.executable, str(script), file.name, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        self.host = self._line()
+        try:
+            self.host = self._line(START_S)
+        except BaseException:
+            self.end()
+            raise
         self.clock = RobotClock(self)
 
     def now_ns(self) -> int:
@@ -79,8 +84,10 @@ class FakeFranka:
         self._clock.close()
         self._clock_path.unlink()
 
-    def _line(self) -> str:
+    def _line(self, limit_s: float = ANSWER_S) -> str:
         assert self._process.stdout is not None
+        there, *_ = select.select([self._process.stdout], [], [], limit_s)
+        assert there, "franky-sim says nothing"
         line = self._process.stdout.readline()
         assert line, "franky-sim has ended"
         return line.strip()

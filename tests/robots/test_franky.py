@@ -264,6 +264,8 @@ def test_what_is_no_pose_is_refused_and_moves_nothing(
         with pytest.raises(SafetyStopError) as caught:
             send()
         assert caught.value.hint
+    with pytest.raises(SafetyStopError):
+        robot.servo(Command(HOME, float("nan")))
     assert franka.history()[-1].mode == "idle"
 
 

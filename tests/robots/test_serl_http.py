@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from hilctl import geometry
 from hilctl.devices import Rig
-from hilctl.errors import DeviceError
+from hilctl.errors import DeviceError, SafetyStopError
 from hilctl.robots.base import Command
 from hilctl.robots.serl_http import SerlHttpRobot
 from hilctl.robots.serl_options import SerlHttpOptions
@@ -72,6 +72,36 @@ def test_opening_and_reading_an_arm_tells_it_nothing(arm: FakeArm) -> None:
     assert arm.calls == []
     np.testing.assert_array_equal(state.tcp_pose, fake_robot_server.HOME)
     assert state.gripper == arm.gripper
+
+
+def test_a_wrench_is_what_the_world_does_to_the_tool(arm: FakeArm) -> None:
+    # of libfranka, whose numbers those servers pass on: what the robot does to the world
+    arm.misbehaves = altered(force=[1, -2, 3], torque=[0.1, 0.2, -0.3])
+    with opened(arm.url) as robot:
+        np.testing.assert_array_equal(robot.state().tcp_wrench, [-1, 2, -3, -0.1, -0.2, 0.3])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        Command(np.full(7, np.nan)),
+        Command(np.array([np.inf, 0, 0.2, 1, 0, 0, 0])),
+        Command(np.array([0.5, 0, 0.2, 0, 0, 0, 0])),
+        Command(np.zeros(3)),
+        Command(np.array(fake_robot_server.HOME), float("nan")),
+        Command(np.array(fake_robot_server.HOME), float("inf")),
+    ],
+    ids=["nan", "infinite", "no-rotation", "short", "nan-opening", "infinite-opening"],
+)
+def test_what_is_no_command_is_refused_and_told_to_nobody(arm: FakeArm, command: Command) -> None:
+    with opened(arm.url, gripper="franka") as robot:
+        with pytest.raises(SafetyStopError) as caught:
+            robot.servo(command)
+        assert caught.value.hint
+        if command.gripper is None:
+            with pytest.raises(SafetyStopError):
+                robot.move_to(command.tcp_pose, speed=0.1)
+    assert arm.calls == []
 
 
 @pytest.mark.parametrize("speed", [0.2, 1.0])

@@ -188,6 +188,8 @@ def test_what_is_no_pose_is_refused_and_moves_nothing(
         robot.servo(Command(pose))
     with pytest.raises(SafetyStopError):
         robot.move_to(pose, speed=0.1)
+    with pytest.raises(SafetyStopError):
+        robot.servo(Command(robot.state().tcp_pose, float("nan")))
     time.sleep(0.1)
     assert not bus.has_torque
 

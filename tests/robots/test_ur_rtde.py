@@ -230,6 +230,8 @@ def test_what_is_no_pose_is_refused_and_moves_nothing(robot: UrRtdeRobot, pose: 
         robot.servo(Command(pose))
     with pytest.raises(SafetyStopError):
         robot.move_to(pose, speed=0.1)
+    with pytest.raises(SafetyStopError):
+        robot.servo(Command(before, float("nan")))
     time.sleep(0.1)
     np.testing.assert_allclose(robot.state().tcp_pose, before)
 
