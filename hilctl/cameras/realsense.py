@@ -113,6 +113,12 @@ class RealsenseSource(PictureSource):
             ) from None
         self.serial = profile.get_device().get_info(rs.camera_info.serial_number)
         self._stream = profile.get_stream(rs.stream.color).as_video_stream_profile()
+        if self._stream.format() not in (rs.format.rgb8, rs.format.bgr8):
+            self.close()
+            raise DeviceError(
+                f"{self._label} has pictures in {self._stream.format()}, and RGB8 or BGR8 is read",
+                hint="record it again with that format of its colour stream",
+            )
         self._is_bgr = self._stream.format() == rs.format.bgr8
         self._sensor = self._colour_sensor(profile.get_device())
         self._begin_with_automatics(options)

@@ -17,6 +17,7 @@ from hilctl.errors import DeviceError, TravelStoppedError
 
 STALLED_PERIODS = 3
 LOOK_S = 0.005
+AGAIN_S = 0.05  # after a stop that has failed
 
 
 class Watchdog:
@@ -110,7 +111,7 @@ class Watchdog:
         return stalled_s
 
     def _run(self) -> None:
-        while not self._over.wait(LOOK_S):
+        while not self._over.wait(AGAIN_S if self._has_failed else LOOK_S):
             with self._lock:
                 moves = self._beat_ns is not None or self._travels
                 late_ns = 0 if self._beat_ns is None else self._clock.now_ns() - self._beat_ns

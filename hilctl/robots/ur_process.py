@@ -71,7 +71,7 @@ class UrProcess:
         calls, their_calls = socket.socketpair()
         stops, their_stops = socket.socketpair()
         theirs = [their_calls, their_stops]
-        self._calls, self._stops = _Line(calls), _Line(stops)
+        self._calls, self._stops = MessageLine(calls), MessageLine(stops)
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__, *(str(one.fileno()) for one in theirs)],
             pass_fds=[one.fileno() for one in theirs],
@@ -149,7 +149,7 @@ class UrProcess:
             ) from error
 
 
-class _Line:
+class MessageLine:
     """One end of a socket on which each message gets an answer of the same number."""
 
     def __init__(self, end: socket.socket) -> None:
@@ -220,7 +220,7 @@ class _Line:
         self._end.close()
 
 
-def _main(calls: _Line, stops: _Line) -> None:
+def _main(calls: MessageLine, stops: MessageLine) -> None:
     """Connect to the arm that the first call names, and do what the others say."""
     from hilctl.robots.ur_arm import UrArm
 
@@ -263,4 +263,4 @@ def _main(calls: _Line, stops: _Line) -> None:
 
 
 if __name__ == "__main__":
-    _main(*(_Line(socket.socket(fileno=int(number))) for number in sys.argv[1:3]))
+    _main(*(MessageLine(socket.socket(fileno=int(number))) for number in sys.argv[1:3]))

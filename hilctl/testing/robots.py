@@ -98,9 +98,14 @@ class RobotContract(DeviceContract):
         assert sent.gripper is None
 
     def test_servo_does_not_wait(self, robot: Robot) -> None:
-        before_ns = robot.state().stamp_ns
-        robot.servo(Command(moved(robot, 0, 0, -0.01)))
-        assert robot.state().stamp_ns - before_ns < 20_000_000
+        took_ns = []
+        for number in range(3):  # a busy computer may be late, but not each time
+            target = moved(robot, 0, 0, -0.003)
+            opening = 0.5 + 0.1 * number if robot.has_gripper else None
+            before_ns = robot.state().stamp_ns
+            robot.servo(Command(target, opening))
+            took_ns.append(robot.state().stamp_ns - before_ns)
+        assert min(took_ns) < 20_000_000
 
     def test_servo_returns_what_was_sent_when_the_wish_is_out_of_reach(self, robot: Robot) -> None:
         far = robot.state().tcp_pose.copy()

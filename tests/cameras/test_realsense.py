@@ -76,6 +76,13 @@ def test_a_recording_that_is_not_there_or_none_is_told(tmp_path: Path) -> None:
     assert refusal.value.hint is not None
 
 
+def test_pictures_that_are_packed_otherwise_are_refused(tmp_path: Path) -> None:
+    record(tmp_path / "odd.db3", "047322070107", pictures=3, packing="yuyv")
+    with pytest.raises(DeviceError, match="yuyv") as refusal:
+        realsense(tmp_path / "odd.db3").open()
+    assert refusal.value.hint is not None
+
+
 def test_no_camera_is_told_in_words() -> None:
     for options in ({}, {"serial": "123"}):
         with pytest.raises(DeviceError, match="RealSense") as refusal:

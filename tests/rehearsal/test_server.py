@@ -110,6 +110,14 @@ def test_the_arm_goes_where_it_is_pulled_in_real_time(arm: Asked) -> None:
     assert eventually(lambda: is_at(arm, target))
 
 
+def test_a_force_is_what_the_arm_does_to_the_world_as_libfranka_counts(arm: Asked) -> None:
+    beside_the_hole = arm.pull(0.03, 0, 0)
+    assert eventually(lambda: is_at(arm, beside_the_hole))
+    arm.pull(0, 0, -0.15)
+    assert eventually(lambda: arm.post("getforce")["force"][2] > 5)  # along the tool, downwards
+    assert arm.post("getstate")["force"][2] > 5
+
+
 @pytest.mark.parametrize(
     ("method", "path", "content", "status"),
     [

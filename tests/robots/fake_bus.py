@@ -113,7 +113,9 @@ class FakeBus:
     def _serve(self) -> None:
         received = b""
         while not self._over:
-            if not select.select([self._end], [], [], 0.05)[0]:
+            heard = select.select([self._end], [], [], 0.02)[0]
+            self._live()
+            if not heard:
                 continue
             received += os.read(self._end, 4096)
             while (begin := received.find(b"\xff\xff")) >= 0 and len(received) >= begin + 4:
@@ -123,12 +125,14 @@ class FakeBus:
                 self._take(received[begin + 2 : whole])
                 received = received[whole:]
 
-    def _take(self, packet: bytes) -> None:
-        assert ~sum(packet[:-1]) & 0xFF == packet[-1]
+    def _live(self) -> None:
         now_s = time.monotonic()
         for servo in self.servos.values():
             servo.live(now_s - self._lived_s)
         self._lived_s = now_s
+
+    def _take(self, packet: bytes) -> None:
+        assert ~sum(packet[:-1]) & 0xFF == packet[-1]
         number, _, instruction, *data = packet[:-1]
         if instruction == 1:
             self._answer(number, b"")

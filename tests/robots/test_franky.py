@@ -27,6 +27,7 @@ from hilctl.errors import DeviceError, SafetyStopError
 from hilctl.robots import franky_arm
 from hilctl.robots.base import Command
 from hilctl.robots.franky import FrankyOptions, FrankyRobot
+from hilctl.robots.franky_arm import FrankyArm
 from hilctl.testing import DriverChoice, RobotContract
 
 if find_spec("franky") is None or find_spec("franky_sim") is None:
@@ -151,6 +152,23 @@ def test_it_goes_no_faster_than_its_limits_however_far_the_target(robot: FrankyR
     linear, angular = np.max(speeds, axis=0)
     assert 0.05 < linear < robot.limits.speed_m_s
     assert angular < robot.limits.speed_rad_s
+
+
+def test_a_way_to_a_start_has_a_stiffness_of_its_own(
+    franka: FakeFranka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[float, float]] = []
+    plainly = FrankyArm.stiffen
+
+    def stiffen(arm: FrankyArm, *stiffness: float) -> None:
+        told.append(stiffness)
+        plainly(arm, *stiffness)
+
+    monkeypatch.setattr(FrankyArm, "stiffen", stiffen)
+    stiff = {"translational_n_m": 2500.0, "rotational_nm_rad": 200.0}
+    with opened(franka, reset_stiffness=stiff) as robot:
+        robot.move_to(moved(robot, 0.01, 0, 0), speed=0.5)
+    assert told == [(2500.0, 200.0), (2000.0, 150.0)]
 
 
 def test_friction_that_nobody_compensates_costs_little_at_the_end_of_a_way(
@@ -329,6 +347,21 @@ def finds(robot: FrankyRobot) -> bool:
     except DeviceError:
         return False
     return True
+
+
+def test_an_error_that_the_control_does_not_clear_in_time_is_given_up(
+    franka: FakeFranka, robot: FrankyRobot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(franky_arm, "RECOVER_S", 0.3)
+    franka.freeze()
+    try:
+        begun_s = time.monotonic()
+        fault = fault_of(lambda: robot.maintain("clear-errors"))
+        assert time.monotonic() - begun_s < 3.0
+        assert "clearing errors the Franka failed: no answer within 0.3 s" in fault.message
+    finally:
+        franka.thaw()
+    assert soon(lambda: finds(robot))
 
 
 def test_a_control_that_is_gone_is_noticed_and_not_waited_for_again() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -344,3 +346,44 @@ def test_the_missing_library_is_named_with_its_extra(
     fault = fault_of(So101Robot(So101Options(**options), Rig()).open)
     assert word in fault.message
     assert fault.hint == 'pip install "hilctl[so101]"'
+
+
+MOVES_ON = """
+import json, sys
+from hilctl import geometry
+from hilctl.devices import Rig
+from hilctl.robots.base import Command
+from hilctl.robots.so101 import So101Options, So101Robot
+robot = So101Robot(So101Options(**json.loads(sys.argv[1])), Rig())
+robot.open()
+step = geometry.pose([0.1, 0.0, -0.05], [0, 0, 0, 1])
+robot.servo(Command(geometry.compose(robot.state().tcp_pose, step)))
+print("moving", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_killed_process_leaves_an_arm_that_holds(bus: FakeBus, options: dict[str, Any]) -> None:
+    def places() -> np.ndarray:
+        return np.array([servo.place for servo in bus.servos.values()])
+
+    process = subprocess.Popen(
+        [sys.executable, "-c", MOVES_ON, json.dumps(options)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        begun = places()
+        assert soon(lambda: np.abs(places() - begun).max() > 60, 20.0)
+        assert max(abs(servo.speed) for servo in bus.servos.values()) > 50  # ticks a second
+    finally:
+        process.kill()
+        process.communicate(timeout=5)
+    killed = places()
+    time.sleep(0.5)
+    rests = places()
+    assert np.abs(rests - killed).max() < 100  # of 4096 a turn: 9 degrees, backlash and sag in them
+    time.sleep(0.2)
+    np.testing.assert_allclose(places(), rests, atol=1)
+    assert bus.has_torque

@@ -26,6 +26,7 @@ from hilctl.devices import Rig
 from hilctl.errors import DeviceError, SafetyStopError
 from hilctl.robots import ur_rtde
 from hilctl.robots.base import Command
+from hilctl.robots.ur_process import MessageLine
 from hilctl.robots.ur_rtde import UrRtdeOptions, UrRtdeRobot
 from hilctl.robots.yielding import YieldingReference
 from hilctl.testing import DriverChoice, RobotContract
@@ -322,6 +323,23 @@ def test_a_connection_that_breaks_is_a_dead_robot_until_it_answers_again(
     fault_of(robot.state, 2.0)
     assert soon(lambda: outcome(robot.state) == "", 10.0)
     robot.servo(Command(moved(robot, 0.01, 0, 0)))
+
+
+def test_an_answer_that_came_too_late_is_not_taken_for_the_next_one() -> None:
+    line, other = map(MessageLine, socket.socketpair())
+
+    def answer(message: dict[str, Any]) -> dict[str, Any]:
+        time.sleep(message["after_s"])
+        return {"to": message["name"]}
+
+    server = threading.Thread(target=other.serve, args=(answer,))
+    server.start()
+    with pytest.raises(TimeoutError):
+        line.ask({"name": "first", "after_s": 0.3}, 0.05)
+    assert line.ask({"name": "second", "after_s": 0.0}, 5.0)["to"] == "second"
+    line.close()
+    server.join(5.0)
+    other.close()
 
 
 @pytest.mark.parametrize(
