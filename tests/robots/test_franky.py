@@ -382,8 +382,17 @@ def test_a_control_that_is_gone_is_noticed_and_not_waited_for_again() -> None:
     assert "FCI" in str(fault.hint)
 
 
-def test_a_control_that_takes_calls_and_says_nothing_is_given_up(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"", "no answer within 0.3 s"),
+        (b"\0\0\0", "got interrupted"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "Franka failed"),
+    ],
+    ids=["nothing", "half-a-message", "something-else"],
+)
+def test_a_control_that_takes_calls_and_answers_no_sense_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes, words: str
 ) -> None:
     monkeypatch.setattr(franky_arm, "CONNECT_S", 0.3)
     with socket.socket() as mute:
@@ -395,10 +404,21 @@ def test_a_control_that_takes_calls_and_says_nothing_is_given_up(
                 assert last < 200
         mute.listen()
         host = mute.getsockname()[0]
+
+        def reply() -> None:
+            caller, _ = mute.accept()
+            with caller:
+                caller.sendall(answer)
+
+        answerer = threading.Thread(target=reply)
+        if answer:
+            answerer.start()
         robot = FrankyRobot(FrankyOptions(host=host, realtime="ignore"), Rig())
         fault = fault_of(robot.open)
-        assert "no answer within 0.3 s" in fault.message
+        assert words in fault.message
         robot.close()
+        if answer:
+            answerer.join(5.0)
 
 
 def test_a_kernel_that_is_not_real_time_is_named(franka: FakeFranka) -> None:

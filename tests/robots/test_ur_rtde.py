@@ -44,9 +44,21 @@ def controller() -> Iterator[UrController]:
     process.end()
 
 
+@pytest.fixture(scope="module")
+def standing(controller: UrController) -> Iterator[UrRtdeRobot]:
+    """A robot that stays open from test to test, as opening one takes a process."""
+    robot = UrRtdeRobot(UrRtdeOptions(host=controller.host, gripper="robotiq", **FAST), Rig())
+    yield robot
+    robot.close()
+
+
 @pytest.fixture
-def ur(controller: UrController) -> UrController:
+def ur(
+    request: pytest.FixtureRequest, controller: UrController, standing: UrRtdeRobot
+) -> UrController:
     """The UR, as if it had just been switched on."""
+    if "at_rest" not in request.fixturenames:
+        standing.close()
     for name, value in {
         "silent": False,
         "safety": NORMAL,
@@ -69,9 +81,29 @@ def opened(ur: UrController, **options: Any) -> Iterator[UrRtdeRobot]:
 
 
 @pytest.fixture
-def robot(ur: UrController) -> Iterator[UrRtdeRobot]:
-    with opened(ur) as robot:
-        yield robot
+def at_rest(ur: UrController, standing: UrRtdeRobot) -> UrRtdeRobot:
+    """The robot that stays open, whatever the last test has done to it."""
+
+    def is_fit() -> bool:
+        try:
+            standing.servo(Command(standing.state().tcp_pose))
+            standing.stop()
+        except DeviceError:
+            return False
+        return True
+
+    if not is_fit():
+        standing.close()
+        standing.open()
+    ur.set("pose", HOME.tolist())
+    assert soon(lambda: np.allclose(standing.state().tcp_pose, HOME, atol=1e-9))
+    assert soon(lambda: not standing.state().tcp_wrench.any())
+    return standing
+
+
+@pytest.fixture
+def robot(at_rest: UrRtdeRobot) -> UrRtdeRobot:
+    return at_rest
 
 
 def moved(robot: UrRtdeRobot, *metres: float) -> np.ndarray:
@@ -101,6 +133,10 @@ class TestUr(RobotContract):
     @pytest.fixture
     def driver(self, ur: UrController) -> DriverChoice:
         return DriverChoice("ur_rtde", {"host": ur.host, "gripper": "robotiq", **FAST})
+
+    @pytest.fixture
+    def device(self, at_rest: UrRtdeRobot) -> UrRtdeRobot:
+        return at_rest
 
 
 # ----- motion
