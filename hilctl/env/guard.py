@@ -17,6 +17,7 @@ from hilctl.robots.base import Robot
 
 START_S = 30.0
 LEAVE_S = 2.0
+HOLD_S = 5.0  # with all of its tries
 
 
 class Guard:
@@ -29,6 +30,7 @@ class Guard:
     """
 
     def __init__(self, subject: str, robot: Robot, limit_s: float) -> None:
+        self._moves = False  # as far as anybody has said that it was stopped
         driver = robot.__class__  # of the device itself, where it is attended
         self._subject = subject
         self._command = [
@@ -64,11 +66,14 @@ class Guard:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """End it; the arm has been stopped."""
-        self._tell(LEAVE)
+        """End it; an arm that nobody could stop from here it holds first."""
         process = self._process
+        if self._moves and process.stdin is not None:
+            process.stdin.close()
+        else:
+            self._tell(LEAVE)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(LEAVE_S)
+            process.wait(HOLD_S if self._moves else LEAVE_S)
         if process.poll() is None:
             process.kill()
             process.wait(LEAVE_S)
@@ -78,10 +83,17 @@ class Guard:
 
     def beat(self) -> None:
         """Say that the arm moves and all is well."""
+        self._moves = True
         self._tell(BEAT)
+
+    def travel(self) -> None:
+        """Say that the arm goes somewhere by itself: no sign of life is due."""
+        self._moves = True
+        self._tell(REST)
 
     def rest(self) -> None:
         """Say that the arm was stopped: no sign of life is due."""
+        self._moves = False
         self._tell(REST)
 
     @property

@@ -89,9 +89,11 @@ class Watchdog:
         Raises:
             TravelStoppedError: a person wanted a stop, and the arm was stopped on its way.
         """
-        self.rest()
+        for guard in self._guards:
+            guard.travel()
         with self._lock:
-            self._travels, self._has_held = True, False
+            self._beat_ns, self._travels = None, True
+            self._has_held = self._has_failed = False
         try:
             yield
         except DeviceError:

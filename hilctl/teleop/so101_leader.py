@@ -125,9 +125,9 @@ class So101LeaderTeleop(ButtonedTeleop):
         """Return which arm it is, and how old its newest reading."""
         now = self._now
         remark = "" if now.present else "it is unplugged"
-        return TeleopStatus(
-            f"SO-101 leader {self.settings.port}", time.monotonic() - now.stamp_s, None, remark
-        )
+        age_s = time.monotonic() - now.stamp_s
+        name = f"SO-101 leader {self.settings.port}"
+        return TeleopStatus(name, age_s, None, remark, present=now.present)
 
     def axes(self) -> Array:
         """Return (6,) in [-1, 1]: what the robot's tool lacks, in full actions; zero when gone."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from hilctl import geometry
@@ -68,6 +70,24 @@ class PaperRobot(Robot):
     def stop(self) -> None:
         """Count it."""
         self.stops += 1
+
+
+class MarkingOptions(Options):
+    """Where to make a mark."""
+
+    mark: str
+
+
+class GuardedRobot(PaperRobot):
+    """An arm that another process can hold: it makes a mark then."""
+
+    OptionsType = MarkingOptions
+
+    @classmethod
+    def hold_from_outside(cls, options: Options) -> None:
+        """Make the mark."""
+        assert isinstance(options, MarkingOptions)
+        Path(options.mark).touch()
 
 
 def paper_rig() -> Rig:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from paper_robot import PaperRobot, paper_rig
+from paper_robot import GuardedRobot, MarkingOptions, PaperRobot, paper_rig
 
 from hilctl.clock import SteppedClock
+from hilctl.env.guard import Guard
 from hilctl.env.robot_env import RobotEnv
 from hilctl.env.safety import reset_pose
 from hilctl.env.watchdog import LOOK_S, Watchdog
@@ -20,6 +22,7 @@ from hilctl.task.spec import ArmSpec, ArmsTaskSpec, TaskSpec
 
 PERIOD_S = 0.1
 SOON_S = 5.0
+PLACE = (0.5, 0.0, 0.2, 1.0, 0.0, 0.0, 0.0)
 
 
 class Desk:
@@ -96,11 +99,37 @@ def test_who_wants_an_end_has_it_at_work_and_on_a_way(desk: Desk) -> None:
     desk.wants_end = True
     assert soon(lambda: desk.holds == 1)
     desk.dog.rest()
-    with pytest.raises(TravelStoppedError), desk.dog.travelling():
-        assert soon(lambda: desk.holds == 2)
-        raise DeviceError("the arm was stopped on its way", hint="none")
-    with pytest.raises(TravelStoppedError), desk.dog.travelling():
-        assert soon(lambda: desk.holds == 3)  # the arm was there already
+
+    def travel(holds: int, *, fails: bool) -> None:
+        with desk.dog.travelling():
+            assert soon(lambda: desk.holds == holds)
+            if fails:
+                raise DeviceError("the arm was stopped on its way", hint="none")
+
+    with pytest.raises(TravelStoppedError):
+        travel(2, fails=True)
+    with pytest.raises(TravelStoppedError):
+        travel(3, fails=False)  # the arm was there already
+
+
+@pytest.mark.parametrize("last", ["beats, then nothing", "beats", "travels", "rests"])
+def test_an_arm_that_was_not_stopped_from_here_is_held_by_its_guard(
+    tmp_path: Path, last: str
+) -> None:
+    mark = tmp_path / "held"
+    robot = GuardedRobot(np.array(PLACE), np.random.default_rng(0), rig=paper_rig())
+    robot.options = MarkingOptions(mark=str(mark))
+    hangs = last == "beats, then nothing"
+    with Guard("robot", robot, 0.2 if hangs else 60.0) as guard:
+        guard.beat()
+        if hangs:
+            assert soon(mark.exists)
+            mark.unlink()
+        elif last != "beats":
+            getattr(guard, last.removesuffix("s"))()
+        assert guard.is_alive
+        assert not mark.exists()
+    assert mark.exists() == (last != "rests")
 
 
 class MeetingRobot(PaperRobot):

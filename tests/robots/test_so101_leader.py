@@ -194,8 +194,10 @@ def test_one_that_is_unplugged_moves_nothing_is_said_and_comes_back(
     np.testing.assert_array_equal(follower.pose, place)
     assert told == ["the leader is gone: nothing moves until it answers again"]
     assert leader.status().remark
+    assert not leader.status().present  # so that the robot is held
     bus.silent.clear()
     assert soon(lambda: leader._now.present)
     follower.follow(0.3)
     assert told[1:] == ["the leader is back"]
+    assert leader.status().present
     np.testing.assert_allclose(follower.pose, place, atol=1e-9)  # from where it is now
