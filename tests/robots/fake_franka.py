@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,9 +81,10 @@ class FakeFranka:
         self._process.wait(ANSWER_S)
         for stream in (self._process.stdin, self._process.stdout):
             assert stream is not None
-            stream.close()
+            with suppress(BrokenPipeError):
+                stream.close()
         self._clock.close()
-        self._clock_path.unlink()
+        self._clock_path.unlink(missing_ok=True)
 
     def _line(self, limit_s: float = ANSWER_S) -> str:
         assert self._process.stdout is not None

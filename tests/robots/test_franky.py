@@ -364,24 +364,6 @@ def test_an_error_that_the_control_does_not_clear_in_time_is_given_up(
     assert soon(lambda: finds(robot))
 
 
-def test_a_control_that_is_gone_is_noticed_and_not_waited_for_again() -> None:
-    franka = FakeFranka()
-    try:
-        robot = FrankyRobot(FrankyOptions(host=franka.host, realtime="ignore"), Rig())
-        robot.open()
-    finally:
-        franka.end()
-    fault_of(robot.state)
-    begun_s = time.monotonic()
-    for call in (robot.state, lambda: robot.servo(Command(HOME)), robot.state):
-        fault_of(call)
-    assert time.monotonic() - begun_s < 1.0  # libfranka waits for a second each time
-    robot.close()
-    fault = fault_of(robot.open)
-    assert "refused" in fault.message
-    assert "FCI" in str(fault.hint)
-
-
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
@@ -472,3 +454,21 @@ def test_a_killed_process_leaves_an_arm_that_holds(franka: FakeFranka) -> None:
     assert told_ns - killed_ns < PERIOD_S * 1e9
     before, *after = [np.array(one.hand) for one in history if one.now_ns > told_ns + 50_000_000]
     assert max(np.linalg.norm(hand - before) for hand in after) < 0.001
+
+
+def test_a_control_that_is_gone_is_noticed_and_not_waited_for_again(
+    franka: FakeFranka,
+) -> None:
+    """The last test: the Franka is gone for good."""
+    robot = FrankyRobot(FrankyOptions(host=franka.host, realtime="ignore"), Rig())
+    robot.open()
+    franka.end()
+    fault_of(robot.state)
+    begun_s = time.monotonic()
+    for call in (robot.state, lambda: robot.servo(Command(HOME)), robot.state):
+        fault_of(call)
+    assert time.monotonic() - begun_s < 1.0  # libfranka waits for a second each time
+    robot.close()
+    fault = fault_of(robot.open)
+    assert "refused" in fault.message
+    assert "FCI" in str(fault.hint)
