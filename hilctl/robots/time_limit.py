@@ -13,14 +13,16 @@ class _Call(Generic[R]):
     """One call in a thread of its own, and what came of it."""
 
     def __init__(self, work: Callable[[], R]) -> None:
-        self._work = work
+        self._work: Callable[[], R] | None = work
         self.result: R | None = None
         self.error: BaseException | None = None
         self._late = threading.Event()
 
     def run(self) -> None:
+        work, self._work = self._work, None
+        assert work is not None
         try:
-            self.result = self._work()
+            self.result = work()
         except BaseException as error:
             self.error = error
         if self._late.is_set():  # nobody wants it any more: let go of what it holds
@@ -45,6 +47,7 @@ def within(limit_s: float, work: Callable[[], R]) -> R:
         TimeoutError: it takes longer.
     """
     call = _Call(work)
+    del work  # an error of here is kept, and would keep a connection open that the call is one of
     thread = threading.Thread(target=call.run, name="vendor's call", daemon=True)
     thread.start()
     thread.join(limit_s)

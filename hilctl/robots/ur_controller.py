@@ -24,7 +24,7 @@ VARIABLES = (
     *("robot_mode", "safety_mode"),
 )
 ANSWER_S = 2.0
-STALE_NS = 100_000_000
+STALE_NS = 200_000_000
 FURTHEST_M = 5.0  # nothing a UR measures is further away
 NORMAL, REDUCED, RUNNING = 1, 2, 7
 CLEAR = "see what it met, make room, then: hilctl robot clear-errors"

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-PERIOD_S = 0.002
+PERIOD_S = 0.004
 SPEED_M_S = 0.2
 
 

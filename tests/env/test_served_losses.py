@@ -27,7 +27,6 @@ LOST = {
     "hangs up": (hang_up, "hung up during getstate"),
     "slow": (slow, "answer"),
     "no number": (altered(vel=[float("nan")] * 6), "a vel that is not finite"),
-    "too short": (altered(q=[0.0]), "a q of 1 numbers"),
 }
 
 
