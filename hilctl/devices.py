@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import zlib
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
@@ -94,6 +96,22 @@ class AdvisedEnvironment(Protocol):
         ...
 
 
+class TravelWatch(Protocol):
+    """Whoever looks after an arm that moves by itself."""
+
+    def travelling(self) -> AbstractContextManager[None]:
+        """Look after it until this is over."""
+        ...
+
+
+class Unwatched:
+    """Nobody."""
+
+    def travelling(self) -> AbstractContextManager[None]:
+        """Do nothing."""
+        return nullcontext()
+
+
 class Rig:
     """Share what the devices of one set-up have in common: clock, seed and simulated world.
 
@@ -101,6 +119,11 @@ class Rig:
         seed: root of every random number drawn by simulated devices.
         real_time: a simulated world does not run ahead of the wall clock.
         folder: of the task, for what lies in it beside the task file.
+
+    Attributes:
+        shared: what is open for several devices at once, by what it is; theirs alone.
+        watch: looks after arms that move by themselves.
+        travelled: names of the arms that have been somewhere: their first way was a slow one.
     """
 
     def __init__(
@@ -111,6 +134,9 @@ class Rig:
         self.folder = folder or Path()
         self.clock: Clock = SystemClock()
         self.environment: AdvisedEnvironment | None = None
+        self.shared: dict[Hashable, Any] = {}
+        self.watch: TravelWatch = Unwatched()
+        self.travelled: set[str] = set()
         self._world: SimWorld | None = None
 
     def generator(self, purpose: str) -> np.random.Generator:

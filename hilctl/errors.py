@@ -83,6 +83,24 @@ class StaleFrameError(DeviceError):
     code = "stale_frame"
 
 
+class StaleStateError(DeviceError):
+    """A robot has not told a new state within the allowed age."""
+
+    code = "stale_state"
+
+
+class OutsideBoundsError(DeviceError):
+    """A tool is far out of the bounds of its task, before anything has moved."""
+
+    code = "outside_bounds"
+
+
+class TravelStoppedError(DeviceError):
+    """An arm was stopped on its way because a person wants an end."""
+
+    code = "stopped"
+
+
 class MissingStageError(HilctlError):
     """An earlier stage has to run first."""
 

@@ -22,6 +22,7 @@ LAYERS: list[set[str]] = [
     {"task", "sim"},
     {"robots", "cameras", "teleop", "data", "agents", "rewards", "networks"},
     {"training", "env", "calibration", "testing"},
+    {"rehearsal"},
     {"pipeline"},
     {"cli"},
     {"__main__"},
@@ -30,7 +31,7 @@ LEVEL = {package: level for level, layer in enumerate(LAYERS) for package in lay
 
 # Inside of `pipeline`, from the bottom up: what flows down does not climb.
 ROOMS: list[set[str]] = [
-    {"events", "provenance", "parts", "page"},
+    {"events", "provenance", "parts", "page", "maintenance"},
     {"calibrate"},
     {"demo_starts", "between_episodes"},
     {"record", "features", "demos"},
@@ -52,6 +53,8 @@ SIMULATOR_MAY_BE_IMPORTED_BY = {
     "teleop.scene_demonstrator",
     "pipeline.record.recording",  # the renderer's name, stored with recordings
     "pipeline.doctor.computer",  # the same, for `doctor`
+    # the far side of a robot server: the simulator is what it serves
+    *(f"rehearsal.{room}" for room in ("pictures", "room", "served_arm", "live_world")),
 }
 
 MODULES = sorted(ROOT.rglob("*.py"))
@@ -178,7 +181,9 @@ def test_only_drivers_know_the_simulator() -> None:
 
 def test_drivers_import_vendor_libraries_only_when_they_are_opened() -> None:
     vendors = {"mujoco", "cv2", "pyrealsense2", "requests"}
+    vendors |= {"av", "pypylon"}
     vendors |= {"hid", "hidraw", "easyhid", "pyspacemouse", "pygame"}
+    vendors |= {"franky", "rtde_control", "rtde_receive", "serial", "mink"}
     early = {
         f"{name_of(path)} → {name}"
         for path in MODULES

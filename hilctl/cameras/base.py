@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,12 +43,27 @@ class FactoryLens:
 
 
 class Camera(Device):
-    """A colour camera that delivers raw frames of `frame_size`."""
+    """A colour camera that delivers raw frames of `frame_size`.
+
+    Attributes:
+        in_real_time: it sees the real world: a simulated one does not run ahead of the wall clock.
+    """
+
+    in_real_time: ClassVar[bool] = False
 
     @classmethod
     def frame_size(cls, options: Options) -> tuple[int, int] | None:
         """Return the raw (width, height) in px when the options alone tell it, else None."""
         return None
+
+    @classmethod
+    def found(cls) -> list[tuple[Options, str]]:
+        """Return how each camera of this kind that is plugged in is opened, and its name in words.
+
+        Raises:
+            DeviceError: they cannot be looked for.
+        """
+        return []
 
     @classmethod
     def picture_source(cls, options: Options) -> dict[str, str]:

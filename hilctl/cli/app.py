@@ -38,7 +38,9 @@ COMMANDS = {
     "replay": ("replay:replay", "an episode as a film, or again on the robot"),
     "report": ("report:report", "a training run on one page"),
     "status": ("status:status", "what is there, what is missing, what comes next"),
+    "robot": ("robot:robot", "clear an arm's error, start its controller, on your word alone"),
     "doctor": ("doctor:doctor", "check this computer and the devices of a task"),
+    "serve-sim": ("serve_sim:serve_sim", "the simulator as a rig on the network, to rehearse with"),
     "bench": ("bench:bench", "measure the speed of simulator, learner and policy"),
 }
 HELP = "help"  # `hilctl help train` for those who expect it; not worth a line in the table

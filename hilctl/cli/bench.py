@@ -23,12 +23,15 @@ class BenchSubject(enum.StrEnum):
 
     SPEED = "speed"
     METHODS = "methods"
+    LOOP = "loop"
 
 
 def bench(
     subject: Annotated[
         BenchSubject,
-        typer.Argument(help="This machine's speed, or what each part of the method does."),
+        typer.Argument(
+            help="This machine's speed, what each part of the method does, or the loop over HTTP."
+        ),
     ] = BenchSubject.SPEED,
     task: TaskOption = None,
     folder: Annotated[
@@ -53,16 +56,23 @@ def bench(
             help="Also train in real time at 10 and 20 Hz for so long each, for speed.",
         ),
     ] = None,
+    loop_s: Annotated[
+        float,
+        typer.Option("--loop-s", min=1, metavar="SECONDS", help="At each rate, for loop."),
+    ] = 300.0,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the speed of simulator, learner and policy on this machine, or compare methods.
 
     `bench methods` trains the full method and four with a part left out on the same data, over
-    several seeds; that takes a while.
+    several seeds; that takes a while. `bench loop` trains against `hilctl serve-sim` at 10 and
+    20 Hz.
     """
     output = Output(as_json=as_json)
     if subject is BenchSubject.SPEED:
         _speed(output, task, cadence_s)
+    elif subject is BenchSubject.LOOP:
+        _loop(output, loop_s)
     else:
         _methods(output, folder, template, seeds, max_steps, episodes)
 
@@ -93,6 +103,20 @@ def _speed(output: Output, task: Path | None, cadence_s: float | None) -> None:
     for name, value in figures.items():
         output.say(f"{name:28} {value:.4g}")
     output.next("hilctl quickstart" if task is None else workspace.command("status"))
+    output.result(figures)
+
+
+def _loop(output: Output, seconds: float) -> None:
+    from hilctl.cli.live import LiveProgress
+    from hilctl.pipeline.bench.loop import bench_loop
+    from hilctl.training.compilation import enable_compilation_cache
+
+    enable_compilation_cache()
+    with LiveProgress(output) as live:
+        figures = bench_loop(seconds, live.report)
+    for name, value in figures.items():
+        output.say(f"{name:28} {value:.4g}")
+    output.next("hilctl serve-sim")
     output.result(figures)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,17 +15,35 @@ if TYPE_CHECKING:
     from hilctl.devices import Finding
     from hilctl.task.workspace import Workspace
 
+STILLS = "doctor"
 
-def doctor(task: TaskOption = None, as_json: JsonOption = False) -> None:
-    """Check this computer, and the devices of a task when there is one.
 
-    Opens every device, reads it once and closes it; nothing moves. Ends with exit code 4 when
-    something needs mending.
+def doctor(
+    task: TaskOption = None,
+    seconds: Annotated[
+        float,
+        typer.Option("--seconds", "-s", min=0, help="How long the control loop's time is watched."),
+    ] = 10.0,
+    stills: Annotated[
+        Path | None,
+        typer.Option(
+            "--stills",
+            metavar="DIR",
+            help="Where a still of each camera goes.  [default: doctor/ in the task folder]",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check this computer, what is plugged into it, and the devices of a task when there is one.
+
+    Opens every device, reads it and closes it; nothing moves. Ends with exit code 4 when something
+    needs mending.
     """
     from hilctl.errors import DeviceError, TaskFileError
     from hilctl.pipeline.doctor.computer import examine_computer
     from hilctl.pipeline.doctor.devices import find_hands
     from hilctl.pipeline.doctor.plugins import examine_plugins
+    from hilctl.pipeline.doctor.surroundings import examine_surroundings
     from hilctl.task.workspace import Workspace
 
     output = Output(as_json=as_json)
@@ -35,9 +54,11 @@ def doctor(task: TaskOption = None, as_json: JsonOption = False) -> None:
             raise
         workspace = None
     findings = list(examine_computer(workspace.root if workspace else Path()))
+    findings += examine_surroundings()
     findings += find_hands()
     findings += examine_plugins()
-    findings += _devices(workspace)
+    findings += _devices(workspace, seconds, stills)
+    findings += _found_cameras(workspace, stills)
     words = {True: "ok", False: "problem", None: "not tried"}
     rows = [(one.subject, words[one.ok], one.detail) for one in findings]
     output.table(("subject", "state", "detail"), rows)
@@ -64,7 +85,25 @@ def doctor(task: TaskOption = None, as_json: JsonOption = False) -> None:
     output.next(workspace.command("status") if workspace else "hilctl quickstart")
 
 
-def _devices(workspace: Workspace | None) -> list[Finding]:
+def _found_cameras(workspace: Workspace | None, stills: Path | None) -> list[Finding]:
+    import tempfile
+
+    from hilctl.errors import HilctlError
+    from hilctl.pipeline.doctor.found_cameras import examine_cameras
+
+    if workspace is None:
+        folder = stills or Path(tempfile.gettempdir()) / f"hilctl-{STILLS}-{os.getuid()}"
+        return list(examine_cameras(folder, {}))
+    try:
+        spec = workspace.spec
+        with workspace.lock("doctor"):
+            named, root = spec.cameras, workspace.root
+            return list(examine_cameras(stills or root / STILLS, named, root))
+    except HilctlError:  # said of the task's devices already
+        return []
+
+
+def _devices(workspace: Workspace | None, seconds: float, stills: Path | None) -> list[Finding]:
     from hilctl.devices import Finding
     from hilctl.errors import FolderBusyError, HilctlError
 
@@ -73,9 +112,18 @@ def _devices(workspace: Workspace | None) -> list[Finding]:
     try:
         spec = workspace.spec
         with workspace.lock("doctor"):
+            from hilctl.cli.interrupt import interruptible
+            from hilctl.pipeline.calibrate.identity import all_records
             from hilctl.pipeline.doctor.devices import examine_devices
+            from hilctl.pipeline.doctor.trial import Thoroughness
 
-            return examine_devices(spec, workspace.root)
+            with interruptible() as stop:
+                thorough = Thoroughness(seconds, stills or workspace.root / STILLS, stop)
+                found = examine_devices(
+                    spec, workspace.root, records=all_records(workspace), thorough=thorough
+                )
+                stop.leave_if_interrupted()
+            return found
     except FolderBusyError as error:  # whoever it is may be moving the robot
         return [Finding(None, "devices", error.message, error.hint)]
     except HilctlError as error:

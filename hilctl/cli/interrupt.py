@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import signal
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from hilctl.errors import TravelStoppedError
 from hilctl.interrupts import raise_again, raising
 
 # a session that is killed or whose line is cut must stop the robot, too
@@ -59,33 +62,67 @@ def interruptible(step: str | None = None) -> Iterator[StopRequest]:
         step: the command that comes next after an interruption; None = the same one.
     """
     stop = StopRequest()
+    handled = 0
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if stop():
-            interrupt_between_imports(number, frame)
+        nonlocal handled
+        handled += 1
         stop.ask()
+        if handled > 1:
+            interrupt_between_imports(number, frame)
 
     before = {number: signal.signal(number, handle) for number in SIGNALS}
     _in_force.append(stop)
     try:
-        yield stop
+        with _heard_at_once(stop):
+            yield stop
     except KeyboardInterrupt as left:
         left.args = left.args or tuple(filter(None, [step]))
         raise
+    except TravelStoppedError:
+        raise KeyboardInterrupt(*filter(None, [step])) from None
     finally:
         _in_force.remove(stop)
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
+@contextmanager
+def _heard_at_once(stop: StopRequest) -> Iterator[None]:
+    """Let a thread hear of signals, too: Python's handlers wait while a library is at work."""
+    ears, mouth = socket.socketpair()
+    mouth.setblocking(False)
+
+    def listen() -> None:
+        while told := ears.recv(64):
+            if any(number in SIGNALS for number in told):
+                stop.ask()
+
+    thread = threading.Thread(target=listen, name="signals", daemon=True)
+    before = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
+    thread.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        mouth.close()
+        thread.join(1.0)
+        ears.close()
+
+
 def watch_for_interrupts() -> None:
-    """From now on Ctrl-C raises KeyboardInterrupt, wherever that can do no harm."""
-    signal.signal(signal.SIGINT, interrupt_between_imports)
-    signal.signal(signal.SIGALRM, interrupt_between_imports)
+    """From now on Ctrl-C raises KeyboardInterrupt, wherever that can do no harm.
+
+    So do signals that would end the process at once: a robot is to be stopped first.
+    """
+    for number in (*SIGNALS, signal.SIGALRM):
+        signal.signal(number, interrupt_between_imports)
     raise_again(KeyboardInterrupt)
 
 
 def ignore_interrupts() -> None:
     """From now on nothing is worth interrupting: all is said and saved."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, 0)

@@ -87,7 +87,16 @@ def confirm_motion(
         low, high = arm.control.bounds.low, arm.control.bounds.high
         output.say(f"the {which} will move to x {x:.4g}, y {y:.4g}, z {z:.4g} m")
         sides = [f"{axis} {a:g} … {b:g} m" for axis, a, b in zip("xyz", low, high, strict=False)]
-        output.say(f"and stay within {', '.join(sides)}")
+        output.say(f"and stay within {', '.join(sides)}; its first way is a slow one")
+    confirm_free_space(output)
+
+
+def confirm_free_space(output: Output) -> None:
+    """Ask whether an arm may move now.
+
+    Raises:
+        UsageError: nobody can answer, or the answer was no.
+    """
     question = "is the space free, and a hand at the emergency stop?"
     if not output.interactive:
         raise UsageError(f"nobody is here to answer: {question}", hint="answer with --allow-motion")

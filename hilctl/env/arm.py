@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl import geometry
-from hilctl.env.safety import ActionLimiter, Pace, reset_pose
+from hilctl.env.pace import Pace
+from hilctl.env.pressing import PressLimit
+from hilctl.env.safety import ActionLimiter, require_finite, reset_pose
 from hilctl.env.travel import Travel, relax
-from hilctl.errors import DeviceError
+from hilctl.errors import DeviceError, OutsideBoundsError, StaleStateError
 from hilctl.robots.base import Command, Robot, RobotState
 from hilctl.robots.scene import SimulatedScene
 from hilctl.task.layout import ActionLayout, ActionPart, named
@@ -20,6 +22,8 @@ Array = NDArray[np.float64]
 GRIPPER_S = 0.5  # that a hand holds a button for a continuous gripper to go all the way
 OPENING_S = 2.0  # that a gripper is waited for at most before an episode
 OPEN_ENOUGH = 0.9
+MAX_STATE_AGE_S = 0.2
+FAR_M, FAR_RAD = 0.1, 0.8  # out of the bounds: nobody pushed it that far
 
 
 class TaskArm:
@@ -51,8 +55,27 @@ class TaskArm:
         self._opening = 1.0  # that the gripper was told last
         self._button_step = 1.0 / (GRIPPER_S * rate_hz)
         self._limiter = ActionLimiter(spec.control, spec.reset)
-        self._pace = Pace(robot.limits, 1.0 / rate_hz)
+        self.bounds = self._limiter.bounds
+        self._pace = Pace(robot.limits, 1.0 / rate_hz, self.bounds)
+        self._press = PressLimit(spec.control)
         self._travel = Travel(spec)
+
+    def require_near(self) -> None:
+        """Check that the tool is not far out of its bounds.
+
+        Raises:
+            OutsideBoundsError: it is: the way back leads through what the bounds do not know.
+        """
+        here = self._fresh_state().tcp_pose
+        away_m, away_rad = self.bounds.outside(here)
+        if away_m > FAR_M or away_rad > FAR_RAD:
+            x, y, z = here[:3]
+            raise OutsideBoundsError(
+                f"{self._words} is far out of control.bounds: its tool is at [{x:.3f}, {y:.3f}, "
+                f"{z:.3f}] m, {away_m:.2f} m and {away_rad:.1f} rad away from them",
+                hint="see that the straight way back is free; or bring it there by hand, or mend "
+                "control.bounds in task.yaml",
+            )
 
     def leave(self, scene: SimulatedScene | None) -> None:
         """Let go of whatever presses on the tool, and back out, unless the scene does that.
@@ -94,10 +117,13 @@ class TaskArm:
     def send(self, action: Array, executed: Array) -> None:
         """Send the arm's numbers of an (A,) action, and put those that were executed in another."""
         opening = self._wanted_opening(action, executed)
-        here = self.robot.state().tcp_pose
-        target, done = self._limiter.limit(here, action[self._pose])
+        state = self._fresh_state()
+        here = state.tcp_pose
+        require_finite(action[self._pose])
+        wanted, _ = self._press.eased(state.tcp_wrench, action[self._pose])
+        target, done = self._limiter.limit(here, wanted)
         sent = self.robot.servo(Command(self._pace.towards(target), opening)).tcp_pose
-        self._pace.begin_at(sent)
+        self._pace.went_to(sent)
         if not np.array_equal(sent, target):  # too fast, or the robot has limits of its own
             done = self._limiter.executed_by(here, sent)
         executed[self._pose] = done
@@ -120,9 +146,38 @@ class TaskArm:
             action[self._column] = 2.0 * opening - 1.0
 
     def state(self) -> tuple[RobotState, dict[str, Array]]:
-        """Return what is measured, and by the names it is stored under."""
-        state = self.robot.state()
+        """Return what is measured, and by the names it is stored under.
+
+        Raises:
+            StaleStateError: it was measured too long ago.
+        """
+        state = self._fresh_state()
         return state, {named(self.name, key): array for key, array in state_arrays(state).items()}
+
+    def executed_between(self, before: Array, now: Array, executed: Array) -> None:
+        """Put the arm's numbers that stand for the way from one (7,) pose to another in an action.
+
+        Args:
+            before, now: the poses.
+            executed: (A,) to be filled in.
+        """
+        executed[self._pose] = self._limiter.executed_by(before, now)
+
+    def _fresh_state(self) -> RobotState:
+        state = self.robot.state()
+        age_s = (self.robot.rig.clock.now_ns() - state.stamp_ns) * 1e-9
+        # a simulated world waits for whoever is slow, and is measured the moment it is asked
+        if self.scene is None and age_s > MAX_STATE_AGE_S:
+            raise StaleStateError(
+                f"the newest state of {self._words} is {age_s:.1f} s old "
+                f"({MAX_STATE_AGE_S:g} s are allowed): it says the same again and again",
+                hint="see that its controller runs and its network cable is in",
+            )
+        return state
+
+    @property
+    def _words(self) -> str:
+        return f"the arm {self.name}" if self.name else "the robot"
 
     def _wanted_opening(self, action: Array, executed: Array) -> float | None:
         """Return what to tell the gripper; None = nothing."""

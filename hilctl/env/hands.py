@@ -8,7 +8,7 @@ import numpy as np
 
 from hilctl.devices import Options
 from hilctl.env.robot_env import RobotEnv
-from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput
+from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput, TeleopStatus
 
 
 class Hands(Teleop):
@@ -61,7 +61,18 @@ class Hands(Teleop):
             action=action,
             engaged=any(one.engaged for one in said.values()),
             events=tuple(dict.fromkeys(event for one in said.values() for event in one.events)),
+            enabling=any(one.enabling for one in said.values()),
         )
+
+    def status(self) -> TeleopStatus:
+        """Return the status of the first one that is gone, or else of the first one."""
+        told = [hand.status() for hand in self.hands.values()]
+        return next((one for one in told if not one.present), told[0])
+
+    @property
+    def has_dead_man(self) -> bool:
+        """Whether one of them has a dead man's button."""
+        return any(hand.has_dead_man for hand in self.hands.values())
 
     @property
     def in_real_time(self) -> bool:  # type: ignore[override]  # of a class that has only one

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hilctl.data.step import EpisodeSummary, Observation, Outcome, Step
 from hilctl.env.base import Obs, environment_of
 from hilctl.env.questions import NOTHING, REJECTED, Questions, Said
+from hilctl.errors import TravelStoppedError
 from hilctl.teleop.base import Role, Teleop, TeleopEvent
 
 Array = NDArray[np.float64]
@@ -107,12 +108,20 @@ class EpisodeLoop:
 
     def ready(self) -> bool:
         """Have things put back for the next episode; False = a person wants an end instead."""
-        return not self._is_stopped() and self.put_back() and not self._is_stopped()
+        try:
+            return not self._is_stopped() and self.put_back() and not self._is_stopped()
+        except TravelStoppedError:
+            return False
 
     def run_episode(self) -> EpisodeSummary:
-        """Run one episode to its end; the robot is stopped first, however it ends."""
+        """Run one episode to its end; the robot is stopped first, however it ends.
+
+        One that is stopped on the way to its start has no steps, and nobody is told that it ended.
+        """
         try:
             drive = self._drive()
+        except TravelStoppedError:
+            return EpisodeSummary(Outcome.ABORTED, 0, 0.0, 0, False, None)
         finally:
             environment_of(self.env).stop()
         return self._conclude(drive)

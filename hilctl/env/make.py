@@ -18,10 +18,13 @@ from hilctl.devices import Rig
 from hilctl.driver_faults import attended
 from hilctl.env import ENVIRONMENTS
 from hilctl.env.base import Environment, Obs, TaskEnvironment, environment_of
+from hilctl.env.guard import Guard
 from hilctl.env.hands import Hands
+from hilctl.env.losses import HoldOnLoss
 from hilctl.env.preview import ShowFrames
 from hilctl.env.questions import Questions, Screen, show_nobody
 from hilctl.env.robot_env import RobotEnv
+from hilctl.env.watchdog import STALLED_PERIODS, Watchdog
 from hilctl.env.wrappers import EncodeFrames, EncodeImages, JudgeReward, Takeover
 from hilctl.errors import DeviceError
 from hilctl.rewards.base import Reward
@@ -100,7 +103,7 @@ def open_station(
         encode: adds features to observations.
         reward: ends episodes; needs `encode`.
         real_time: a simulated robot does not run ahead of the wall clock; nor does it with a
-            person at the controls.
+            person at the controls or a camera that sees the real world.
         watch: stands between the hand and whoever polls it.
         screen: told what the operator is asked, and shown what the cameras see.
         stop: asked while an answer is waited for; True ends the wait.
@@ -110,7 +113,7 @@ def open_station(
         DeviceError: a device cannot be opened.
     """
     by_hand = any(TELEOPS.get(block.type).in_real_time for block in spec.hands.values())
-    rig = Rig(seed, real_time=real_time or by_hand, folder=folder)
+    rig = rig_of(spec, seed, real_time=real_time or by_hand, folder=folder)
     with ExitStack() as stack:
         robots: dict[str, Robot] = {}
         cameras: dict[str, Camera] = {}
@@ -122,17 +125,33 @@ def open_station(
             bare = RobotEnv(spec, robots, cameras, rig.generator("reset"))
         teleop = _open_hands(spec, rig, stack, bare, screen)
         teleop = teleop if watch is None else watch(teleop)
+        questions = Questions(teleop, bare.clock, spec.operator, screen, stop)
         env: gymnasium.Env[Obs, NDArray[np.float64]] = bare
+        if isinstance(bare, RobotEnv) and bare.is_real:
+            env = HoldOnLoss(bare, questions)
+            if bare.moves_real_arms:
+                look_after(bare, rig, stack, stop)
         if by_hand and spec.operator.view_hz:
             env = ShowFrames(env, screen, spec.operator.view_hz)
         if encode is not None:
             env = EncodeFrames(env, encode)
-        questions = Questions(teleop, bare.clock, spec.operator, screen, stop)
         env = Takeover(env, teleop, questions)
         if reward is not None:
             env = JudgeReward(env, reward)
         stack.callback(bare.stop)  # registered last: whatever happens, the robot stops first
         yield Station(rig, robots, cameras, env, teleop, questions)
+
+
+def rig_of(
+    spec: TaskSpec, seed: int = 0, *, real_time: bool = False, folder: Path | None = None
+) -> Rig:
+    """Return what a task's devices share; in real time if one of its cameras sees the real world.
+
+    Args:
+        spec, seed, real_time, folder: see `open_station`.
+    """
+    sees = any(CAMERAS.get(block.type).in_real_time for block in spec.cameras.values())
+    return Rig(seed, real_time=real_time or sees, folder=folder)
 
 
 def teleop_of(
@@ -190,10 +209,34 @@ def _open_hands(
         name: stack.enter_context(teleop_of(spec, rig, robots.get(name), screen, name))
         for name in spec.hands
     }
-    if len(hands) == 1:
-        return next(iter(hands.values()))
-    assert isinstance(env, RobotEnv)
-    return Hands(hands, env)
+    operator = next(iter(hands.values()))
+    if len(hands) > 1:
+        assert isinstance(env, RobotEnv)
+        operator = Hands(hands, env)
+    if spec.operator.dead_man and not operator.has_dead_man:
+        kinds = " and ".join(hand.type for hand in spec.hands.values())
+        raise DeviceError(
+            f"operator.dead_man is set, and the teleop {kinds} has no such button",
+            hint="give one that meaning, teleop: {type: spacemouse, buttons: {LEFT: enable}}; a "
+            "keyboard cannot",
+        )
+    return operator
+
+
+def look_after(env: RobotEnv, rig: Rig, stack: ExitStack, stop: Callable[[], bool]) -> None:
+    """Have arms stopped when their loop stalls or dies, and as soon as a person wants an end.
+
+    Raises:
+        DeviceError: what would hold an arm does not start.
+    """
+    limit_s = STALLED_PERIODS * env.period_s
+    guards = [
+        stack.enter_context(Guard(of_arm("robot", arm.name), arm.robot, limit_s))
+        for arm in env.arms
+        if arm.robot.needs_guard
+    ]
+    watchdog = Watchdog(env.hold, env.period_s, rig.clock, stop, guards)
+    env.watch = rig.watch = stack.enter_context(watchdog)
 
 
 def _refuse_the_same_twice(spec: TaskSpec) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hilctl.clock import Clock
+from hilctl.errors import HilctlError
 from hilctl.task.spec import OperatorSpec
 from hilctl.teleop.base import Teleop, TeleopEvent
 
@@ -18,6 +19,7 @@ Said = frozenset[TeleopEvent]
 Screen = Callable[[str, str, Mapping[str, Any]], None]  # name of an event, its text, its figures
 
 LOOK_NS = 50_000_000  # between two looks at the hand
+ALONE_S = 60.0  # for what is lost to come back, where no person is
 NOTHING: Said = frozenset()
 REJECTED: Said = frozenset({TeleopEvent.VETO, TeleopEvent.FAILURE})
 ENDS: Said = frozenset({TeleopEvent.DISCARD, TeleopEvent.FAILURE})  # an episode, at once
@@ -93,6 +95,54 @@ class Questions:
         answers = [TeleopEvent.PAUSE, TeleopEvent.FAILURE, TeleopEvent.DISCARD, TeleopEvent.QUIT]
         text = f"paused, the robot holds: {self._offer(answers)}"
         return self._wait_long("pause", text, answers)
+
+    def lost(self, loss: HilctlError, missing: Callable[[], HilctlError | None]) -> Said:
+        """Wait until what was lost is back and a person wants to go on; return what was said.
+
+        Where there is no person, it goes on as soon as all is there.
+
+        Args:
+            loss: what happened.
+            missing: looks again; returns what is lost now, None when all is there.
+        """
+        if not self.teleop.in_real_time:
+            self._wait_alone(loss, missing)
+            return NOTHING
+        answers = [TeleopEvent.PAUSE, TeleopEvent.FAILURE, TeleopEvent.DISCARD, TeleopEvent.QUIT]
+        trouble: HilctlError | None = loss
+        said = NOTHING
+        while trouble is not None:
+            text = f"{trouble.message}; the robot holds: {self._offer(answers)}"
+            if trouble.hint:
+                text += f" · {trouble.hint}"
+            said = self._wait_long("loss", text, answers)
+            if TeleopEvent.PAUSE not in said or self.over or self.stop():
+                break
+            trouble = missing()
+        return said
+
+    def _wait_alone(self, loss: HilctlError, missing: Callable[[], HilctlError | None]) -> None:
+        text = f"{loss.message}; the robot holds until it is back, for {ALONE_S:g} s at most"
+        self._ask("loss", text, [], ALONE_S)
+        end_ns = self.clock.now_ns() + round(ALONE_S * 1e9)
+        while (gone := missing()) and self.clock.now_ns() < end_ns and not self.stop():
+            self.clock.sleep_until(self.clock.now_ns() + LOOK_NS)
+        self._tell_answer("loss", "it is not back" if gone else "all is there: going on", NOTHING)
+
+    def dead_man(self, is_held: Callable[[], tuple[bool, Said]]) -> Said:
+        """Wait until the dead man's button is held; return what was said.
+
+        Args:
+            is_held: polls the hand; returns whether it is, and what was said beside.
+        """
+        text = "the robot holds: hold the dead man's button down to go on"
+        answers = [TeleopEvent.FAILURE, TeleopEvent.DISCARD, TeleopEvent.QUIT]
+
+        def hear() -> Said:
+            held, said = is_held()
+            return said | ({TeleopEvent.PAUSE} if held else NOTHING)
+
+        return self._wait_long("dead_man", text, [TeleopEvent.PAUSE, *answers], hear=hear)
 
     def ready(self, task: str, *, also: Sequence[TeleopEvent] = ()) -> Said:
         """Wait until things are back in place; return what was said, nothing when nobody came.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import gymnasium
 import numpy as np
@@ -22,6 +23,36 @@ from hilctl.task.spec import CameraSpec, TaskSpec
 from hilctl.teleop.base import no_twist
 
 MAX_FRAME_AGE_S = 0.2
+
+
+class LoopWatch(Protocol):
+    """Whoever stops the arms when the loop stalls."""
+
+    def beat(self) -> None:
+        """Hear that the arms were sent something, and more is due."""
+        ...
+
+    def rest(self) -> None:
+        """Hear that the arms were stopped."""
+        ...
+
+    def stalled_s(self) -> float:
+        """Return for how long the loop stalled when the arms were stopped, once; else 0."""
+        ...
+
+
+class UnwatchedLoop:
+    """Nobody: a simulated world waits."""
+
+    def beat(self) -> None:
+        """Do nothing."""
+
+    def rest(self) -> None:
+        """Do nothing."""
+
+    def stalled_s(self) -> float:
+        """Return 0."""
+        return 0.0
 
 
 class RobotEnv(Environment):
@@ -57,6 +88,7 @@ class RobotEnv(Environment):
             for name, arm in spec.each_arm.items()
         ]
         self.clock = self.arms[0].robot.rig.clock
+        self.watch: LoopWatch = UnwatchedLoop()
         self._scene = next((arm.scene for arm in self.arms if arm.scene is not None), None)
         self._rng = rng
         self._period_ns = round(1e9 / rate_hz)
@@ -72,6 +104,22 @@ class RobotEnv(Environment):
         self.observation_space = cast(gymnasium.Space[Obs], self._space())
 
     @property
+    def moves_real_arms(self) -> bool:
+        """Whether one of its arms is not a simulated one."""
+        return any(arm.scene is None for arm in self.arms)
+
+    @property
+    def is_real(self) -> bool:
+        """Whether anything of it can be lost: an arm or a camera of the real world."""
+        sees = any(camera.in_real_time for camera in self.cameras.values())
+        return self.moves_real_arms or sees
+
+    @property
+    def period_s(self) -> float:
+        """Of control."""
+        return self._period_ns * 1e-9
+
+    @property
     def robot(self) -> Robot:
         """The robot; the first one of several."""
         return self.arms[0].robot
@@ -83,15 +131,21 @@ class RobotEnv(Environment):
 
         Args:
             seed: of the random starts from now on.
-            options: "start" is a (7,) `T_base_tcp` to begin at instead, of a task with one arm, and
-                "travel_speed" how fast to go there, as a share of the arm's limits.
+            options: "start" is a (7,) `T_base_tcp` to begin at instead, of a task with one arm,
+                "travel_speed" how fast to go there, as a share of the arm's limits, and
+                "from_outside" whether a real arm that is far out of its bounds may.
 
         Raises:
+            OutsideBoundsError: a real arm is far out of its bounds; nothing has moved.
             DeviceError: something resists on the way; the arm holds there.
         """
         super().reset(seed=seed)
         if seed is not None:
             self._rng = np.random.default_rng(seed)
+        given = options or {}
+        for arm in self.arms:
+            if arm.scene is None and not given.get("from_outside"):
+                arm.require_near()
         # what a person has put back is not to be moved any more
         by_script = all(arm.spec.reset.by == "script" for arm in self.arms)
         scene = self._scene if by_script else None
@@ -99,7 +153,6 @@ class RobotEnv(Environment):
             arm.leave(scene)
         if scene is not None:
             scene.reset_scene()
-        given = options or {}
         for arm in self.arms:
             arm.go_to_start(self._rng, given.get("start"), given.get("travel_speed"))
         self._steps = 0
@@ -117,12 +170,15 @@ class RobotEnv(Environment):
         require_finite(np.asarray(action, dtype=float))
         wanted = self.action_layout.nearest(action)
         executed = np.zeros_like(wanted)
+        if stalled_s := self.watch.stalled_s():
+            self.resume()  # the arms were stopped meanwhile
         for arm in self.arms:
             arm.send(wanted, executed)
+        self.watch.beat()
         late_s = self._wait_for_the_next_period()
         self._steps += 1
         obs, info = self._observe()
-        info |= {"executed_action": executed, "late_s": late_s}
+        info |= {"executed_action": executed, "late_s": late_s, "stalled_s": stalled_s}
         return obs, 0.0, False, self._steps >= self._max_steps, info
 
     def idle_action(self) -> Array:
@@ -142,11 +198,23 @@ class RobotEnv(Environment):
             one.drive(twist if mine else no_twist(), gripper if mine else 0, action)
         return action
 
+    def hold(self) -> None:
+        """Hold every arm where it is, all at once; callable from any thread."""
+        if not self.moves_real_arms or len(self.arms) == 1:
+            with ExitStack() as stack:  # one that fails leaves none of the others moving
+                for arm in self.arms:
+                    stack.callback(arm.robot.stop)
+            return
+        # nor does one whose controller does not answer for a while
+        with ThreadPoolExecutor(len(self.arms)) as pool:
+            told = [pool.submit(arm.robot.stop) for arm in self.arms]
+        for one in told:
+            one.result()
+
     def stop(self) -> None:
         """Hold every arm where it is."""
-        with ExitStack() as stack:  # one that fails leaves none of the others moving
-            for arm in self.arms:
-                stack.callback(arm.robot.stop)
+        self.hold()
+        self.watch.rest()  # not when one has failed to stop
 
     def resume(self) -> None:
         """Let the next control period begin now, from where the arm is."""
@@ -158,6 +226,10 @@ class RobotEnv(Environment):
         """Return what is seen now, without a step."""
         obs, _ = self._observe()
         return obs
+
+    def look_again(self) -> tuple[Obs, dict[str, Any]]:
+        """Return what is seen now and what a step tells of it, without one."""
+        return self._observe()
 
     def close(self) -> None:
         """Stop the robots first, then close every device."""

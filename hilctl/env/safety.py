@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl import geometry
+from hilctl.env.bounds import PoseBounds
 from hilctl.errors import SafetyStopError
-from hilctl.robots.base import RobotLimits
 from hilctl.task.layout import ROTATION, TRANSLATION, pose_scale
 from hilctl.task.spec import ArmControlSpec, ResetSpec
 
 Array = NDArray[np.float64]
+
+SHRINK, SHRINKS = 0.8, 12  # of a turn, until it is within the bounds
 
 
 def reset_pose(reset: ResetSpec) -> Array:
@@ -41,9 +43,7 @@ class ActionLimiter:
 
     def __init__(self, control: ArmControlSpec, reset: ResetSpec) -> None:
         self._scale = pose_scale(control)
-        self._low = np.array(control.bounds.low)
-        self._high = np.array(control.bounds.high)
-        self._reset = reset_pose(reset)
+        self.bounds = PoseBounds(control.bounds, reset_pose(reset))
 
     def limit(self, T_base_tcp: Array, action: Array) -> tuple[Array, Array]:
         """Return the target within the bounds and the action that leads exactly there.
@@ -59,29 +59,41 @@ class ActionLimiter:
             SafetyStopError: the action is not finite.
         """
         require_finite(action)
-        step = np.clip(action, -1.0, 1.0) * self._scale
-        wanted = geometry.compose(
-            T_base_tcp, geometry.pose(step[TRANSLATION], geometry.quat_from_rotvec(step[ROTATION]))
-        )
-        target = self._into_bounds(wanted)
+        target = self._led_to(T_base_tcp, np.clip(action, -1.0, 1.0))
+        target = self.bounds.nearest(target)
         executed = self.action_between(T_base_tcp, target)
         if np.max(np.abs(executed)) > 1.0:
             # outside the bounds, or clipped to a wall that is askew to the tool's axes: stay on the
             # way to the target, which leads nowhere further out, at no more than full speed
             for half in (executed[TRANSLATION], executed[ROTATION]):
                 half /= max(1.0, float(np.max(np.abs(half))))
-            back = executed * self._scale
-            target = geometry.compose(
-                T_base_tcp,
-                geometry.pose(back[TRANSLATION], geometry.quat_from_rotvec(back[ROTATION])),
-            )
+            target = self._on_the_way(T_base_tcp, executed)
         return target, executed
+
+    def _on_the_way(self, T_base_tcp: Array, action: Array) -> Array:
+        """Return the (7,) pose that an action leads to, turned less where that is out of bounds.
+
+        A box of rotation vectors is not quite convex.
+        """
+        target = self._led_to(T_base_tcp, action)
+        if self.bounds.has_turn(T_base_tcp[3:]):
+            for _ in range(SHRINKS):
+                if self.bounds.has_turn(target[3:]):
+                    return target
+                action[ROTATION] *= SHRINK
+                target = self._led_to(T_base_tcp, action)
+            action[ROTATION] = 0.0
+            target = self._led_to(T_base_tcp, action)
+        return target
+
+    def _led_to(self, T_base_tcp: Array, action: Array) -> Array:
+        step = action * self._scale
+        turn = geometry.quat_from_rotvec(step[ROTATION])
+        return geometry.compose(T_base_tcp, geometry.pose(step[TRANSLATION], turn))
 
     def outside(self, T_base_tcp: Array) -> tuple[float, float]:
         """Return how far a (7,) pose is out of the bounds, in m and rad."""
-        inside = self._into_bounds(T_base_tcp)
-        away_m = float(np.linalg.norm(inside[:3] - T_base_tcp[:3]))
-        return away_m, float(np.linalg.norm(geometry.rotation_between(T_base_tcp, inside)))
+        return self.bounds.outside(T_base_tcp)
 
     def action_between(self, T_base_tcp: Array, target: Array) -> Array:
         """Return the (A,) action that leads from one (7,) pose to another, of any size."""
@@ -95,48 +107,3 @@ class ActionLimiter:
         pushed back: then it is the step towards it.
         """
         return np.clip(self.action_between(T_base_tcp, sent), -1.0, 1.0)
-
-    def _into_bounds(self, T_base_tcp: Array) -> Array:
-        position = np.clip(T_base_tcp[:3], self._low[:3], self._high[:3])
-        turned = geometry.rotation_between(self._reset, T_base_tcp)
-        inside = np.clip(turned, self._low[3:], self._high[3:])
-        if np.array_equal(turned, inside):
-            return geometry.pose(position, T_base_tcp[3:])
-        quat = geometry.quat_multiply(self._reset[3:], geometry.quat_from_rotvec(inside))
-        return geometry.pose(position, quat)
-
-
-class Pace:
-    """Keep targets so close to one another that an arm's speed limits hold.
-
-    An action is a step from where the tool is, so that from one period to the next the target can
-    jump by two steps: from full speed one way to full speed back.
-
-    Args:
-        limits: of the arm.
-        period_s: between two targets.
-    """
-
-    def __init__(self, limits: RobotLimits, period_s: float) -> None:
-        self._most_m = limits.speed_m_s * period_s
-        self._most_rad = limits.speed_rad_s * period_s
-        self._last: Array | None = None
-
-    def begin_at(self, T_base_tcp: Array) -> None:
-        """Take a (7,) pose as the target that the arm has."""
-        self._last = T_base_tcp
-
-    def towards(self, target: Array) -> Array:
-        """Return the (7,) pose nearest to a target that can be had within one period."""
-        if self._last is None:
-            return target
-        way_m = float(np.linalg.norm(target[:3] - self._last[:3]))
-        way_rad = float(np.linalg.norm(geometry.rotation_between(self._last, target)))
-        if way_m <= self._most_m and way_rad <= self._most_rad:
-            return target
-        shares = [
-            min(1.0, most / way) if way else 1.0
-            for most, way in ((self._most_m, way_m), (self._most_rad, way_rad))
-        ]
-        moved, turned = (geometry.interpolate(self._last, target, share) for share in shares)
-        return geometry.pose(moved[:3], turned[3:])

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from hilctl import geometry
 from hilctl.env.safety import reset_pose
-from hilctl.errors import DeviceError
+from hilctl.errors import DeviceError, TravelStoppedError
 from hilctl.robots.base import Robot
+from hilctl.robots.scene import SimulatedScene
 from hilctl.task.spec import ArmSpec
 
 Array = NDArray[np.float64]
@@ -23,6 +24,7 @@ Array = NDArray[np.float64]
 OUT_SPEED = 0.04  # share of the arm's limits: a peg drawn out at 0.1 knocks with 36 N on its hole
 TRAVEL_SPEED = 0.5  # out in the open
 APPROACH_SPEED = 0.25
+FIRST_SPEED = 0.1  # at most, until a real arm has been at its start once
 RELAX_S = 0.2  # after a stop, until the tool no longer presses on anything
 LEAST_M, LEAST_RAD = 1e-3, 1e-2  # a way shorter than that is none
 UPRIGHT = 0.5  # a tool that leans by more than 60° is backed out no further along its own axis
@@ -67,6 +69,7 @@ class Travel:
         """
         for leg in self.legs(robot.state().tcp_pose, goal):
             self._move(robot, leg)
+        robot.rig.travelled.add(robot.arm)
 
     def back_out(self, robot: Robot) -> None:
         """Move a robot out of whatever its tool is in.
@@ -127,7 +130,9 @@ class Travel:
 
     def _move(self, robot: Robot, leg: TravelLeg) -> None:
         try:
-            robot.move_to(leg.goal, speed=leg.speed)
+            move(robot, leg.goal, leg.speed)
+        except TravelStoppedError:
+            raise
         except DeviceError as error:
             x, y, z = robot.state().tcp_pose[:3]
             raise DeviceError(
@@ -136,6 +141,23 @@ class Travel:
                 where=error.where,
                 hint="free the tool and clear the way by hand, then run the command again",
             ) from error
+
+
+def move(robot: Robot, goal: Array, speed: float) -> None:
+    """Move a robot in a straight line to a (7,) pose; a real one slowly on its first way.
+
+    Args:
+        robot: open.
+        goal: (7,) `T_base_tcp`.
+        speed: share of the arm's limits.
+
+    Raises:
+        DeviceError: something is in its way, or the pose is out of its reach.
+        TravelStoppedError: a person wants an end.
+    """
+    is_first = robot.arm not in robot.rig.travelled and not isinstance(robot, SimulatedScene)
+    with robot.rig.watch.travelling():
+        robot.move_to(goal, speed=min(speed, FIRST_SPEED) if is_first else speed)
 
 
 def relax(robot: Robot) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -9,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.env.base import Obs, environment_of
-from hilctl.env.questions import ENDS, VERDICTS, Questions, Said
+from hilctl.env.questions import ENDS, NOTHING, VERDICTS, Questions, Said
+from hilctl.errors import DeviceError
 from hilctl.networks.encoders.base import EncodeImages, encode_each
 from hilctl.rewards.base import Reward
 from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput
@@ -102,17 +104,17 @@ class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
         Those are about the episode before: a success that is called a moment late would teach a
         reward that a start is one.
         """
-        if not self.teleop.in_real_time:
+        if not self.teleop.in_real_time or self._hand_is_gone() is not None:
             return ()
         return tuple(event for event in self.teleop.poll().events if event not in VERDICTS)
 
     def step(self, action: Array) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
         """Step with the human's action where there is one."""
-        hand = self.teleop.poll()
-        events, goes_on = (*self._early, *hand.events), True
+        hand, said, goes_on = self._hand()
+        events = (*self._early, *hand.events, *said)
         self._early = ()
         if TeleopEvent.PAUSE in events and ENDS.isdisjoint(events):
-            said, goes_on = self._hold()
+            said, goes_on = self._hold(self.questions.pause)
             hand = self.teleop.poll()  # what it wants now
             events = (*events, *said, *hand.events)
         drives = hand.engaged and not self._hands_off and goes_on
@@ -127,11 +129,35 @@ class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
         truncated = truncated or not ENDS.isdisjoint(events)
         return obs, float(reward), terminated, truncated and not terminated, info
 
-    def _hold(self) -> tuple[Said, bool]:
-        """Hold until the pause is over; return what was said, and whether the robot goes on."""
+    def _hand(self) -> tuple[TeleopInput, Said, bool]:
+        """Return what the hand says, what was said before it did, and whether the robot goes on."""
+        said, goes_on = NOTHING, True
+        if (gone := self._hand_is_gone()) is not None:
+            told, goes_on = self._hold(lambda: self.questions.lost(gone, self._hand_is_gone))
+            said = told - {TeleopEvent.PAUSE}
+        hand = self.teleop.poll()
+        if self.questions.waits.dead_man and not hand.enabling and goes_on:
+            told, goes_on = self._hold(lambda: self.questions.dead_man(self._is_enabled))
+            said |= (told - {TeleopEvent.PAUSE}) | {*hand.events}
+            hand = self.teleop.poll()
+        return hand, said, goes_on
+
+    def _hand_is_gone(self) -> DeviceError | None:
+        status = self.teleop.status()
+        if status.present or not self.teleop.in_real_time:
+            return None
+        what = status.device or "the hand"
+        return DeviceError(f"{what} is gone", hint="plug it in again; keys of the terminal do, too")
+
+    def _is_enabled(self) -> tuple[bool, Said]:
+        hand = self.teleop.poll()
+        return hand.enabling, frozenset(hand.events)
+
+    def _hold(self, wait: Callable[[], Said]) -> tuple[Said, bool]:
+        """Hold until a wait is over; return what was said, and whether the robot goes on."""
         bare = environment_of(self.env)
         bare.stop()
-        said = self.questions.pause()
+        said = wait()
         bare.resume()
         return said, not (said & ENDS or self.questions.over or self.questions.stop())
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hilctl.devices import Device
+from hilctl.devices import Device, Options
 
 Array = NDArray[np.float64]
 
@@ -49,11 +51,19 @@ class Command:
 
 @dataclass(frozen=True)
 class RobotLimits:
-    """Hard limits of the arm: workspace radius (m) and tool speeds (m/s, rad/s)."""
+    """Hard limits of the arm.
+
+    Attributes:
+        reach_m: radius of the workspace, m.
+        speed_m_s, speed_rad_s: of the tool.
+        acceleration_m_s2, acceleration_rad_s2: of the targets it is sent, one after the other.
+    """
 
     reach_m: float
     speed_m_s: float
     speed_rad_s: float
+    acceleration_m_s2: float = 3.0
+    acceleration_rad_s2: float = 10.0
 
 
 class Robot(Device):
@@ -61,9 +71,24 @@ class Robot(Device):
 
     Attributes:
         limits: of the arm; they bind every motion.
+        six_dof: it brings the tool to a place in any orientation. An arm with fewer joints comes
+            as near to that as they let it, and says in `servo` where that is.
+        needs_guard: its controller goes on with a motion when nobody talks to it any more: a
+            process of its own calls `hold_from_outside` when the one that moved it dies or hangs.
     """
 
     limits: RobotLimits
+    six_dof: ClassVar[bool] = True
+    needs_guard: ClassVar[bool] = False
+
+    @classmethod
+    def hold_from_outside(cls, options: Options) -> None:
+        """Hold the arm, from a process that has not opened it, within a second or two.
+
+        Raises:
+            DeviceError: it cannot be told to.
+        """
+        raise NotImplementedError
 
     @property
     def has_gripper(self) -> bool:
@@ -105,3 +130,21 @@ class Robot(Device):
             Whether this driver can do that; if not, nothing has changed.
         """
         return False
+
+    def maintenance(self) -> Mapping[str, str]:
+        """Return what is done to this arm only on a person's word: name of a chore → what it does.
+
+        An error that has stopped the arm is cleared in no other way.
+        """
+        return {}
+
+    def maintain(self, chore: str) -> None:
+        """Do a chore, and return when it is done; the arm may move.
+
+        Args:
+            chore: one that `maintenance` names.
+
+        Raises:
+            DeviceError: it is not done.
+        """
+        raise NotImplementedError(chore)

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hilctl.robots import ROBOTS
+
 if TYPE_CHECKING:
     from hilctl.cameras.base import Camera
+
+
+def has_scene(kind: str) -> bool:
+    """Return whether a type of robot is one in a simulated scene."""
+    return issubclass(ROBOTS.get(kind), SimulatedScene)
 
 
 class SimulatedScene(ABC):

@@ -39,7 +39,13 @@ class SimRobot(Robot, SimulatedScene):
     """A torque-controlled seven-joint arm in MuJoCo, on simulated time."""
 
     OptionsType: ClassVar[type[Options]] = SimRobotOptions
-    limits = RobotLimits(reach_m=0.85, speed_m_s=0.5, speed_rad_s=1.5)
+    limits = RobotLimits(
+        reach_m=0.85,
+        speed_m_s=0.5,
+        speed_rad_s=1.5,
+        acceleration_m_s2=math.inf,
+        acceleration_rad_s2=math.inf,
+    )
 
     def __init__(self, options: Options, rig: Rig) -> None:
         super().__init__(options, rig)

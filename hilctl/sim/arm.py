@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import mujoco
 import numpy as np
@@ -21,6 +22,20 @@ Array = NDArray[np.float64]
 JOINTS = 7
 # joint angles near which the elbow is up and no joint is close to its limit, rad
 READY_Q = np.array([0.0, -0.3, 0.0, -2.3, 0.0, 2.0, 0.785])
+
+
+@dataclass(frozen=True)
+class Posture:
+    """How an arm stands and moves.
+
+    Attributes:
+        q, qd: (7,) joint positions in rad and velocities in rad/s.
+        fingers: of its gripper, if they move.
+    """
+
+    q: Array
+    qd: Array
+    fingers: tuple[Array, ...] = ()
 
 
 class SimArm:
@@ -75,6 +90,17 @@ class SimArm:
         self._data.qpos[self._q] = self._home_q
         if self._fingers is not None:
             self._fingers.open(self._data)
+
+    def posture(self) -> Posture:
+        """Return how it stands and moves."""
+        fingers = () if self._fingers is None else self._fingers.now(self._data)
+        return Posture(self.q(), self.qd(), fingers)
+
+    def take(self, posture: Posture) -> None:
+        """Stand and move like that at once; what the tool is pulled towards stays."""
+        self._data.qpos[self._q], self._data.qvel[self._dofs] = posture.q, posture.qd
+        if self._fingers is not None:
+            self._fingers.take(self._data, posture.fingers)
 
     def act(self) -> None:
         """Move on along a glide, and set the motors for the next step of the physics."""
@@ -131,6 +157,20 @@ class SimArm:
     def q(self) -> Array:
         """Return the (7,) joint positions in rad."""
         return np.array(self._data.qpos[self._q])
+
+    def jacobian(self) -> Array:
+        """Return the (6, 7) Jacobian of the tcp, linear then angular, in the base frame."""
+        full = np.zeros((6, self._model.nv))
+        mujoco.mj_jacSite(self._model, self._data, full[:3], full[3:], self._site)
+        own = full[:, self._dofs]
+        if not self._stands_apart:
+            return own
+        turn = geometry.quat_to_matrix(geometry.quat_conjugate(self._T_world_base[3:]))
+        return np.vstack([turn @ own[:3], turn @ own[3:]])
+
+    def qd(self) -> Array:
+        """Return the (7,) joint velocities in rad/s."""
+        return np.array(self._data.qvel[self._dofs])
 
     @property
     def has_gripper(self) -> bool:
@@ -205,6 +245,7 @@ class _Fingers:
     def __init__(self, model: mujoco.MjModel, prefix: str) -> None:
         names = [f"{prefix}{finger}" for finger in ("finger_left", "finger_right")]
         self._q = [int(model.joint(name).qposadr[0]) for name in names]
+        self._dofs = [int(model.joint(name).dofadr[0]) for name in names]
         self._motors = [model.actuator(name).id for name in names]
 
     @classmethod
@@ -217,6 +258,14 @@ class _Fingers:
         """Be open at once."""
         data.qpos[self._q] = FINGER_TRAVEL_M
         self.go(data, 1.0)
+
+    def now(self, data: mujoco.MjData) -> tuple[Array, ...]:
+        """Return where they are, how they move, and where they are driven to."""
+        return data.qpos[self._q], data.qvel[self._dofs], data.ctrl[self._motors]
+
+    def take(self, data: mujoco.MjData, fingers: tuple[Array, ...]) -> None:
+        """Be where `now` said, and move and be driven like that."""
+        data.qpos[self._q], data.qvel[self._dofs], data.ctrl[self._motors] = fingers
 
     def go(self, data: mujoco.MjData, opening: float) -> None:
         """Set where they are driven to."""

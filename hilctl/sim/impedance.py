@@ -40,6 +40,9 @@ class ImpedanceController:
         site: id of the tcp's.
         dofs: of the arm's joints among all velocities of the world.
         motors: of the arm among all actuators.
+
+    Attributes:
+        gains: in force from the next step of the physics on.
     """
 
     def __init__(
@@ -52,7 +55,7 @@ class ImpedanceController:
         dofs: slice,
         motors: slice,
     ) -> None:
-        self._model, self._data, self._gains = model, data, gains
+        self._model, self._data, self.gains = model, data, gains
         self._posture = posture
         self._site, self._dofs = site, dofs
         joint = model.dof_jntid[dofs.start]
@@ -66,7 +69,7 @@ class ImpedanceController:
 
     def torques(self) -> Array:
         """Return the (7,) joint torques in N·m for the world's present state."""
-        g, data = self._gains, self._data
+        g, data = self.gains, self._data
         full, jac = self._jacobian, self._jacobian[:, self._dofs]
         mujoco.mj_jacSite(self._model, data, full[:3], full[3:], self._site)
         q, qd, bias = data.qpos[self._q], data.qvel[self._dofs], data.qfrc_bias[self._dofs]
@@ -82,7 +85,7 @@ class ImpedanceController:
         return np.minimum(np.maximum(torque, self._low), self._high)
 
     def _pose_error(self) -> Array:
-        error, g = self._error, self._gains
+        error, g = self._error, self.gains
         np.subtract(self.target_position, self._data.site_xpos[self._site], out=error[:3])
         mujoco.mju_mat2Quat(self._quat_site, self._data.site_xmat[self._site])
         mujoco.mju_subQuat(self._quat_error, self.target_quat_wxyz, self._quat_site)

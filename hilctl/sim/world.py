@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from hilctl import geometry
 from hilctl.errors import DeviceError
-from hilctl.sim.arm import SimArm, site_pose
+from hilctl.sim.arm import Posture, SimArm, site_pose
 from hilctl.sim.impedance import Gains, ImpedanceController
 from hilctl.sim.person import Person
 from hilctl.sim.rendering import Renderer, make_renderer
@@ -88,6 +90,24 @@ class SimWorld:
         for arm in self.arms.values():
             arm.wrench = np.zeros(6)
         self.hold()
+
+    def put_back(self) -> None:
+        """Put the objects back and draw a new episode's variations; the arms go on as they were."""
+        postures = {name: arm.posture() for name, arm in self.arms.items()}
+        mujoco.mj_resetData(self.model, self.data)
+        self.scene.randomise(self.model, self.data, self._rng)
+        self._stand(postures)
+
+    def follow(self, other: SimWorld) -> None:
+        """Go on from another world's time, with the arms as they are there, held."""
+        self.time_ns = other.time_ns
+        self._stand({name: arm.posture() for name, arm in other.arms.items()})
+        self.hold()
+
+    def _stand(self, postures: Mapping[str, Posture]) -> None:
+        for name, arm in self.arms.items():
+            arm.take(postures[name])
+        mujoco.mj_forward(self.model, self.data)
 
     def hold(self) -> None:
         """Let every arm hold where it is."""

@@ -64,6 +64,14 @@ class Bounds(Section):
         "then a rotation vector [rx, ry, rz] in rad relative to the reset pose"
     )
 
+    cone_rad: float | None = Field(
+        default=None,
+        gt=0,
+        le=3.15,
+        description="how far the tool's axis may lean from that of the reset pose, rad; "
+        "absent = as far as low and high let it",
+    )
+
 
 class RateSpec(Section):
     """How often a policy acts, and for how long."""
@@ -98,6 +106,18 @@ class ArmControlSpec(Section):
         "or how far to open",
     )
     bounds: Bounds = Field(description="box the tool may not leave: {low: [...], high: [...]}")
+    max_force_n: float | None = Field(
+        default=None,
+        gt=0,
+        le=500,
+        description="force on the tool, N, at which it backs out; absent = the arm's own limits",
+    )
+    max_torque_nm: float | None = Field(
+        default=None,
+        gt=0,
+        le=100,
+        description="torque on the tool, N·m, at which it backs out; absent = the arm's own limits",
+    )
 
 
 class ControlSpec(ArmControlSpec, RateSpec):
@@ -179,6 +199,11 @@ class OperatorSpec(Section):
     )
     remind_s: float = Field(
         default=30.0, ge=1, le=3600, description="seconds between two reminders meanwhile"
+    )
+
+    dead_man: bool = Field(
+        default=False,
+        description="whether the robot moves only while a button that means `enable` is held down",
     )
 
 

@@ -64,6 +64,7 @@ class TeleopInput:
         gripper: -1 close, 0 leave, 1 open.
         engaged: the human is in charge of this step.
         events: buttons pressed since the last poll.
+        enabling: the dead man's button is held down.
         action: (A,) a whole action in place of twist and gripper, from an operator who knows the
             environment itself; NaN where it has no say. None = there is none.
     """
@@ -73,6 +74,7 @@ class TeleopInput:
     engaged: bool = False
     events: tuple[TeleopEvent, ...] = ()
     action: NDArray[np.float64] | None = None
+    enabling: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,12 +86,14 @@ class TeleopStatus:
         age_s: how old the newest that came from it is; None = it does not say.
         dead_band: deflection, 0 to 1, up to which an axis counts as released; None = it has none.
         remark: what a person should know now: which key does what, that it is unplugged.
+        present: it is there; what is gone says nothing until it is back.
     """
 
     device: str = ""
     age_s: float | None = None
     dead_band: float | None = None
     remark: str = ""
+    present: bool = True
 
 
 def tell_nobody(text: str) -> None:
@@ -131,6 +135,11 @@ class Teleop(Device):
     def keys(self) -> Mapping[TeleopEvent, str]:
         """What says each event here, as `key_map` calls it: the first where there are several."""
         return keys_of(self.key_map(self.options))
+
+    @property
+    def has_dead_man(self) -> bool:
+        """Whether `TeleopInput.enabling` can be told."""
+        return False
 
     def begin_episode(self, role: Role) -> None:
         """Learn what is asked in the episode that starts now; forget what was pressed before."""

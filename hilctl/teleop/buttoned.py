@@ -33,6 +33,7 @@ Does = Literal[
     "pause",
     "ready",
     "quit",
+    "enable",
     "nothing",
 ]
 GRIPS = {"close": -1, "open": 1}
@@ -115,6 +116,11 @@ class ButtonedTeleop(HumanTeleop):
         has_keys = self._keys is not None
         return keys_of(self.key_map(self.options.model_copy(update={"keys": has_keys})))
 
+    @property
+    def has_dead_man(self) -> bool:
+        """Whether a button means `enable`."""
+        return "enable" in cast(ButtonedOptions, self.options).buttons.values()
+
     @abstractmethod
     def axes(self) -> NDArray[np.float64]:
         """Return (6,) in [-1, 1]: x forward, y left, z up, and turns about them; zero when gone."""
@@ -156,6 +162,7 @@ class ButtonedTeleop(HumanTeleop):
             gripper=max(-1, min(1, grips)),
             pressed=said + events_of(typed, toggles),
             claims="success" in down,
+            enabling="enable" in down,
         )
 
 

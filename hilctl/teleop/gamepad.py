@@ -118,7 +118,8 @@ class GamepadTeleop(ButtonedTeleop):
     def status(self) -> TeleopStatus:
         """Return which device it is."""
         remark = "" if self._pad is not None else "it is unplugged"
-        return TeleopStatus(self._name, None, self.settings.dead_band, remark)
+        there = self._pad is not None
+        return TeleopStatus(self._name, None, self.settings.dead_band, remark, present=there)
 
     def axes(self) -> NDArray[np.float64]:
         """Return the (6,) deflection beyond the dead band; zero when the gamepad is gone."""

@@ -66,12 +66,14 @@ class HandReading:
         gripper: -1 close, 0 leave, 1 open.
         pressed: events whose keys or buttons were pressed since the last reading.
         claims: the key or button of success is down.
+        enabling: the dead man's button is down.
     """
 
     motion: Array = field(default_factory=lambda: np.zeros(6))
     gripper: int = 0
     pressed: tuple[TeleopEvent, ...] = ()
     claims: bool = False
+    enabling: bool = False
 
 
 class HumanTeleop(Teleop):
@@ -110,7 +112,7 @@ class HumanTeleop(Teleop):
         if reading.claims and self._role in CALLING and TeleopEvent.SUCCESS not in events:
             events = (*events, TeleopEvent.SUCCESS)  # as long as it is held
         if self._role is Role.WATCH:
-            return TeleopInput(events=events)
+            return TeleopInput(events=events, enabling=reading.enabling)
         motion = reading.motion * self._pace()
         now_s = time.monotonic()
         if motion.any() or reading.gripper:
@@ -122,6 +124,7 @@ class HumanTeleop(Teleop):
             gripper=reading.gripper,
             engaged=bool(engaged),
             events=events,
+            enabling=reading.enabling,
         )
 
     def toggle_hold(self) -> None:

@@ -134,7 +134,9 @@ class SpaceMouseTeleop(ButtonedTeleop):
         now = self._now
         age_s = time.monotonic() - now.stamp_s if now.stamp_s else None
         remark = "" if now.present else "it is unplugged"
-        return TeleopStatus(str(self._mouse), age_s, self.settings.dead_band, remark)
+        return TeleopStatus(
+            str(self._mouse), age_s, self.settings.dead_band, remark, present=now.present
+        )
 
     def axes(self) -> NDArray[np.float64]:
         """Return the (6,) deflection beyond the dead band; zero when it is stale or gone."""

@@ -19,9 +19,14 @@ COEFFICIENTS = {"plumb_bob": 5, "rational_polynomial": 8, "fisheye": 4}
 
 
 class CameraContract(DeviceContract):
-    """Tests of a camera that looks at something with light on it."""
+    """Tests of a camera that looks at something with light on it.
+
+    Attributes:
+        exposure_shows: a longer exposure makes lighter pictures; an emulator may draw as before.
+    """
 
     registry: ClassVar[Registry[Any]] = CAMERAS
+    exposure_shows: bool = True
 
     @pytest.fixture
     def camera(self, device: Camera) -> Camera:
@@ -83,6 +88,8 @@ class CameraContract(DeviceContract):
         before = camera.latest(max_age_s=0.2).image.mean()
         taken = camera.fix({**controls, "exposure_s": controls["exposure_s"] / 2})
         assert taken["exposure_s"] == pytest.approx(controls["exposure_s"] / 2)
+        if not self.exposure_shows:
+            return
         assert camera.latest(max_age_s=0.2).image.mean() == pytest.approx(before / 2, rel=0.05)
 
     def test_a_camera_that_is_opened_again_begins_with_its_automatics(self, camera: Camera) -> None:

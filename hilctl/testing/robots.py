@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -19,6 +21,8 @@ from hilctl.testing.devices import DeviceContract, DriverChoice, unmarked_texts
 
 Array = NDArray[np.float64]
 
+LOOK_S = 0.05
+
 
 def moved(robot: Robot, *metres: float) -> Array:
     """Return the tool's present pose moved in its own frame."""
@@ -29,6 +33,30 @@ def wait(robot: Robot, seconds: float) -> None:
     """Let time pass on the robot's clock."""
     clock = robot.rig.clock
     clock.sleep_until(clock.now_ns() + round(seconds * 1e9))
+
+
+def eventually(robot: Robot, is_so: Callable[[], bool], limit_s: float) -> bool:
+    """Let time pass on the robot's clock until something is so; return whether it is."""
+    clock = robot.rig.clock
+    end_ns = clock.now_ns() + round(limit_s * 1e9)
+    while not (so := is_so()) and clock.now_ns() < end_ns:
+        wait(robot, LOOK_S)
+    return so
+
+
+def away_m(robot: Robot, pose: Array) -> float:
+    """Return how far the tool is from a (7,) pose."""
+    return float(np.linalg.norm(robot.state().tcp_pose[:3] - pose[:3]))
+
+
+def speed_m_s(robot: Robot) -> float:
+    """Return how fast the tool is."""
+    return float(np.linalg.norm(robot.state().tcp_velocity[:3]))
+
+
+def is_open(robot: Robot, opening: float) -> bool:
+    """Return whether the gripper is about that far open."""
+    return abs(robot.state().gripper - opening) < 0.1
 
 
 class RobotContract(DeviceContract):
@@ -77,8 +105,8 @@ class RobotContract(DeviceContract):
             wait(robot, 0.02)
         assert all(isinstance(stamp, int) for stamp in stamps)
         assert all(b > a for a, b in pairwise(stamps))
-        now_ns = robot.rig.clock.now_ns()
-        assert 0 <= now_ns - robot.state().stamp_ns < 200_000_000
+        newest_ns = robot.state().stamp_ns
+        assert 0 <= robot.rig.clock.now_ns() - newest_ns < 200_000_000
 
     def test_the_clock_waits_no_longer_than_asked(self, robot: Robot) -> None:
         clock = robot.rig.clock
@@ -86,18 +114,26 @@ class RobotContract(DeviceContract):
         clock.sleep_until(start_ns - 1_000_000_000)
         assert clock.now_ns() - start_ns < 50_000_000
         clock.sleep_until(start_ns + 100_000_000)
-        assert 100_000_000 <= clock.now_ns() - start_ns < 150_000_000
+        # a real clock may be read late, on a busy computer
+        assert 100_000_000 <= clock.now_ns() - start_ns < 600_000_000
 
     def test_servo_sends_an_allowed_command_as_it_is(self, robot: Robot) -> None:
         target = moved(robot, 0.005, 0.002, -0.003)
         sent = robot.servo(Command(target))
-        np.testing.assert_array_equal(sent.tcp_pose, target)
+        if robot.six_dof:
+            np.testing.assert_array_equal(sent.tcp_pose, target)
+        np.testing.assert_allclose(sent.tcp_pose[:3], target[:3], atol=0.001)
         assert sent.gripper is None
 
     def test_servo_does_not_wait(self, robot: Robot) -> None:
-        before_ns = robot.state().stamp_ns
-        robot.servo(Command(moved(robot, 0, 0, -0.01)))
-        assert robot.state().stamp_ns - before_ns < 20_000_000
+        took_ns = []
+        for number in range(3):  # a busy computer may be late, but not each time
+            target = moved(robot, 0, 0, -0.003)
+            opening = 0.5 + 0.1 * number if robot.has_gripper else None
+            before_ns = robot.state().stamp_ns
+            robot.servo(Command(target, opening))
+            took_ns.append(robot.state().stamp_ns - before_ns)
+        assert min(took_ns) < 20_000_000
 
     def test_servo_returns_what_was_sent_when_the_wish_is_out_of_reach(self, robot: Robot) -> None:
         far = robot.state().tcp_pose.copy()
@@ -111,15 +147,15 @@ class RobotContract(DeviceContract):
     def test_the_arm_follows_its_target(self, robot: Robot) -> None:
         target = moved(robot, 0.01, 0.01, -0.01)
         robot.servo(Command(target))
-        wait(robot, 1.0)
-        np.testing.assert_allclose(robot.state().tcp_pose[:3], target[:3], atol=0.002)
+        assert eventually(robot, lambda: away_m(robot, target) < 0.002, 1.5)
 
     def test_move_to_waits_until_the_arm_is_there_and_still(self, robot: Robot) -> None:
         target = moved(robot, 0.03, -0.02, -0.02)
         robot.move_to(target, speed=0.5)
         state = robot.state()
         np.testing.assert_allclose(state.tcp_pose[:3], target[:3], atol=0.003)
-        assert np.linalg.norm(geometry.rotation_between(state.tcp_pose, target)) < 0.03
+        if robot.six_dof:
+            assert np.linalg.norm(geometry.rotation_between(state.tcp_pose, target)) < 0.03
         assert np.linalg.norm(state.tcp_velocity[:3]) < 0.02
 
     def test_half_the_speed_takes_longer(self, robot: Robot) -> None:
@@ -128,7 +164,7 @@ class RobotContract(DeviceContract):
             robot.move_to(target, speed=speed)
             return (robot.state().stamp_ns - start_ns) * 1e-9
 
-        here, there = robot.state().tcp_pose, moved(robot, 0.08, 0, 0)
+        here, there = robot.state().tcp_pose, moved(robot, 0.05, 0, 0)
         assert seconds(there, 0.1) > 1.3 * seconds(here, 0.5)
 
     def test_stop_holds_the_arm_where_it_is(self, robot: Robot) -> None:
@@ -137,21 +173,23 @@ class RobotContract(DeviceContract):
         robot.stop()
         robot.stop()
         here = robot.state().tcp_pose
-        wait(robot, 1.0)
-        assert np.linalg.norm(robot.state().tcp_pose[:3] - here[:3]) < 0.02
-        assert np.linalg.norm(robot.state().tcp_velocity[:3]) < 0.01
+        assert eventually(robot, lambda: speed_m_s(robot) < 0.01, 1.0)
+        wait(robot, 0.2)
+        assert speed_m_s(robot) < 0.01
+        assert away_m(robot, here) < 0.02
 
     def test_an_arm_that_can_be_led_is_led_until_it_is_stopped(self, robot: Robot) -> None:
         start = robot.state().tcp_pose
-        led = robot.lead_by_hand()
-        wait(robot, 3.0)
-        moved_m = np.linalg.norm(robot.state().tcp_pose[:3] - start[:3])
-        assert moved_m > 0.01 if led else moved_m < 0.001
+        if not robot.lead_by_hand():
+            wait(robot, 0.5)
+            assert away_m(robot, start) < 0.001
+            return
+        assert eventually(robot, lambda: away_m(robot, start) > 0.01, 3.0)
         robot.stop()
         wait(robot, 0.5)
         here = robot.state().tcp_pose
-        wait(robot, 3.0)
-        np.testing.assert_allclose(robot.state().tcp_pose[:3], here[:3], atol=0.001)
+        wait(robot, 2.0)
+        assert away_m(robot, here) < 0.001
 
     def test_a_gripper_goes_where_it_is_told_and_stays_there(self, robot: Robot) -> None:
         if not robot.has_gripper:
@@ -159,10 +197,9 @@ class RobotContract(DeviceContract):
         here = robot.state().tcp_pose
         for opening in (0.0, 1.0):
             assert robot.servo(Command(here, opening)).gripper == pytest.approx(opening, abs=0.05)
-            wait(robot, 2.0)
-            assert robot.state().gripper == pytest.approx(opening, abs=0.1)
+            assert eventually(robot, partial(is_open, robot, opening), 2.0)
             robot.servo(Command(here))
-            wait(robot, 0.5)
+            wait(robot, 0.3)
             assert robot.state().gripper == pytest.approx(opening, abs=0.1)
 
     def test_stop_may_come_from_any_thread_and_after_closing(self, robot: Robot) -> None:

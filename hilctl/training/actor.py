@@ -121,13 +121,15 @@ class Actor:
         return self._acting_updates, self.progress.safety_stops
 
     def _episode(self) -> EpisodeSummary | None:
-        """Run an episode and pass it on; None when a person wants no other one."""
+        """Run an episode and pass it on; None when a person wants no other one, or not this one."""
         if not self.loop.ready():
             self._quit = True
             return None
         self._take_what_is_newer()  # of now: things may have taken minutes to be put back
         summary = self._run_episode()
         self.progress.robot_s = self.clock_s()
+        if not summary.steps:  # stopped on the way to its start
+            return None
         self.progress.count(summary, trial=self.notes["trial"])
         self._quit |= summary.quit_requested
         if not summary.discarded:

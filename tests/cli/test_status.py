@@ -10,7 +10,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from hilctl.devices import Finding
 from hilctl.pipeline.doctor import computer as diagnosis
-from hilctl.pipeline.doctor import devices
+from hilctl.pipeline.doctor import devices, found_cameras, surroundings
 
 if TYPE_CHECKING:
     from conftest import Hilctl
@@ -84,13 +84,19 @@ def test_doctor_needs_no_task(hilctl: Hilctl, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(diagnosis, "examine_computer", lambda folder: [Finding(True, "disk", "x")])
     hands = [Finding(True, "hand", "keyboard: the keys of /dev/pts/0")]
     monkeypatch.setattr(devices, "find_hands", lambda: hands)
+    ports = [Finding(True, "serial port", "/dev/ttyACM0")]
+    monkeypatch.setattr(surroundings, "examine_surroundings", lambda: ports)
+    cameras = [Finding(True, "camera found", "opencv: Webcam at /dev/video0")]
+    monkeypatch.setattr(found_cameras, "examine_cameras", lambda *_: cameras)
     answer = hilctl("doctor")
     assert answer.code == 0
     assert answer.out == (
-        "subject  state      detail\n"
-        "disk     ok         x\n"
-        "hand     ok         keyboard: the keys of /dev/pts/0\n"
-        "devices  not tried  there is no task here (--task DIR names one)\n"
+        "subject       state      detail\n"
+        "disk          ok         x\n"
+        "serial port   ok         /dev/ttyACM0\n"
+        "hand          ok         keyboard: the keys of /dev/pts/0\n"
+        "devices       not tried  there is no task here (--task DIR names one)\n"
+        "camera found  ok         opencv: Webcam at /dev/video0\n"
         "next: hilctl quickstart\n"
     )
 

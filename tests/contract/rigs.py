@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from hands import gamepad, spacemouse, terminal
+from sights import basler_options, network_camera, realsense_options, video_file
 
 from hilctl.cameras import CAMERAS
 from hilctl.cameras.base import Camera
@@ -20,9 +22,25 @@ from hilctl.teleop.base import Teleop
 gamepad()
 # type name → variants of its options, each of which must work without hardware
 OPTIONS: dict[str, dict[str, list[dict[str, Any]]]] = {
-    "robot": {"sim": [{"scene": "reach"}, {"scene": "insert"}, {"scene": "pick"}]},
-    "camera": {"sim": [{"view": "wrist", "width_px": 64, "height_px": 48}, {"view": "side"}]},
+    "robot": {
+        "sim": [{"scene": "reach"}, {"scene": "insert"}, {"scene": "pick"}],
+        # against a server: tests/e2e/test_served_contract.py
+        "rehearsed": [],
+        "serl_http": [],
+        # against their controllers, in tests/robots
+        "franky": [],
+        "so101": [],
+        "ur_rtde": [],
+    },
+    "camera": {
+        "sim": [{"view": "wrist", "width_px": 64, "height_px": 48}, {"view": "side"}],
+        "opencv": [{"source": network_camera().url}, {"source": str(video_file())}],
+        "realsense": realsense_options(),
+        "basler": basler_options(),
+    },
     "teleop": {
+        "rehearsed": [],  # against a server: tests/e2e/test_served_contract.py
+        "so101_leader": [],  # on its bus: tests/robots/test_so101_leader.py
         "scripted": [{}, {"skill": 0.3, "interventions": False}],
         "keyboard": [{"terminal": terminal()[1]}],
         "spacemouse": [{"path": str(spacemouse().path), "keys": False}, {"serial": "contract"}],
@@ -31,6 +49,7 @@ OPTIONS: dict[str, dict[str, list[dict[str, Any]]]] = {
 }
 
 REGISTRIES = {"robot": ROBOTS, "camera": CAMERAS, "teleop": TELEOPS}
+OWN = dict.fromkeys(("terminal", "path"), "own")  # what is made for a process of its own
 ACTION_SCALE = np.repeat([0.01, 0.06], 3)
 
 
@@ -42,8 +61,14 @@ def variants(kind: str) -> list[tuple[str, dict[str, Any]]]:
 def named(variant: tuple[str, dict[str, Any]]) -> str:
     """Return the same name in every process of a test run: a terminal's path is not."""
     name, options = variant
-    words = ("own" if key in ("terminal", "path") else value for key, value in options.items())
-    return "-".join([name, *map(str, words)])
+    words = (OWN.get(key, _short(value)) for key, value in options.items())
+    return "-".join([name, *words])
+
+
+def _short(value: object) -> str:
+    """Return a value without what is made for a process of its own."""
+    address, _, rest = str(value).partition("://")
+    return address if rest else Path(str(value)).name
 
 
 def build(kind: str, name: str, options: dict[str, Any], rig: Rig) -> Any:

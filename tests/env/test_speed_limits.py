@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from hilctl import geometry
 from hilctl.devices import Rig
-from hilctl.env.safety import ActionLimiter, Pace
+from hilctl.env.pace import Pace
+from hilctl.env.safety import ActionLimiter
 from hilctl.robots.base import Command, RobotLimits
 from hilctl.robots.sim import SimRobot, SimRobotOptions
 from hilctl.task.spec import TaskSpec

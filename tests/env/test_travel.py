@@ -91,7 +91,7 @@ def into_the_hole(env: RobotEnv, world: SimWorld, depth_m: float) -> None:
 def onto_the_socket(env: RobotEnv, world: SimWorld, x: float, y: float) -> None:
     world.reset()
     env.reset()
-    low = geometry.pose([x, y, 0.07], env.arms[0]._limiter._reset[3:])
+    low = geometry.pose([x, y, 0.07], reset_pose(env.arms[0].spec.reset)[3:])
     drive(env, lambda: low, lambda: False, steps=50)
     assert np.linalg.norm(world.wrench[:3]) > 3
 

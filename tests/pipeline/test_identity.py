@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hilctl.pipeline.calibrate.camera_files import CameraFiles
 from hilctl.pipeline.calibrate.check import check_cameras
 from hilctl.pipeline.calibrate.devices import open_devices
 from hilctl.pipeline.calibrate.exposure import greet, lock_exposure
-from hilctl.pipeline.calibrate.identity import from_before, meet, refuse_other_size
+from hilctl.pipeline.calibrate.identity import from_before, meet, refuse_other_size, refuse_others
 from hilctl.pipeline.calibrate.references import take_references
 from hilctl.pipeline.events import Event
 from hilctl.pipeline.record.demos import record_demos
@@ -55,6 +56,31 @@ def test_swapped_cameras_are_refused_by_their_serials(task: Workspace, renew: bo
         check(swapped)
     with pytest.raises(DeviceError, match="are they swapped"):
         retake(swapped, renew=renew)
+
+
+def test_swapped_realsense_cameras_are_refused_by_what_their_makers_wrote_into_them(
+    task: Workspace, tmp_path: Path
+) -> None:
+    pytest.importorskip("libusb_package", reason="the extra realsense is not installed")
+    from realsense_recorder import record
+
+    simulated = "type: sim, view: {}, width_px: 32, height_px: 32"
+    recorded = {name: f"type: realsense, file: {name}.db3" for name in ("wrist", "side")}
+    for number, name in enumerate(recorded):
+        record(task.root / f"{name}.db3", f"04732207010{number}", pictures=10)
+    shutil.rmtree(task.calibration)
+    real = edit(task, {simulated.format(name): text for name, text in recorded.items()})
+    with open_devices(real.spec, real.spec.cameras, 0, real.root) as (_, cameras):
+        for name, camera in cameras.items():
+            meet(real, name, camera)
+        refuse_others(real, cameras)
+    swapped = edit(real, {"wrist.db3": "x.db3", "side.db3": "wrist.db3", "x.db3": "side.db3"})
+    with (
+        open_devices(swapped.spec, swapped.spec.cameras, 0, swapped.root) as (_, cameras),
+        pytest.raises(DeviceError, match="wrist is the one that was calibrated as side") as refusal,
+    ):
+        refuse_others(swapped, cameras)
+    assert "serial 047322070101" in refusal.value.message
 
 
 def with_another_device_in_its_place(task: Workspace, **changes: str) -> CameraFiles:

@@ -116,6 +116,7 @@ def _explain(job: CameraJob, board: Board) -> None:
 
     from hilctl.calibration.proposals import ROLL_RAD, TILT_RAD
     from hilctl.cli.prompts import ask
+    from hilctl.robots.scene import has_scene
 
     camera = job.files.camera
     if job.freehand and job.mount is None:
@@ -124,7 +125,7 @@ def _explain(job: CameraJob, board: Board) -> None:
         return
     where = {"tool": "on the table", "world": "in the hand"}[job.required_mount()]
     job.output.say(f"the board, {board}, has to be {where}, in view of camera {camera}")
-    if job.workspace.spec.robot.type == "sim":
+    if has_scene(job.workspace.spec.robot.type):
         job.output.say("the simulator puts it there")
     elif job.output.interactive:
         ask(job.output, "Enter when it is", "there", str)
@@ -213,7 +214,10 @@ def verify(job: CameraJob, out: Path | None) -> None:
     job.setup.confirm_motion()
     with (
         job.workspace.lock("calibrate"),
-        open_devices(spec, [files.camera], job.setup.seed) as (robot, cameras),
+        open_devices(spec, [files.camera], job.setup.seed, files.workspace.root) as (
+            robot,
+            cameras,
+        ),
     ):
         draw_what_is_known(spec, files, robot, cameras[files.camera], out)
     output.say(

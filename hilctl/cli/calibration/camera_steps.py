@@ -31,7 +31,7 @@ def exposure(setup: CalibrationSetup, names: Sequence[str]) -> None:
     setup.confirm_motion()
     with (
         workspace.lock("calibrate"),
-        open_devices(workspace.spec, names, setup.seed) as (robot, cameras),
+        open_devices(workspace.spec, names, setup.seed, workspace.root) as (robot, cameras),
         LiveProgress(output) as live,
     ):
         records = lock_exposure(workspace, robot, cameras, live.report)
@@ -80,7 +80,9 @@ def _choose(job: CameraJob, text: str | None) -> KeptCrop | None:
     from hilctl.pipeline.calibrate.identity import refuse_others
 
     files, spec, report = job.files, job.workspace.spec, LiveProgress(job.output).report
-    with open_camera(spec, files.camera, job.setup.seed, report, needs_robot=False) as devices:
+    with open_camera(
+        spec, files.camera, job.setup.seed, report, needs_robot=False, folder=files.workspace.root
+    ) as devices:
         refuse_others(job.workspace, {files.camera: devices.camera})
 
         def look() -> Image:
@@ -139,7 +141,7 @@ def drift(setup: CalibrationSetup, names: Sequence[str], *, accept: bool) -> Non
     setup.confirm_motion()
     with (
         workspace.lock("calibrate"),
-        open_devices(workspace.spec, names, setup.seed) as (robot, cameras),
+        open_devices(workspace.spec, names, setup.seed, workspace.root) as (robot, cameras),
         LiveProgress(output) as live,
     ):
         fresh = {files.camera: cameras.pop(files.camera) for files in new}

@@ -114,10 +114,11 @@ class CameraJob:
             UsageError: what was given is no board.
         """
         from hilctl.calibration.boards import parse_board
+        from hilctl.robots.scene import has_scene
 
         if text is not None:
             return parse_board(text)
-        simulated = self.workspace.spec.robot.type == "sim"
+        simulated = has_scene(self.workspace.spec.robot.type)
         if simulated and self.mount is not None and not is_there:
             return parse_board(SIM_BOARDS[self.mount])
         record = self.files.record()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,9 @@ from hilctl.cameras import CAMERAS
 from hilctl.cameras.base import STILL_MAX_AGE_S, Camera, Frame
 from hilctl.devices import Rig
 from hilctl.driver_faults import attended
+from hilctl.env.make import rig_of
 from hilctl.env.safety import reset_pose
-from hilctl.env.travel import Travel, relax
+from hilctl.env.travel import Travel, move, relax
 from hilctl.errors import DeviceError
 from hilctl.pipeline.events import Event, Report
 from hilctl.robots import ROBOTS
@@ -28,14 +30,20 @@ SMALL_PX = 320  # a frame less wide shows too little of a board
 
 @contextmanager
 def open_devices(
-    spec: TaskSpec, names: Iterable[str], seed: int
+    spec: TaskSpec, names: Iterable[str], seed: int, folder: Path | None = None
 ) -> Iterator[tuple[Robot, dict[str, Camera]]]:
     """Open a task's robot and some of its cameras; the robot stops first, whatever happens.
+
+    Args:
+        spec: of the task.
+        names: of the cameras.
+        seed: of simulated devices.
+        folder: of the task.
 
     Raises:
         DeviceError: a device cannot be opened.
     """
-    rig = Rig(seed)
+    rig = rig_of(spec, seed, folder=folder)
     with ExitStack() as stack:
         robot = stack.enter_context(_robot(spec, rig))
         cameras = {}
@@ -51,7 +59,7 @@ def go_to(robot: Robot, tcp_pose: NDArray[np.float64]) -> None:
     Raises:
         DeviceError: it cannot go there.
     """
-    robot.move_to(tcp_pose, speed=SPEED)
+    move(robot, tcp_pose, SPEED)
     _rest(robot)
 
 
@@ -87,7 +95,13 @@ class OpenCamera:
 
 @contextmanager
 def open_camera(
-    spec: TaskSpec, name: str, seed: int, report: Report, *, needs_robot: bool
+    spec: TaskSpec,
+    name: str,
+    seed: int,
+    report: Report,
+    *,
+    needs_robot: bool,
+    folder: Path | None = None,
 ) -> Iterator[OpenCamera]:
     """Open one camera, and the robot, which nothing here moves.
 
@@ -97,11 +111,12 @@ def open_camera(
         seed: of simulated devices.
         report: told when the robot is missing.
         needs_robot: it must not be missing.
+        folder: of the task.
 
     Raises:
         DeviceError: a device that is needed cannot be opened.
     """
-    rig = Rig(seed)
+    rig = rig_of(spec, seed, folder=folder)
     with ExitStack() as stack:
         robot: Robot | None = None
         try:

@@ -71,7 +71,9 @@ def take_freehand(
         DeviceError: a device does not answer.
         HilctlError: the folder cannot be written.
     """
-    with open_camera(spec, files.camera, seed, report, needs_robot=mount is not None) as devices:
+    with open_camera(
+        spec, files.camera, seed, report, needs_robot=mount is not None, folder=files.workspace.root
+    ) as devices:
         greet(files, devices.camera, report)
         _begin(devices, files.camera, board, mount, report)
         goal = ViewsWanted(board, seed) if mount is None else TurnsWanted(mount)

@@ -82,7 +82,7 @@ def take_pictures(
         DeviceError: a device does not answer.
         HilctlError: the folder cannot be written.
     """
-    with open_devices(spec, [files.camera], seed) as (robot, cameras):
+    with open_devices(spec, [files.camera], seed, files.workspace.root) as (robot, cameras):
         rig = CaptureDevices(robot, cameras[files.camera])
         greet(files, rig.camera, report)
         if isinstance(rig.robot, SimulatedScene):

@@ -254,7 +254,10 @@ class _Session:
         self, summary: EpisodeSummary, episode: _LabelledEpisode, source: LabelSource
     ) -> None:
         interrupted = was_interrupted(summary)
-        keep = not summary.discarded and (not interrupted or (self.stop() and self.keep()))
+        cut_short = interrupted and summary.steps > 0
+        keep = not summary.discarded and (
+            not interrupted or (cut_short and self.stop() and self.keep())
+        )
         if path := episode.settle(summary, keep=keep):
             counts = dict(episode.labeller.counts)
             self.result.count(source, counts)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from hilctl.errors import HilctlError
+from hilctl.errors import HilctlError, TravelStoppedError
 from hilctl.interrupts import raise_again, raising
 from hilctl.pipeline.train.processes.event_sender import EventSender
 from hilctl.pipeline.train.processes.presence import present
@@ -66,6 +66,8 @@ def run_child(
     try:
         with present(assignment.root):
             importlib.import_module(ROLES[role]).main(assignment, signals, sender)
+    except TravelStoppedError:  # as the supervisor has asked for
+        return
     except HilctlError as error:
         sender.fail(error)
         raise SystemExit(EXIT_FAILED) from None

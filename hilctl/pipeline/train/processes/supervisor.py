@@ -26,7 +26,7 @@ from hilctl.task.files import os_errors
 from hilctl.task.leftovers import sweep_folders
 from hilctl.training.link import Health
 
-POLL_S = 0.2
+POLL_S = 0.05  # a stop reaches the robot within a control period
 SCRATCH = r"hilctl-(\d+)-\w+"  # the folder of the link between both processes
 MANY_DEATHS = 20  # of one process in a run: not bad luck any more
 QUICK_DEATH_S = 20  # a process that dies so soon after its start …

@@ -1,0 +1,137 @@
+"""A camera or a robot that is lost in an episode: hold, say so, go on when a person says so."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from hilctl.env.base import Obs
+from hilctl.env.questions import ENDS, LOOK_NS, NOTHING, Questions
+from hilctl.env.robot_env import RobotEnv
+from hilctl.errors import (
+    DeviceError,
+    OutsideBoundsError,
+    StaleFrameError,
+    StaleStateError,
+    TravelStoppedError,
+)
+from hilctl.task.layout import named
+from hilctl.teleop.base import TeleopEvent
+
+Array = NDArray[np.float64]
+
+CLEAR = "clear-errors"
+BRIEF_S = 1.0  # a camera that was late for no longer needs no person
+
+
+class HoldOnLoss(gymnasium.Wrapper[Obs, Array, Obs, Array]):
+    """Hold the arms when a device fails in a step, and go on in the same episode.
+
+    The step in which it happened ends where the arms are when they go on; its executed action is
+    what leads there, as far as one action does.
+
+    Args:
+        env: of real devices.
+        questions: asked whether to go on.
+    """
+
+    def __init__(self, env: RobotEnv, questions: Questions) -> None:
+        super().__init__(env)
+        self._bare, self._questions = env, questions
+        self._poses: dict[str, Array] = {}
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Obs, dict[str, Any]]:
+        """Reset; a device that is not there then ends the work.
+
+        Raises:
+            OutsideBoundsError: an arm is far out of its bounds, and no person lets it go back.
+        """
+        try:
+            return self._noted(*self._bare.reset(seed=seed, options=options))
+        except OutsideBoundsError as outside:
+            if not self._questions.teleop.in_real_time:
+                raise
+            if TeleopEvent.PAUSE not in self._questions.lost(outside, lambda: None):
+                raise
+        back = {**(options or {}), "from_outside": True}
+        return self._noted(*self._bare.reset(seed=seed, options=back))
+
+    def step(self, action: Array) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
+        """Step, or hold until what was lost is back.
+
+        Raises:
+            DeviceError: it is not back, and nobody wants to wait any longer.
+        """
+        try:
+            obs, reward, terminated, truncated, info = self._bare.step(action)
+            if stalled_s := info["stalled_s"]:
+                text = f"the control loop stood still for {stalled_s:.1f} s: the arm was stopped"
+                self._questions.screen("stalled", text, {"stalled_s": stalled_s})
+        except TravelStoppedError:
+            raise
+        except DeviceError as loss:
+            before = self._poses
+            obs, info, ends = self._after(loss)
+            executed = np.zeros(self._bare.action_layout.size)
+            for arm in self._bare.arms:
+                now = obs["state"][named(arm.name, "tcp_pose")]
+                arm.executed_between(before[arm.name], now, executed)
+            info |= {"executed_action": executed, "late_s": 0.0, "lost": loss.message}
+            reward, terminated, truncated = 0.0, False, ends
+        self._noted(obs, info)
+        return obs, float(reward), terminated, truncated, info
+
+    def _after(self, loss: DeviceError) -> tuple[Obs, dict[str, Any], bool]:
+        """Hold, and return what is seen once it goes on, and whether the episode is to end."""
+        with suppress(DeviceError):
+            self._bare.stop()
+        said, is_late = NOTHING, isinstance(loss, StaleFrameError | StaleStateError)
+        if not (is_late or self._questions.teleop.in_real_time):
+            raise loss  # an arm that has stopped itself goes on at a person's word alone
+        if not (is_late and self._was_brief(loss)):
+            said = self._questions.lost(loss, lambda: self._what_is_missing(loss))
+            if self._what_is_missing(None):
+                raise loss
+        self._bare.resume()
+        obs, info = self._bare.look_again()
+        ends = bool(said & ENDS) or self._questions.over or self._questions.stop()
+        return obs, info, ends
+
+    def _was_brief(self, loss: DeviceError) -> bool:
+        """Return whether a device that was late is there again by itself, in no time."""
+        clock = self._bare.clock
+        end_ns = clock.now_ns() + round(BRIEF_S * 1e9)
+        while clock.now_ns() < end_ns and not self._questions.stop():
+            clock.sleep_until(clock.now_ns() + LOOK_NS)
+            if self._what_is_missing(None) is None:
+                self._questions.screen("late", f"{loss.message}; going on: it is back", {})
+                return True
+        return False
+
+    def _what_is_missing(self, loss: DeviceError | None) -> DeviceError | None:
+        """Return what is still lost; None when all is there.
+
+        Args:
+            loss: that somebody wants to go on after: of an arm, its error is cleared.
+        """
+        try:
+            if loss is not None and not isinstance(loss, StaleFrameError | StaleStateError):
+                for arm in self._bare.arms:
+                    if CLEAR in arm.robot.maintenance():
+                        arm.robot.maintain(CLEAR)
+            self._bare.look_again()
+        except DeviceError as error:
+            return error
+        return None
+
+    def _noted(self, obs: Obs, info: dict[str, Any]) -> tuple[Obs, dict[str, Any]]:
+        self._poses = {
+            arm.name: obs["state"][named(arm.name, "tcp_pose")] for arm in self._bare.arms
+        }
+        return obs, info

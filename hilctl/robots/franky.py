@@ -1,0 +1,267 @@
+"""A Franka without ROS: Cartesian impedance at 1 kHz through franky-control.
+
+The springs are those of HIL-SERL's robot server: a tool is pulled to its reference by a stiffness
+and a critical damping, and the stretch that counts is clipped, so that a far target neither pushes
+harder nor moves faster. The loop runs in the library's own thread and outlives a busy Python.
+"""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilctl.devices import Finding, Options, Rig
+from hilctl.errors import DeviceError
+from hilctl.robots.base import Command, Robot, RobotLimits, RobotState
+from hilctl.robots.franky_arm import EMERGENCY, FrankyArm
+from hilctl.robots.franky_hand import FrankyHand
+from hilctl.robots.franky_options import FrankyOptions
+from hilctl.robots.franky_spring import wrench_on_tool
+from hilctl.robots.reopening import Reopening
+from hilctl.robots.straight_way import Manner, StraightWay
+from hilctl.robots.targets import attainable, within_reach
+
+Array = NDArray[np.float64]
+
+INSTALL = 'pip install "hilctl[franka]"'
+REACH_M = 0.855
+LEADS = 1.5  # how many clips the reference may be ahead of the tool on a way
+CHORES = {
+    "clear-errors": "clear the error that has stopped the arm",
+    "home-gripper": "let the hand find out how far it opens; its fingers move all the way",
+}
+
+
+class FrankyRobot(Robot):
+    """A Franka FR3 whose control is reached over the network."""
+
+    OptionsType: ClassVar[type[Options]] = FrankyOptions
+
+    def __init__(self, options: Options, rig: Rig) -> None:
+        super().__init__(options, rig)
+        self._settings = settings = cast(FrankyOptions, options)
+        self.limits = RobotLimits(REACH_M, *settings.spring.speeds)
+        self._arm: FrankyArm | None = None
+        self._hand: FrankyHand | None = None
+        self._is_open = False
+        self._reopening = Reopening(self._reopen)
+
+    @classmethod
+    def probe(cls, options: Options) -> list[Finding]:
+        """Report whether the library is installed and the kernel real-time."""
+        findings = []
+        try:
+            findings.append(Finding(True, "library", f"franky-control {version('franky-control')}"))
+        except PackageNotFoundError:
+            findings.append(Finding(False, "library", "franky-control is not installed", INSTALL))
+        if cast(FrankyOptions, options).realtime == "enforce":
+            findings.append(_kernel())
+        return findings
+
+    def open(self) -> None:
+        """Connect to arm and hand; nothing moves.
+
+        Raises:
+            DeviceError: one of them cannot be reached.
+        """
+        self._connect()
+        self._is_open = True
+
+    def close(self) -> None:
+        """Stop and hang up; the control holds the joints."""
+        self._is_open = False
+        self._hang_up()
+
+    @property
+    def has_gripper(self) -> bool:
+        """Whether the arm has the Franka hand."""
+        return self._settings.gripper == "hand"
+
+    def state(self) -> RobotState:
+        """Return the newest measurement.
+
+        Raises:
+            DeviceError: there has been none for too long.
+        """
+        if not self._is_open:
+            raise DeviceError("the Franka is not open")
+        return self._reopening.read(self._measured)
+
+    def servo(self, command: Command) -> Command:
+        """Set the springs' reference; it is kept within the arm's reach.
+
+        Raises:
+            DeviceError: the arm has stopped itself, or its control is silent.
+            SafetyStopError: the target is no pose.
+        """
+        arm = self._opened
+        sent = attainable(command, self.limits.reach_m)
+        arm.read()
+        arm.lead(sent.tcp_pose)
+        if sent.gripper is not None and self._hand is not None:
+            self._hand.wish(sent.gripper)
+        return sent
+
+    def move_to(self, tcp_pose: Array, *, speed: float) -> None:
+        """Move in a straight line at a share of the speed limits, and settle there.
+
+        Raises:
+            DeviceError: something resists, the arm does not get there in time, or it was stopped.
+        """
+        arm, settings, limits = self._opened, self._settings, self.limits
+        goal = within_reach(tcp_pose, limits.reach_m)
+        manner = Manner(
+            speed_m_s=speed * limits.speed_m_s,
+            speed_rad_s=speed * limits.speed_rad_s,
+            lead_m=LEADS * settings.clip_m,
+            lead_rad=LEADS * settings.clip_rad,
+            force_n=settings.resistance_n,
+        )
+        halts = arm.halts
+
+        def lead(reference: Array) -> None:
+            if arm.halts != halts:
+                raise DeviceError(
+                    "the arm was stopped on its way",
+                    where=settings.host,
+                    hint="run the command again when it may move",
+                )
+            arm.lead(reference)
+
+        lead(self.state().tcp_pose)
+        hard = settings.reset_stiffness or settings.stiffness
+        arm.stiffen(hard.translational_n_m, hard.rotational_nm_rad)
+        StraightWay(self, goal, manner, lead).go()
+        arm.stiffen(settings.stiffness.translational_n_m, settings.stiffness.rotational_nm_rad)
+
+    def stop(self) -> None:
+        """Hold where the arm is.
+
+        Raises:
+            DeviceError: the control could not be told.
+        """
+        if self._arm is not None:
+            self._arm.halt()
+
+    def maintenance(self) -> dict[str, str]:
+        """What is done on a person's word."""
+        return {name: does for name, does in CHORES.items() if self.has_gripper or "arm" in does}
+
+    def maintain(self, chore: str) -> None:
+        """Do it.
+
+        Raises:
+            DeviceError: it is not done.
+        """
+        if chore == "clear-errors":
+            self._opened.recover()
+        elif self._hand is not None:
+            self._hand.home()
+
+    def _measured(self) -> RobotState:
+        arm = self._opened
+        state = arm.read()
+        pose = np.concatenate(
+            [np.ravel(state.O_T_EE.translation), np.ravel(state.O_T_EE.quaternion)]
+        )
+        velocity, wrench = arm.velocity(state), wrench_on_tool(state)
+        q = np.array(state.q, dtype=float)
+        if not np.isfinite(np.concatenate([pose, velocity, wrench, q])).all():
+            raise DeviceError(
+                "the Franka's control sends numbers that cannot be",
+                where=self._settings.host,
+                hint=f"{EMERGENCY}, and look at it in Desk",
+            )
+        return RobotState(
+            tcp_pose=pose,
+            tcp_velocity=velocity,
+            tcp_wrench=wrench,
+            q=q,
+            gripper=1.0 if self._hand is None else self._hand.opening,
+            stamp_ns=arm.stamp_ns,
+        )
+
+    def _connect(self) -> None:
+        franky, settings = _library(), self._settings
+        enforced = settings.realtime == "enforce"
+        realtime = franky.RealtimeConfig.Enforce if enforced else franky.RealtimeConfig.Ignore
+
+        def connect() -> Any:
+            return franky.Robot(
+                settings.host,
+                default_torque_threshold=settings.collision_nm,
+                default_force_threshold=settings.collision_n,
+                realtime_config=realtime,
+            )
+
+        self._arm = FrankyArm(
+            franky,
+            connect,
+            settings.host,
+            settings.spring,
+            settings.nullspace_nm_rad,
+            self.rig.clock,
+        )
+        if self.has_gripper:
+            try:
+                self._hand = FrankyHand(
+                    lambda: franky.Gripper(settings.host), settings.grip_m_s, settings.grip_n
+                )
+            except BaseException:
+                self._hang_up()
+                raise
+
+    def _hang_up(self) -> None:
+        if self._arm is not None:
+            self._arm.close()
+            self._arm = None
+        if self._hand is not None:
+            self._hand.close()
+            self._hand = None
+
+    def _reopen(self) -> None:
+        self._hang_up()
+        self._connect()
+
+    @property
+    def _opened(self) -> FrankyArm:
+        if self._arm is None:
+            raise DeviceError("the Franka is not open")
+        return self._arm
+
+
+def _library() -> Any:
+    """Return franky.
+
+    Raises:
+        DeviceError: it is not installed.
+    """
+    try:
+        import franky
+    except ImportError as error:
+        raise DeviceError("franky-control is not installed", hint=INSTALL) from error
+    return franky
+
+
+def _kernel() -> Finding:
+    """Return whether this computer's kernel keeps a millisecond."""
+    realtime = Path("/sys/kernel/realtime")
+    release = platform.release()
+    try:
+        is_realtime = realtime.read_text("ascii").strip() == "1"
+    except OSError:
+        is_realtime = "PREEMPT_RT" in platform.version()
+    if is_realtime:
+        return Finding(True, "kernel", f"{release} is real-time")
+    return Finding(
+        False,
+        "kernel",
+        f"{release} is not real-time, and the Franka's 1 kHz needs one",
+        "install a PREEMPT_RT kernel (Ubuntu: pro enable realtime-kernel), or set "
+        "robot: {realtime: ignore} at the risk of missed cycles",
+    )

@@ -1,0 +1,165 @@
+"""An arm in motion stops, by its own clock: when told to, when its loop stalls, when it dies."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from processes import Running, Start, install, make_task
+from video_server import write_film
+
+from hilctl.task.workspace import Workspace
+
+HERE = Path(__file__).parent
+ENTRY_POINTS = """[hilctl.robots]
+wire = wire_driver:WireRobot
+[hilctl.teleops]
+wire = wire_driver:WireHand
+"""
+RATE_HZ = 10.0
+PERIOD_NS = round(1e9 / RATE_HZ)
+PATIENCE_S = 30.0
+
+
+@dataclass
+class FakeArm:
+    """An arm at the other end of a connection, in a process of its own."""
+
+    port: int
+
+    def ask(self, **told: Any) -> dict[str, Any]:
+        """Tell it something, as anybody may."""
+        with socket.create_connection(("127.0.0.1", self.port), 2.0) as line:
+            line.sendall(json.dumps(told).encode() + b"\n")
+            return dict(json.loads(line.makefile().readline()))
+
+    def speed_m_s(self) -> float:
+        """How fast it is."""
+        return max(abs(part) for part in self.ask()["velocity"])
+
+    def until(self, is_so: Callable[[], bool]) -> None:
+        """Wait."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not is_so():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def moves(self, slowest_m_s: float = 0.03) -> None:
+        """Wait until it is at work, and so fast at least."""
+        self.until(lambda: self.speed_m_s() >= slowest_m_s)
+
+    def held_after_ns(self, moment_ns: int) -> int:
+        """Return how long after a moment it moved last, once it is still."""
+        time.sleep(0.5)
+        told = self.ask()
+        assert max(map(abs, told["velocity"])) == 0
+        return int(told["moved_ns"]) - moment_ns
+
+
+@pytest.fixture
+def arm() -> Iterator[FakeArm]:
+    server = subprocess.Popen(
+        [sys.executable, str(HERE / "wire_arm.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdout is not None
+    try:
+        yield FakeArm(int(server.stdout.readline()))
+    finally:
+        server.kill()
+        server.communicate()
+
+
+@pytest.fixture
+def space(tmp_path: Path, arm: FakeArm) -> Workspace:
+    """A task with that arm, a hand that never rests, and a film for a camera."""
+    space = make_task(tmp_path / "ball", "sim-reach", {})
+    write_film(space.root / "film.mp4", 30)
+    data = yaml.safe_load(space.task_file.read_text())
+    data["robot"] = {"type": "wire", "port": arm.port}
+    data["teleop"] = {"type": "wire"}
+    data["cameras"] = {"side": {"type": "opencv", "source": "film.mp4", "size": [32, 32]}}
+    data["observation"]["images"] = data["reward"]["cameras"] = ["side"]
+    data["control"]["rate_hz"] = RATE_HZ
+    data["reset"] |= {"random_yaw_rad": 0.0, "random_xy_m": 0.0}
+    space.task_file.write_text(yaml.safe_dump(data))
+    return Workspace(space.root)
+
+
+@pytest.fixture
+def drive(start: Start, space: Workspace, tmp_path: Path) -> Callable[[], Running]:
+    """Start a command that lets the robot follow the hand until it is stopped."""
+    site = tmp_path / "site"
+    site.mkdir()
+    text = (HERE / "wire_driver.py").read_text()
+    environment = install(site, "wire_driver", text, ENTRY_POINTS)
+    environment["WIRE_STALL"] = str(tmp_path / "stall")
+
+    def command() -> Running:
+        return start(space, "teleop", "--move", "--allow-motion", environment=environment)
+
+    return command
+
+
+def test_ctrl_c_in_motion_stops_the_arm_within_a_period(
+    arm: FakeArm, drive: Callable[[], Running]
+) -> None:
+    running = drive()
+    arm.moves()
+    sent_ns = time.monotonic_ns()
+    running.kill(signal.SIGINT)
+    assert arm.held_after_ns(sent_ns) < PERIOD_NS
+    code, *_ = running.finish()
+    assert code == 130
+
+
+def test_a_termination_on_the_way_to_a_start_stops_the_arm_within_a_period(
+    arm: FakeArm, drive: Callable[[], Running], space: Workspace
+) -> None:
+    arm.ask(target=[0.52, 0.03, 0.09], speed=1.0)
+    arm.until(lambda: arm.ask(target=[0.52, 0.03, 0.09], speed=1.0)["place"][1] > 0.02)
+    arm.ask(hold=True)
+    running = drive()
+    arm.moves(slowest_m_s=0.002)
+    assert arm.speed_m_s() <= 0.1 * 0.2 + 1e-3  # the first way is a slow one
+    sent_ns = time.monotonic_ns()
+    running.kill(signal.SIGTERM)
+    assert arm.held_after_ns(sent_ns) < PERIOD_NS
+    code, _, talk = running.finish()
+    assert code == 130
+    assert "Traceback" not in talk
+
+
+def test_an_arm_stops_when_its_loop_stalls_and_when_its_process_hangs_or_dies(
+    arm: FakeArm, drive: Callable[[], Running], tmp_path: Path
+) -> None:
+    running = drive()
+    arm.moves()
+    # a driver that blocks: the watchdog's thread stops the arm, and the loop goes on later
+    (tmp_path / "stall").touch()
+    arm.until(lambda: not (tmp_path / "stall").exists())
+    begun_ns = time.monotonic_ns()
+    assert arm.held_after_ns(begun_ns) < 4 * PERIOD_NS
+    arm.moves()
+    # the whole process hangs: only another one can stop it
+    begun_ns = time.monotonic_ns()
+    running.kill(signal.SIGSTOP)
+    assert arm.held_after_ns(begun_ns) < 4 * PERIOD_NS
+    running.kill(signal.SIGCONT)
+    arm.moves()
+    begun_ns = time.monotonic_ns()
+    running.kill(signal.SIGKILL)
+    assert arm.held_after_ns(begun_ns) < 3 * PERIOD_NS
+    running.finish()
