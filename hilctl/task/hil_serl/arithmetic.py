@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hilctl.task.hil_serl.functions import to_array
-from hilctl.task.hil_serl.values import MOST_ITEMS, is_number
+from hilctl.task.hil_serl.values import MOST_ITEMS, count, is_number
 
 _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -32,6 +32,8 @@ def arithmetic(sign: ast.operator, left: Any, right: Any) -> Any:
     apply = _OPERATORS.get(type(sign))
     if apply is None:
         raise TypeError("this operator is not read")
+    if isinstance(sign, ast.Mult) and isinstance(left, list | tuple) and isinstance(right, int):
+        return _repeated(left, right)
     if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
         left, right = to_array(left), to_array(right)
         if np.prod(np.broadcast_shapes(left.shape, right.shape), dtype=float) > MOST_ITEMS:
@@ -43,6 +45,12 @@ def arithmetic(sign: ast.operator, left: Any, right: Any) -> Any:
     if isinstance(result, complex):
         raise ValueError("it is no real number")
     return result
+
+
+def _repeated(items: Any, times: int) -> Any:
+    if count(items) * times > MOST_ITEMS:
+        raise ValueError("the list is too long")
+    return items * times
 
 
 def has_numbers(value: Any) -> bool:

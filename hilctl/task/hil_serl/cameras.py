@@ -125,10 +125,8 @@ def _camera(name: str, told: Any, settings: Settings) -> RigCamera:
     for key in told:
         if key not in _KNOWN:
             settings.note(CAMERAS, "hilctl has no such option", f"[{name!r}][{key!r}]")
-        elif isinstance(told[key], Unreadable):
-            why = f"not readable, {told[key].why}: write it into task.yaml"
-            settings.note(CAMERAS, why, f"[{name!r}][{key!r}]")
-            told[key] = None
+        else:
+            told[key] = settings.part(CAMERAS, told[key], name, key)
     serial, dim = told.get("serial_number"), told.get("dim")
     if serial is not None and not (isinstance(serial, str) and serial.strip()):
         raise settings.wrong(CAMERAS, serial, f"a text as serial of {name!r}")

@@ -81,7 +81,8 @@ def _text(path: Path, shown: str) -> str:
     except (OSError, ValueError) as error:  # a path with a zero byte
         if is_computers(error):
             raise explain_os_error(error, path) from None
-        why = (getattr(error, "strerror", None) or str(error)).lower()
+        told = getattr(error, "strerror", None)
+        why = told.lower() if told else str(error)
         raise DataError(f"cannot read {shown}: {why}", where=shown, hint=SHAPE) from None
     try:
         return raw.decode("utf-8-sig")

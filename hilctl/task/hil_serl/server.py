@@ -44,7 +44,9 @@ def _compliance(key: str, settings: Settings) -> dict[str, float]:
         if name not in known.model_fields:  # type: ignore[union-attr]
             settings.note(key, "hilctl's robot server has no such parameter", f"[{name!r}]")
             continue
-        number = settings.checked(f"{key}", value)
+        if settings.part(key, value, name) is None:
+            continue
+        number = settings.checked(key, value)
         try:
             known.model_validate({name: number})  # type: ignore[union-attr]
         except ValidationError as error:
@@ -75,17 +77,23 @@ def _load(settings: Settings) -> dict[str, Any] | None:
     told = settings.kind("LOAD_PARAM", dict, "a dict")
     if not told:
         return None
-    lengths = {"F_x_center_load": 3, "load_inertia": 9}
-    parts = {"mass": [settings.checked("LOAD_PARAM", told.get("mass", 0.0), low=0, high=10)]}
+    lengths = {"mass": 0, "F_x_center_load": 3, "load_inertia": 9}
+    parts: dict[str, Any] = {}
     for name, length in lengths.items():
-        values = told.get(name, [0.0] * length)
-        if not isinstance(values, list | tuple) or len(values) != length:
+        usual = [0.0] * length if length else 0.0
+        values = settings.part("LOAD_PARAM", told.get(name, usual), name)
+        if values is None:
+            return None
+        if not length:
+            parts[name] = settings.checked("LOAD_PARAM", values, low=0, high=10)
+        elif not isinstance(values, list | tuple) or len(values) != length:
             raise settings.wrong("LOAD_PARAM", values, f"{length} numbers as {name!r}")
-        parts[name] = [settings.checked("LOAD_PARAM", value) for value in values]
-    if not parts["mass"][0]:
+        else:
+            parts[name] = [settings.checked("LOAD_PARAM", value) for value in values]
+    if not parts["mass"]:
         return None
     return {
-        "mass_kg": parts["mass"][0],
+        "mass_kg": parts["mass"],
         "centre_m": parts["F_x_center_load"],
         "inertia_kg_m2": parts["load_inertia"],
     }

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hilctl.errors import DataError, UsageError
-from hilctl.task.hil_serl.expressions import evaluate
+from hilctl.task.hil_serl.expressions import read_expression
 from hilctl.task.hil_serl.statements import FUNCTION
 from hilctl.task.hil_serl.values import (
     Assigned,
@@ -72,12 +72,9 @@ class Settings:
             DataError: it cannot be read.
         """
         try:
-            value = evaluate(
-                ast.parse(expression.strip(), mode="eval").body, {**names, **self.values}
-            )
-        except (NotReadableError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            why = error.why if isinstance(error, NotReadableError) else "not Python"
-            message = f"{self.prefix}{key}: cannot read {expression[:MOST_SHOWN]!r}: {why}"
+            value = read_expression(expression, {**names, **self.values})
+        except NotReadableError as error:
+            message = f"{self.prefix}{key}: cannot read {expression[:MOST_SHOWN]!r}: {error.why}"
             hint = f'for example --set {self.prefix}RESET_POSE="{EXAMPLE}"'
             raise DataError(message, where=f"--set {self.prefix}{key}", hint=hint) from None
         self.values[key] = Assigned(value, 0)
@@ -99,6 +96,14 @@ class Settings:
         """Return whether a setting is there that could not be read."""
         held = self.values.get(key)
         return held is not None and isinstance(held.value, Unreadable)
+
+    def part(self, key: str, value: Any, *names: str) -> Any:
+        """Return a part of a setting, or None where it cannot be read, which is noted."""
+        if isinstance(value, Unreadable):
+            path = "".join(f"[{name!r}]" for name in names)
+            self.note(key, f"not readable, {value.why}: write it into task.yaml", path)
+            return None
+        return value
 
     def number(self, key: str, *, low: float, high: float) -> float | None:
         """Return a number within limits, or None.
