@@ -160,22 +160,31 @@ def theirs_keep(euler: Any, low: Any, high: Any) -> bool:
     return bool(np.all(seen >= low - 1e-9) and np.all(seen <= high + 1e-9))
 
 
-def test_turns_that_they_allow_are_those_that_are_allowed(tmp_path: Path) -> None:
-    spec, _ = task_with("", tmp_path)
-    low, high = spec.control.bounds.low, spec.control.bounds.high
-    home = geometry.quat_from_rpy(spec.reset.pose[3:])
-    limits = np.array([math.pi - 0.2, -0.1, 0.1]), np.array([math.pi + 0.2, 0.3, 0.7])
+@pytest.mark.parametrize("roll", [math.pi, -math.pi, math.pi / 2, -math.pi / 2, 0.0])
+def test_turns_that_they_allow_are_those_that_are_allowed(roll: float, tmp_path: Path) -> None:
+    low = np.array([abs(roll) - 0.2 if roll else -0.2, -0.1, 0.1])
+    high = np.array([abs(roll) + 0.2, 0.3, 0.7])
+    lines = f"    RESET_POSE[3] = {roll}\n    ABS_POSE_LIMIT_LOW[3] = {low[0]}\n"
+    spec, notes = task_with(f"{lines}    ABS_POSE_LIMIT_HIGH[3] = {high[0]}", tmp_path)
+    assert "ABS_POSE_LIMIT_LOW" not in notes
+    bounds = np.array([spec.control.bounds.low[3:], spec.control.bounds.high[3:]])
+    home = geometry.pose([0, 0, 0], geometry.quat_from_rpy(spec.reset.pose[3:]))
     for axis, span in enumerate([(-0.3, 0.3), (-0.3, 0.5), (-0.2, 1.2)]):
         for angle in np.linspace(*span, 41):
-            euler = np.array([math.pi, 0.0, 0.5])
-            euler[axis] = (math.pi if axis == 0 else 0) + angle
+            euler = np.array([roll, 0.0, 0.5])
+            euler[axis] = (roll if axis == 0 else 0) + angle
             euler[0] = math.remainder(euler[0], 2 * math.pi)
-            quat = geometry.quat_from_rpy(list(euler))
-            turn = geometry.rotation_between(np.array([0, 0, 0, *home]), np.array([0, 0, 0, *quat]))
-            ours = np.all(turn >= np.array(low[3:]) - 2e-6) and np.all(
-                turn <= np.array(high[3:]) + 2e-6
-            )
-            assert ours == theirs_keep(euler, *limits), (axis, angle)
+            turned = geometry.pose([0, 0, 0], geometry.quat_from_rpy(list(euler)))
+            turn = geometry.rotation_between(home, turned)
+            ours = np.all(turn >= bounds[0] - 2e-6) and np.all(turn <= bounds[1] + 2e-6)
+            assert ours == theirs_keep(euler, low, high), (axis, angle)
+
+
+def test_a_tool_on_its_side_has_the_smallest_limits(tmp_path: Path) -> None:
+    lines = "    RESET_POSE[4] = np.pi / 2\n    ABS_POSE_LIMIT_LOW[4] = 1.4\n"
+    spec, notes = task_with(f"{lines}    ABS_POSE_LIMIT_HIGH[4] = 1.7", tmp_path)
+    assert spec.control.bounds.high[3:] == pytest.approx([1.7 - math.pi / 2] * 3, abs=1e-5)
+    assert "on its side" in notes["ABS_POSE_LIMIT_LOW"].why
 
 
 def test_starts_beyond_the_limits_are_made_smaller(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ FILES: dict[str, tuple[bytes, str]] = {
     "signs": (b"x = " + b"-" * 100_000 + b"1", "nested too deeply|has no class"),
     "sums": (b"x = 1" + b"+1" * 60_000, "nested too deeply|has no class"),
     "a number without end": (b"x = " + b"9" * 9000, "not Python|has no class"),
+    "endless": (b"x = 1\n" * 6000, "has 6000 statements"),
     "no arm": (TRAINING.encode(), "has no class EnvConfig"),
     "a half": (b"class EnvConfig(DefaultEnvConfig:\n", "config.py:1: not Python"),
     "two trainings": (

@@ -16,6 +16,7 @@ from hilctl.task.regular_files import read_regular
 
 NEWLINE = b"\n"
 MOST_BYTES = 256 * 1024
+MOST_STATEMENTS = 5000
 SHAPE = (
     "hilctl reads the file of an experiment of HIL-SERL, examples/experiments/.../config.py: "
     "one class EnvConfig(DefaultEnvConfig) for each arm, and TrainConfig(DefaultTrainingConfig)"
@@ -96,7 +97,7 @@ def _parse(text: str, shown: str) -> ast.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd escapes, which are another's affair
-            return ast.parse(text)
+            tree = ast.parse(text)
     except SyntaxError as error:
         where = f"{shown}:{error.lineno}" if error.lineno else shown
         message = f"{where}: not Python: {error.msg}"
@@ -104,6 +105,15 @@ def _parse(text: str, shown: str) -> ast.Module:
     except (ValueError, RecursionError, MemoryError) as error:
         why = str(error) if isinstance(error, ValueError) else "nested too deeply"
         raise DataError(f"{shown}: not Python: {why}", where=shown, hint=SHAPE) from None
+    _check_length(tree, shown)
+    return tree
+
+
+def _check_length(tree: ast.Module, shown: str) -> None:
+    statements = sum(isinstance(node, ast.stmt) for node in ast.walk(tree))
+    if statements > MOST_STATEMENTS:
+        message = f"{shown} has {statements} statements: is it the file of an experiment?"
+        raise DataError(message, where=shown, hint=SHAPE)
 
 
 def _training(classes: dict[str, ClassBody], shown: str) -> ClassBody | None:

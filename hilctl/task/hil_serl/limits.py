@@ -59,7 +59,11 @@ def convert_limits(low: list[float], high: list[float], pose: list[float]) -> Li
         remarks.append("roll, pitch, yaw are widened to hold the reset pose")
     turns = [(min(span[0], 0.0), max(span[1], 0.0)) for span in turns]
     vectors, leaning = _as_rotation_vectors(turns, pose)
-    if leaning > TOLD_RAD:
+    if leaning == math.inf:
+        remarks.append(
+            "the tool lies on its side at the reset pose: all turns have the smallest of the limits"
+        )
+    elif leaning > TOLD_RAD:
         remarks.append(
             f"the tool leans at the reset pose: turns differ from theirs by up to {leaning:.2g} rad"
         )
@@ -104,7 +108,8 @@ def _about(span: Span, angle: float) -> Span:
 def _as_rotation_vectors(turns: list[Span], pose: list[float]) -> tuple[list[Span], float]:
     """Return spans about the tool's axes, and how far both kinds of boxes may differ.
 
-    Each angle turns the tool about one axis, which is near to one of the tool's unless it leans.
+    Each angle turns the tool about one axis, which is near to one of the tool's unless it leans;
+    where two are near to the same, the difference has no bound.
     """
     axes = _axes_of_angles(pose)
     nearest = [int(np.argmax(np.abs(axis))) for axis in axes]
