@@ -85,7 +85,7 @@ def test_ram_insertion(tmp_path: Path) -> None:
     told = {"TARGET_POSE", "GRASP_POSE", "DISPLAY_IMAGE", "encoder_type", "buffer_period"}
     assert told <= notes.keys()
     assert "threshold" in notes["get_environment()"].why
-    assert f"{RIGS}/ram_insertion/config.py:" in str(notes["GRASP_POSE"])
+    assert str(notes["GRASP_POSE"]).startswith("GRASP_POSE (config.py:36): ")
 
 
 def test_usb_pickup_insertion(tmp_path: Path) -> None:

@@ -263,3 +263,12 @@ Base.G = 4
 def test_what_else_changes_a_value_leaves_it_unknown(statement: str) -> None:
     names = names_of(f"C = {{'x': 1}}\nD = C\n{statement}\n")
     assert isinstance(names["C"].value, Unreadable)
+
+
+@pytest.mark.parametrize(
+    "statement", ["E.C.update(x=2)", "setattr(E, 'C', 2)", "del E.C", "E.C.x = 1"]
+)
+def test_a_setting_that_is_changed_from_outside_is_unknown(statement: str) -> None:
+    names = names_of(f"class E:\n    C = {{'x': 1}}\n    D = 1\n{statement}\n")
+    assert isinstance(names["E"].value.settings["C"].value, Unreadable)
+    assert names["E"].value.settings["D"].value == 1

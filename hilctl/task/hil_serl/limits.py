@@ -57,7 +57,7 @@ def convert_limits(low: list[float], high: list[float], pose: list[float]) -> Li
         remarks.append("x, y, z are widened to hold the reset pose, and some room on each axis")
     if any(span[0] > 0 or span[1] < 0 for span in turns):
         remarks.append("roll, pitch, yaw are widened to hold the reset pose")
-    turns = [(min(span[0], 0.0), max(span[1], 0.0)) for span in turns]
+    turns = [(max(min(a, 0.0), -math.pi), min(max(b, 0.0), math.pi)) for a, b in turns]
     vectors, leaning = _as_rotation_vectors(turns, pose)
     if leaning == math.inf:
         remarks.append(
@@ -91,7 +91,7 @@ def _roll_span(low: float, high: float, roll: float) -> Span:
     if high <= 0 and low < 0:  # written for a roll of -π
         low, high = -high, -low
     if high >= math.pi:
-        return low, TURN - low
+        return min(low, TURN - low), max(low, TURN - low)
     if low <= 0:
         return -high, high
     return (low, high) if math.remainder(roll, TURN) >= 0 else (-high, -low)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from hilctl.errors import UsageError
@@ -152,10 +153,11 @@ class Rig:
                 arm.note(key, why)
         for key, why in reasons(self._training, OF_THE_TRAINING):
             self._training.note(key, why)
+        file = Path(self._config.shown).name
         for body in self._config.arms.values():
             if any("Wrench" in base for base in body.bases):
-                self.notes.append(Note(body.name, self._config.shown, body.line, WRENCH, True))
+                self.notes.append(Note(body.name, file, body.line, WRENCH, True))
         if self._config.training is None:
-            self.notes.append(Note("TrainConfig", self._config.shown, 0, NO_TRAINING, True))
+            self.notes.append(Note("TrainConfig", file, 0, NO_TRAINING, True))
         if "load_classifier_func" in self._config.calls:
             self._training.note("get_environment", THRESHOLD, "()")

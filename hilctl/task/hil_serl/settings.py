@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ class Note:
 
     Attributes:
         setting: by its name in the file, the arm before it where there are several.
-        file: how messages name it.
+        file: its name.
         line: 0 = none.
         why: one line.
         is_remark: it is taken over, but otherwise.
@@ -204,7 +205,8 @@ class Settings:
 
     def _add(self, key: str, why: str, part: str, *, is_remark: bool) -> None:
         line = self.values[key].line if key in self.values else 0
-        self.notes.append(Note(f"{self.prefix}{key}{part}", self.shown, line, why, is_remark))
+        file = Path(self.shown).name
+        self.notes.append(Note(f"{self.prefix}{key}{part}", file, line, why, is_remark))
 
     def left_over(self) -> Iterator[str]:
         """Yield the names that nobody asked for."""

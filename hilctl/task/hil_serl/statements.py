@@ -175,7 +175,12 @@ def _changed(node: ast.AST) -> Iterator[tuple[str, ...]]:
     for one in ast.walk(node):
         if isinstance(getattr(one, "ctx", None), ast.Store | ast.Del):
             yield from _path(one)
-        elif isinstance(one, ast.Call) and getattr(one.func, "id", "") != "print":
+        elif not isinstance(one, ast.Call) or getattr(one.func, "id", "") == "print":
+            continue
+        elif getattr(one.func, "id", "") == "setattr" and len(one.args) > 1:
+            named = getattr(one.args[1], "value", None)
+            yield from ((*path, str(named)) for path in _path(one.args[0]))
+        else:
             receiver = [one.func.value] if isinstance(one.func, ast.Attribute) else []
             for given in (*receiver, *one.args, *(keyword.value for keyword in one.keywords)):
                 yield from _path(given)
