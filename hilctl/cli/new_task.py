@@ -110,16 +110,16 @@ def _imported(
     from hilctl.errors import DataError, UsageError
     from hilctl.task.hil_serl import importing
     from hilctl.task.hil_serl.config_file import read_config
-    from hilctl.task.hil_serl.rig import Rig
+    from hilctl.task.hil_serl.rig import HilSerlRig
 
     config = read_config(file)
     answers = {key: text for key, text in given.items() if key in importing.question_keys()}
     said = {key: text for key, text in given.items() if key not in answers}
-    for key in Rig(config, said).lacking() if output.interactive and not defaults else ():
+    for key in HilSerlRig(config, said).lacking() if output.interactive and not defaults else ():
 
         def checked(text: str, key: str = key) -> str:
             try:
-                Rig(config, {**said, key: text}).check_pose(key)
+                HilSerlRig(config, {**said, key: text}).check_pose(key)
             except DataError as error:
                 raise UsageError(error.message) from None
             return text

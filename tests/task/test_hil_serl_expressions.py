@@ -103,17 +103,16 @@ def test_crops_are_what_slices_leave(ends: list[int | None], turned: bool) -> No
     first = "[::-1, ::-1]" if turned else ""
     node = ast.parse(f"lambda img: img{first}[{y0}:{y1}, {x0}:{x1}, :]", mode="eval").body
     assert isinstance(node, ast.Lambda)
-    rows, columns = np.mgrid[0:720, 0:1280]
+    rows, columns = np.arange(720), np.arange(1280)
     if turned:
-        rows, columns = rows[::-1, ::-1], columns[::-1, ::-1]
-    span = slice(ends[0], ends[1]), slice(ends[2], ends[3])
-    rows, columns = rows[span], columns[span]
-    if not rows.size:
+        rows, columns = rows[::-1], columns[::-1]
+    rows, columns = rows[slice(*ends[:2])], columns[slice(*ends[2:])]
+    if not rows.size or not columns.size:
         with pytest.raises(NotReadableError):
             read_crop(node, (1280, 720), {})
         return
     crop = read_crop(node, (1280, 720), {})
-    assert crop.box == (columns.min(), rows.min(), rows.shape[1], rows.shape[0])
+    assert crop.box == (columns.min(), rows.min(), columns.size, rows.size)
     assert crop.is_turned == turned
 
 

@@ -123,7 +123,7 @@ GOOD = """
 
 
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     arm=st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=3),

@@ -28,7 +28,9 @@ class Crop:
     is_turned: bool
 
 
-def read_crop(function: ast.Lambda, size: tuple[int, int], names: Mapping[str, Assigned]) -> Crop:
+def read_crop(
+    function: ast.Lambda, size: tuple[int, int] | None, names: Mapping[str, Assigned]
+) -> Crop:
     """Return what a function of one picture leaves of it.
 
     Args:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hilctl.task.hil_serl.config_file import ConfigFile
-from hilctl.task.hil_serl.rig import Rig
+from hilctl.task.hil_serl.rig import HilSerlRig
 from hilctl.task.scaffold import Question, Template, find_template
 from hilctl.task.templates import import_folder
 
@@ -31,12 +31,12 @@ def template_of(config: ConfigFile, said: Mapping[str, str]) -> Template:
 
     Args:
         config: its file.
-        said: settings of the file that a person says, as `Rig` takes them.
+        said: settings of the file that a person says, as `HilSerlRig` takes them.
 
     Raises:
         HilctlError: a setting is not what it is taken for, or a needed one lacks.
     """
-    facts = Rig(config, said).facts()
+    facts = HilSerlRig(config, said).facts()
     return Template(
         name=Path(config.shown).name,
         folder=import_folder(),

@@ -31,7 +31,7 @@ NO_TRAINING = (
 )
 
 
-class Rig:
+class HilSerlRig:
     """A rig, read from its file and from what a person says in place of it.
 
     Args:
@@ -142,8 +142,8 @@ class Rig:
         judged = list(dict.fromkeys(judged or seen))
         chosen = choose(known, [*seen, *judged], self._training)
         for name in known.keys() - chosen.keys():
-            arm = self._arms[name.partition("/")[0] if len(self._arms) > 1 else ""]
-            arm.note("REALSENSE_CAMERAS", "nobody looks at it", f"[{name!r}]")
+            side = name.partition("/")[0] if len(self._arms) > 1 else ""
+            self._arms[side].note("REALSENSE_CAMERAS", "nobody looks at it", f"[{name!r}]")
         names = {name: camera.name for name, camera in chosen.items()}
         return chosen, [names[name] for name in seen], [names[name] for name in judged]
 

@@ -154,7 +154,7 @@ def _distrust(node: ast.AST, names: Names) -> None:
     """Take what a statement may change for unreadable, by whatever name it is known."""
     lost = _lost(node, f"line {getattr(node, 'lineno', 0)} changes it in a way that is not read")
     classes = [held.value for held in names.values() if isinstance(held.value, ClassBody)]
-    scopes: list[Scope] = [*names.maps, *(one.settings for one in classes)]  # type: ignore[list-item]
+    scopes: list[Scope] = [*names.maps, *(one.settings for one in classes)]
     for name, *attributes in _changed(node):
         known = names.get(name)
         if known is not None and isinstance(known.value, Imported):
