@@ -18,19 +18,31 @@ T = TypeVar("T")
 
 
 def ask(output: Output, question: str, default: T, parse: Callable[[str], S]) -> T | S:
-    """Ask until the answer can be parsed; Enter takes the default.
+    """Ask until the answer can be parsed; Enter takes the default, which is not shown if None.
 
     Raises:
         KeyboardInterrupt: the person left, with Ctrl-C or Ctrl-D.
     """
     while True:
-        answer = _read_line(output.wrapped(f"{question} [{default}]") + " ")
+        shown = question if default is None else f"{question} [{default}]"
+        answer = _read_line(output.wrapped(shown) + " ")
         if not answer.strip():
             return default
         try:
             return parse(answer)
         except UsageError as error:
             output.say(f"  {error.message}; {error.hint}" if error.hint else f"  {error.message}")
+
+
+def ask_needed(output: Output, question: str, parse: Callable[[str], S]) -> S:
+    """Ask until the answer can be parsed; there is no default.
+
+    Raises:
+        KeyboardInterrupt: the person left, with Ctrl-C or Ctrl-D.
+    """
+    while (answer := ask(output, question, None, parse)) is None:
+        output.say("  nothing can be made without an answer")
+    return answer
 
 
 def one_of(*words: str) -> Callable[[str], str]:

@@ -91,6 +91,7 @@ class Template(BaseModel):
         folder: where it lies.
         help: one line for people who choose.
         questions: what is asked, in order.
+        facts: what is known without asking, for the files of the folder.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -99,6 +100,7 @@ class Template(BaseModel):
     folder: Path
     help: str
     questions: Annotated[list[Question], Field(max_length=6)]
+    facts: dict[str, Any] = {}
 
     def answers(self, settings: Mapping[str, str]) -> dict[str, Answer]:
         """Return the given answers and, for all other questions, the defaults.
@@ -178,7 +180,7 @@ def check_target(target: Path) -> None:
 def flaws(template: Template, name: str, answers: Mapping[str, Answer]) -> list[str]:
     """Return what is wrong with a task of that name and these answers; nothing is left on disk."""
     with tempfile.TemporaryDirectory() as folder:
-        _render(template, Path(folder), {**answers, "name": name})
+        _render(template, Path(folder), name, answers)
         return _flaws_in(Path(folder))
 
 
@@ -218,7 +220,7 @@ def create(
         shutil.rmtree(building, ignore_errors=True)
         building.mkdir()
         try:
-            _render(template, building, {**answers, "name": target.name})
+            _render(template, building, target.name, answers)
             _refuse(template, _flaws_in(building))
             for name, text in beside.items():
                 (building / name).write_text(text, "utf-8")
@@ -236,9 +238,10 @@ def _read_template(folder: Path) -> Template:
         raise HilctlError(f"template {folder.name!r} is damaged: {error}") from error
 
 
-def _render(template: Template, building: Path, values: Mapping[str, Answer]) -> None:
+def _render(template: Template, building: Path, name: str, answers: Mapping[str, Answer]) -> None:
     from jinja2 import Environment, StrictUndefined
 
+    values = {**template.facts, **answers, "name": name}
     environment = Environment(
         undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
     )

@@ -13,6 +13,11 @@ def template_folders() -> list[Path]:
     return sorted(path for path in _root().iterdir() if (path / MANIFEST).is_file())
 
 
+def import_folder() -> Path:
+    """Return what a rig's configuration is written into: no template, as it asks for all of it."""
+    return _root() / "from-hil-serl"
+
+
 def _root() -> Path:
     """Return where templates lie: in the wheel inside the package, in a checkout beside it."""
     package = Path(__file__).resolve().parent.parent

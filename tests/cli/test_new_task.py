@@ -18,6 +18,7 @@ from hilctl.task.load import load_task
 if TYPE_CHECKING:
     from conftest import Hilctl
 
+RIGS = Path(__file__).resolve().parents[1] / "task" / "rigs"
 QUESTIONS = scaffold.find_template("sim-insert").questions
 
 
@@ -176,3 +177,80 @@ def test_bad_input(name: str, hilctl: Hilctl, here: Path, snapshot: SnapshotAsse
     assert answer.code == 2
     assert answer.err == snapshot
     assert sorted(path.name for path in here.rglob("*")) == ["mine", "taken"]
+
+
+def rig(name: str) -> str:
+    """Return a rig's file in the current folder, under a short name."""
+    Path("config.py").write_bytes((RIGS / name / "config.py").read_bytes())
+    return "config.py"
+
+
+def test_a_rig_becomes_a_task_and_what_is_left_out_is_told(
+    hilctl: Hilctl, here: Path, snapshot: SnapshotAssertion
+) -> None:
+    answer = hilctl("new-task", "ram", "--from-hil-serl", rig("ram_insertion"), "--defaults")
+    assert answer.code == 0
+    assert answer.out == snapshot
+    assert load_task(here / "ram").reset.random_xy_m == 0.02
+
+
+def test_a_rig_as_json(hilctl: Hilctl, here: Path) -> None:
+    given = ("--set", "gripper=franka", "--set", "left.RESET_POSE=[.5, 0, .4, np.pi, 0, 0]")
+    file = rig("object_handover")
+    answer = hilctl("new-task", "pass", "--from-hil-serl", file, "--json", *given)
+    assert answer.code == 0
+    assert any("left.REALSENSE_CAMERAS" in line for line in answer.json["changed"])
+    assert any("buffer_period (config.py:" in line for line in answer.json["not_taken_over"])
+    assert answer.json["next"] == "hilctl doctor --task pass"
+    arms = load_task(here / "pass").arms
+    assert arms is not None
+    assert arms["left"].reset.pose[:3] == (0.5, 0, 0.4)
+    assert arms["right"].robot.options.gripper == "franka"  # type: ignore[attr-defined]
+
+
+def test_what_a_rig_does_not_hold_is_asked(here: Path) -> None:
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "hilctl", "new-task", "egg", "--from-hil-serl", rig("egg_flip")],
+        cwd=here,
+        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "200"},
+        encoding="utf-8",
+        timeout=30,
+        echo=False,
+        dimensions=(40, 200),
+    )
+    question = "RESET_POSE is not known: x, y, z in m; roll, pitch, yaw in rad? "
+    for answer, reply in (
+        ("", "nothing can be made without an answer"),
+        ("high up", "cannot read 'high up'"),
+        ("[1, 2]", "expected 6 numbers"),
+        ("[0.5, 0, 0.2, np.pi, 0, 0]", "What should the robot do"),
+    ):
+        child.expect_exact(question)
+        child.sendline(answer)
+        child.expect_exact(reply)
+    for _ in range(3):
+        child.sendline("")
+    child.expect_exact("next: hilctl doctor --task egg")
+    assert finish(child) == 0
+    assert load_task(here / "egg").reset.pose[:3] == (0.5, 0, 0.2)
+    child.close(force=True)
+
+
+BAD_RIGS = {
+    "no pose": ("egg_flip",),
+    "no such setting": ("ram_insertion", "--set", "RESET_POZE=1"),
+    "no such arm": ("object_handover", "--set", "RESET_POSE=1"),
+    "a pose of seven": ("ram_insertion", "--set", "RESET_POSE=[0] * 7"),
+    "a template, too": ("ram_insertion", "--template", "sim-reach"),
+    "no number of demonstrations": ("ram_insertion", "--set", "demos=many"),
+}
+
+
+@pytest.mark.parametrize("name", list(BAD_RIGS))
+def test_bad_rigs(name: str, hilctl: Hilctl, here: Path, snapshot: SnapshotAssertion) -> None:
+    file, *given = BAD_RIGS[name]
+    answer = hilctl("new-task", "peg", "--defaults", "--from-hil-serl", rig(file), *given)
+    assert answer.code in (2, 7)
+    assert answer.err == snapshot
+    assert [path.name for path in here.iterdir()] == ["config.py"]

@@ -1,0 +1,1 @@
+"""Configurations of HIL-SERL rigs, read from their syntax tree, become task folders."""
