@@ -52,8 +52,8 @@ def teleop(
     _say(output, trial)
     if stop():
         output.event({"event": "stopped", **trial.as_dict()})
-    stop.leave_if_interrupted()
     step = workspace.command("record-demos" if move else "teleop --move")
+    stop.leave_if_interrupted(step)
     output.next(step)
     output.result({**trial.as_dict(), "next": step})
 
