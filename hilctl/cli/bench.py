@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,19 @@ from hilctl.task.templates import DEFAULT_TEMPLATE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
+
+# of the loop over the network; a figure's name without its rate → what it is
+LOOP_FIGURES = {
+    "loop_s": "seconds of training at each rate",
+    "http_late_periods_pct": "% of control periods more than 2 ms late, learner at full load",
+    "http_periods": "control periods that were counted",
+    "http_worst_period_ms": "ms, the longest of them",
+    "http_frame_age_p99_ms": "ms that a picture was older than the state beside it, 99 of 100",
+    "command_p50_ms": "ms from a command until the robot server has it, half of them",
+    "command_p99_ms": "the same, 99 of 100",
+    "second_arm_p50_ms": "ms that a second arm adds to a period: state and command, half of them",
+    "second_arm_p99_ms": "the same, 99 of 100",
+}
 
 
 class BenchSubject(enum.StrEnum):
@@ -114,10 +128,16 @@ def _loop(output: Output, seconds: float) -> None:
     enable_compilation_cache()
     with LiveProgress(output) as live:
         figures = bench_loop(seconds, live.report)
-    for name, value in figures.items():
-        output.say(f"{name:28} {value:.4g}")
+    rows = [(name, f"{value:.4g}", _meaning(name)) for name, value in figures.items()]
+    output.table(("figure", "value", "what it is"), rows)
     output.next("hilctl serve-sim")
     output.result(figures)
+
+
+def _meaning(figure: str) -> str:
+    rate = re.search(r"_(\d+)hz", figure)
+    words = LOOP_FIGURES[figure.replace(rate[0] if rate else "", "", 1)]
+    return f"{words}, at {rate[1]} Hz" if rate else words
 
 
 def _methods(

@@ -71,7 +71,9 @@ def new_task(
     output.say(f"{name}/")
     for i, file in enumerate(files):
         output.say(f"{'└──' if i == len(files) - 1 else '├──'} {file.relative_to(name)}")
-    step = Workspace(name).command("doctor" if from_hil_serl else "record-demos")
+    workspace = Workspace(name)
+    real = any(arm.robot.type != "sim" for arm in workspace.spec.each_arm.values())
+    step = workspace.command("doctor" if real else "record-demos")
     result = {"folder": str(name), "files": [str(file) for file in files], "next": step}
     if from_hil_serl is not None:
         result |= _say_notes(output, name, chosen)

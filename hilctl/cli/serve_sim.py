@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hilctl.cli.interrupt import StopRequest
     from hilctl.rehearsal.server import Rehearsal
 
+PORT = 5000  # where robot servers are, and where templates look for them
 LOOK_S = 0.1
 LEAVE = "q"
 
@@ -47,7 +48,7 @@ def serve_sim(
     ] = ServedScene.INSERT,
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Of the robot servers; 0 = any.")
-    ] = 5000,
+    ] = PORT,
     gripper: Annotated[
         GripperKind, typer.Option("--gripper", help="Which one the robot servers have.")
     ] = GripperKind.ROBOTIQ,
@@ -87,7 +88,7 @@ def serve_sim(
             on_thread=become_real_time,  # a robot does not wait for the programs of a computer
         ) as rehearsal,
     ):
-        _introduce(output, rehearsal)
+        _introduce(output, rehearsal, given_port=port)
         _stay(output, rehearsal, seconds, stop)
     stop.leave_if_interrupted()
     output.result({"arms": rehearsal.arms, "cameras": rehearsal.cameras})
@@ -102,7 +103,7 @@ def _pixels(size: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def _introduce(output: Output, rehearsal: Rehearsal) -> None:
+def _introduce(output: Output, rehearsal: Rehearsal, given_port: int) -> None:
     event = {"event": "serving", "arms": rehearsal.arms, "cameras": rehearsal.cameras}
     output.event(event)
     for name, address in rehearsal.arms.items():
@@ -110,7 +111,19 @@ def _introduce(output: Output, rehearsal: Rehearsal) -> None:
     for name, address in rehearsal.cameras.items():
         output.say(f"{f'camera {name}':14} {address}")
     output.say("the scene moves in real time until Ctrl-C; in another terminal:")
-    output.next("hilctl new-task NAME --template serl-insert")
+    output.next(_made_for(rehearsal, elsewhere=given_port != PORT))
+
+
+def _made_for(rehearsal: Rehearsal, *, elsewhere: bool) -> str:
+    """Return what makes a task for a rig; with its addresses, where templates have others."""
+    several = len(rehearsal.arms) > 1
+    command = f"hilctl new-task NAME --template {'dual-franka' if several else 'serl-insert'}"
+    if not elsewhere:
+        return command
+    views = ("front",) if several else ("wrist", "side")
+    addresses = {arm or "url": address for arm, address in rehearsal.arms.items()}
+    addresses |= {view: rehearsal.cameras[view] for view in views}
+    return command + "".join(f" --set {key}={address}" for key, address in addresses.items())
 
 
 def _stay(output: Output, rehearsal: Rehearsal, seconds: float | None, stop: StopRequest) -> None:

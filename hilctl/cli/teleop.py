@@ -18,6 +18,9 @@ def teleop(
     move: Annotated[
         bool, typer.Option("--move", help="The robot follows; else it is left alone.")
     ] = False,
+    arm: Annotated[
+        str | None, typer.Option("--arm", metavar="NAME", help="Whose hand, of several arms.")
+    ] = None,
     seconds: Annotated[
         float | None,
         typer.Option("--seconds", "-s", min=0.1, help="How long.  [default: until Ctrl-C]"),
@@ -28,32 +31,34 @@ def teleop(
 ) -> None:
     """Try the device in your hand: axes, gripper, buttons, how often and how old its input is.
 
-    The robot stays still, or follows with --move, from its start and within its bounds. Nothing
-    is recorded.
+    The robot stays still, or follows with --move, from its start and within its bounds; of several
+    arms every one then follows its own hand. Nothing is recorded.
     """
     from hilctl.cli.hand_keys import hand_keys
     from hilctl.cli.hand_view import HandView
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.prompts import confirm_motion
+    from hilctl.pipeline.parts import which_arm
     from hilctl.pipeline.teleop.try_hand import try_hand
     from hilctl.task.workspace import Workspace
 
     output = Output(as_json=as_json)
     workspace = Workspace.find(task)
+    chosen, named = which_arm(workspace, arm), [] if arm is None else ["--arm", arm]
     if move:
         confirm_motion(output, workspace.spec, allowed=allow_motion)
-    kinds = " and ".join(hand.type for hand in workspace.spec.hands.values())
-    title, keys = f"{kinds} · robot {'follows' if move else 'still'}", hand_keys(workspace.spec)
+    kind = " ".join(filter(None, [chosen, workspace.spec.hands[chosen].type]))
+    title, keys = f"{kind} · robot {'follows' if move else 'still'}", hand_keys(workspace.spec)
     view = HandView(output, title, keys)
     with workspace.lock("teleop"), interruptible() as stop, view:
         trial = try_hand(
-            workspace, move=move, seconds=seconds, seed=seed, report=view.report, stop=stop
+            workspace, arm=arm, move=move, seconds=seconds, seed=seed, report=view.report, stop=stop
         )
     _say(output, trial)
     if stop():
         output.event({"event": "stopped", **trial.as_dict()})
-    stop.leave_if_interrupted()
-    step = workspace.command("record-demos" if move else "teleop --move")
+    step = workspace.command("record-demos" if move else " ".join(["teleop --move", *named]))
+    stop.leave_if_interrupted(step)
     output.next(step)
     output.result({**trial.as_dict(), "next": step})
 

@@ -47,20 +47,34 @@ class HoldOnLoss(gymnasium.Wrapper[Obs, Array, Obs, Array]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Obs, dict[str, Any]]:
-        """Reset; a device that is not there then ends the work.
+        """Reset; a device that is not there then ends the work, unless it was late for a moment.
 
         Raises:
             OutsideBoundsError: an arm is far out of its bounds, and no person lets it go back.
         """
         try:
-            return self._noted(*self._bare.reset(seed=seed, options=options))
+            return self._noted(*self._begun(seed, options))
         except OutsideBoundsError as outside:
             if not self._questions.teleop.in_real_time:
                 raise
             if TeleopEvent.PAUSE not in self._questions.lost(outside, lambda: None):
                 raise
         back = {**(options or {}), "from_outside": True}
-        return self._noted(*self._bare.reset(seed=seed, options=back))
+        return self._noted(*self._begun(seed, back))
+
+    def _begun(
+        self, seed: int | None, options: dict[str, Any] | None
+    ) -> tuple[Obs, dict[str, Any]]:
+        """Reset, and once more where a device was late and is there again by itself."""
+        try:
+            return self._bare.reset(seed=seed, options=options)
+        except (StaleFrameError, StaleStateError) as late:
+            with suppress(DeviceError):
+                self._bare.stop()
+            if not self._was_brief(late):
+                raise
+        self._bare.resume()
+        return self._bare.reset(seed=seed, options=options)
 
     def step(self, action: Array) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
         """Step, or hold until what was lost is back.

@@ -34,6 +34,25 @@ def require_one_arm(workspace: Workspace, verb: str, instead: str) -> None:
         )
 
 
+def which_arm(workspace: Workspace, arm: str | None) -> str:
+    """Return the arm that a person means: the only one, or the one they named.
+
+    Args:
+        workspace: of the task.
+        arm: what they named.
+
+    Raises:
+        UsageError: they named none of several, or one that is not there.
+    """
+    arms = list(workspace.spec.hands)
+    if arm is None and len(arms) > 1:
+        raise UsageError("this task has several arms", hint=f"--arm {' or --arm '.join(arms)}")
+    if arm is not None and arm not in arms:
+        there = " and ".join(filter(None, arms)) or "one without a name"
+        raise UsageError(f"there is no arm {arm!r}", hint=f"the arms of this task: {there}")
+    return arms[0] if arm is None else arm
+
+
 def open_encoder(workspace: Workspace) -> Encoder:
     """Return the frozen encoder that the task's agent names.
 

@@ -93,6 +93,7 @@ def test_ctrl_c_ends_a_trial_of_a_hand(spawn: Spawn, move: bool) -> None:
     code, text = ended(child)
     assert code == 130
     assert "Traceback" not in text
+    assert ("hilctl record-demos" if move else "hilctl teleop --move") in text  # what comes next
 
 
 def test_a_film_is_shown_to_its_end(spawn: Spawn) -> None:

@@ -156,6 +156,12 @@ def test_as_json(hilctl: Hilctl) -> None:
     assert "next: hilctl record-demos --task peg" in answer.err
 
 
+@pytest.mark.parametrize("template", ["serl-insert", "dual-franka", "so101-pick"])
+def test_a_real_robot_is_looked_at_before_it_moves(hilctl: Hilctl, template: str) -> None:
+    answer = hilctl("new-task", "peg", "--json", "--template", template, "--defaults")
+    assert answer.json["next"] == "hilctl doctor --task peg"
+
+
 BAD = {
     "unknown template": ("peg", "--template", "sim-insret"),
     "unknown setting": ("peg", "--set", "demoz=3"),

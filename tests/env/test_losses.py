@@ -190,6 +190,25 @@ def test_a_camera_that_is_late_for_a_moment_needs_no_person(cell: Cell) -> None:
     assert cell.robot.stops > 0
 
 
+def test_a_camera_that_is_late_for_a_moment_at_a_start_does_not_end_the_work(cell: Cell) -> None:
+    late = iter([StaleFrameError("no new picture")])
+    plainly = cell.eye.latest
+
+    def latest(*, max_age_s: float) -> Frame:
+        if error := next(late, None):
+            raise error
+        return plainly(max_age_s=max_age_s)
+
+    cell.eye.latest = latest  # type: ignore[method-assign]
+    cell.env.reset()
+    assert next(late, None) is None
+    assert not cell.hand.asked
+    cell.eye.lost = True
+    cell.eye.latest = plainly  # type: ignore[method-assign]
+    with pytest.raises(StaleFrameError, match="unplugged"):
+        cell.env.reset()
+
+
 def test_where_nobody_is_it_goes_on_by_itself(spec: TaskSpec) -> None:
     cell = Cell(spec, Nobody)
     back_ns = cell.rig.clock.now_ns() + 5 * 10**9

@@ -17,7 +17,10 @@ def test_keys_do_what_somebody_in_the_room_does() -> None:
         timeout=60,
         dimensions=(40, 100),
     )
-    terminal.expect(r"arm +http://127.0.0.1:\d+")
+    terminal.expect(r"arm +(http://127.0.0.1:\d+)")
+    url = terminal.match[1].decode()
+    terminal.expect_exact(f"--template serl-insert --set url={url}")
+    terminal.expect_exact(f"--set side={url}/camera/side.mjpg")
     terminal.expect_exact("put things back")
     terminal.expect_exact("q  leave")
     for key, told in (("r", "things are back"), ("e", "stopped with an error"), ("?", "")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from hilctl.data.step import EpisodeSummary, Observation, Outcome, Step
 from hilctl.data.writer import EpisodeWriter, Kind
@@ -13,6 +14,7 @@ from hilctl.task.fingerprint import data_fingerprint, data_identity
 from hilctl.task.layout import ActionLayout
 from hilctl.task.workspace import Workspace
 
+ARMS = ("left", "right")
 TINY_CAMERAS = {
     f"view: {name}, size: [128, 128]": f"view: {name}, width_px: 32, height_px: 32, size: [32, 32]"
     for name in ("wrist", "side")
@@ -24,6 +26,27 @@ def make_task(folder: Path) -> Workspace:
     chosen = scaffold.find_template("sim-reach")
     scaffold.create(chosen, folder, chosen.answers({}))
     return edit(Workspace(folder), TINY_CAMERAS)
+
+
+def two_arms(folder: Path) -> Workspace:
+    """Make a task folder with two arms out of that of one."""
+    template = scaffold.find_template("sim-reach")
+    scaffold.create(template, folder, template.answers({"demos": "2", "max_episode_s": "2"}))
+    file = folder / "task.yaml"
+    data = yaml.safe_load(file.read_text())
+    control = data["control"]
+    data["control"] = {key: control.pop(key) for key in ("rate_hz", "max_episode_s")}
+    del data["robot"]
+    arm = {"robot": {"type": "sim", "scene": "reach-both"}, "control": control}
+    arm |= {key: data.pop(key) for key in ("teleop", "reset")}
+    data["arms"] = dict.fromkeys(ARMS, arm)
+    data["cameras"] = {
+        "front": {"type": "sim", "view": "front", "width_px": 32, "height_px": 32, "size": [32, 32]}
+    }
+    data["observation"]["images"] = data["reward"]["cameras"] = ["front"]
+    data["agent"] = {"type": "bc", "updates": 4, "batch": 8}
+    file.write_text(yaml.safe_dump(data))
+    return Workspace(folder)
 
 
 def edit(workspace: Workspace, changes: dict[str, str]) -> Workspace:

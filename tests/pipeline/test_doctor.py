@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from hilctl.pipeline.doctor.devices import examine_devices
 from hilctl.pipeline.doctor.measures import CameraPace, keep_time, time_robot
 from hilctl.pipeline.doctor.surroundings import UsbStream, examine_usb
 from hilctl.pipeline.doctor.trial import Thoroughness
+from hilctl.pipeline.train.processes.share import become_ordinary, become_real_time
 from hilctl.task.workspace import Workspace
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "env"))
@@ -140,6 +142,18 @@ def test_a_loop_that_cannot_keep_its_time_is_a_problem_with_a_remedy() -> None:
     assert missed.ok is False
     assert "rate_hz" in (missed.hint or "")
     assert list(keep_time([lambda: None], 20.0, 5.0, lambda: True)) == []
+
+
+def test_the_loop_is_watched_as_train_runs_it_before_other_programs() -> None:
+    def policy() -> int:
+        return os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK
+
+    permitted = become_real_time()
+    become_ordinary()
+    seen: list[int] = []
+    list(keep_time([lambda: seen.append(policy())], 50.0, 0.1, lambda: False))
+    assert set(seen) == {os.SCHED_RR if permitted else os.SCHED_OTHER}
+    assert policy() == os.SCHED_OTHER
 
 
 def test_cameras_that_ask_for_more_than_their_usb_bus_has_are_told() -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_task import edit, make_task
+from small_task import edit, make_task, two_arms
 
 from hilctl.devices import Options
-from hilctl.errors import DeviceError
+from hilctl.errors import DeviceError, UsageError
 from hilctl.pipeline.events import Event
 from hilctl.pipeline.teleop.try_hand import AXES, HandTrial, in_words, try_hand
 from hilctl.robots.sim import SimRobot
@@ -188,3 +188,24 @@ def test_a_robot_that_follows_stays_within_its_bounds(
     faster = edit(space, {"rate_hz: 10": "rate_hz: 20"})
     tried(faster, move=True, seconds=2.0)
     assert min(heights_m) >= low_m - 1e-6
+
+
+def test_of_several_arms_the_hand_that_is_meant_is_shown_and_every_arm_follows_its_own(
+    tmp_path: Path, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = two_arms(tmp_path / "both")
+    with pytest.raises(UsageError, match="several arms") as caught:
+        tried(space)
+    assert caught.value.hint == "--arm left or --arm right"
+    with pytest.raises(UsageError, match="no arm 'middle'"):
+        tried(space, arm="middle")
+
+    def poll(self: ScriptedTeleop) -> TeleopInput:
+        return TeleopInput(np.full(6, 0.5 if self.arm == "right" else 0.25), engaged=True)
+
+    monkeypatch.setattr(ScriptedTeleop, "poll", poll)
+    for move in (False, True):
+        calls.clear()
+        trial, _ = tried(space, arm="right", move=move)
+        assert trial.farthest.tolist() == [0.5] * 6
+        assert calls.count("servo") == (2 * trial.polls if move else 0)

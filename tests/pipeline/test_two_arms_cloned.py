@@ -7,7 +7,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-import yaml
+from small_task import two_arms
 
 from hilctl.data.step import Step
 from hilctl.env.loop import EpisodeLoop
@@ -22,29 +22,6 @@ from hilctl.task.workspace import Workspace
 from hilctl.teleop.base import Role
 from hilctl.training.checkpoints import load_checkpoint
 from hilctl.training.policy import AgentPolicy
-
-ARMS = ("left", "right")
-
-
-def two_arms(folder: Path) -> Workspace:
-    """Make a task folder with two arms out of that of one."""
-    template = scaffold.find_template("sim-reach")
-    scaffold.create(template, folder, template.answers({"demos": "2", "max_episode_s": "2"}))
-    file = folder / "task.yaml"
-    data = yaml.safe_load(file.read_text())
-    control = data["control"]
-    data["control"] = {key: control.pop(key) for key in ("rate_hz", "max_episode_s")}
-    del data["robot"]
-    arm = {"robot": {"type": "sim", "scene": "reach-both"}, "control": control}
-    arm |= {key: data.pop(key) for key in ("teleop", "reset")}
-    data["arms"] = dict.fromkeys(ARMS, arm)
-    data["cameras"] = {
-        "front": {"type": "sim", "view": "front", "width_px": 32, "height_px": 32, "size": [32, 32]}
-    }
-    data["observation"]["images"] = data["reward"]["cameras"] = ["front"]
-    data["agent"] = {"type": "bc", "updates": 4, "batch": 8}
-    file.write_text(yaml.safe_dump(data))
-    return Workspace(folder)
 
 
 @pytest.fixture(scope="module")

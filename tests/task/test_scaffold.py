@@ -83,6 +83,17 @@ def test_a_person_has_more_time_unless_told_otherwise(name: str, hand: str, tmp_
     assert seconds(teleop=hand, max_episode_s="7") == 7
 
 
+def test_a_rehearsal_differs_from_the_real_rig_in_who_is_there(tmp_path: Path) -> None:
+    for hand in ("rehearsed", "keyboard"):
+        make(tmp_path / hand, "serl-insert", teleop=hand, url="http://127.0.0.1:5001")
+    rehearsed, real = load_task(tmp_path / "rehearsed"), load_task(tmp_path / "keyboard")
+    assert (rehearsed.robot.type, rehearsed.reset.by) == ("rehearsed", "script")
+    assert (real.robot.type, real.reset.by) == ("serl_http", "human")
+    assert rehearsed.robot.options.model_dump() == real.robot.options.model_dump()
+    assert rehearsed.teleop.options.model_dump()["url"] == "http://127.0.0.1:5001"
+    assert real.control.max_episode_s == 3 * rehearsed.control.max_episode_s
+
+
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_defaults_depend_on_earlier_answers_only(name: str) -> None:
     earlier: dict[str, scaffold.Question] = {}

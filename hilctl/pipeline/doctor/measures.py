@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from hilctl.clock import SystemClock
 from hilctl.devices import Finding
 from hilctl.env.robot_env import MAX_FRAME_AGE_S
 from hilctl.errors import StaleFrameError
+from hilctl.pipeline.train.processes.share import become_ordinary, become_real_time
 from hilctl.robots.base import Robot
 
 LOOK_S = 0.004
@@ -102,6 +104,8 @@ def keep_time(
 ) -> Iterator[Finding]:
     """Read all devices at the control rate for a while, and yield how many periods were late.
 
+    It runs before ordinary programs where it may, as the loop of `train` does.
+
     Args:
         looks: read a device each.
         rate_hz: of control.
@@ -113,17 +117,18 @@ def keep_time(
     """
     clock, period_ns = SystemClock(), round(1e9 / rate_hz)
     due_ns, late_s, refused = clock.now_ns(), list[float](), 0
-    for _ in range(round(seconds * rate_hz)):
-        if stop():
-            break
-        for look in looks:
-            try:
-                look()
-            except StaleFrameError:  # counted: one late picture is no broken camera
-                refused += 1
-        due_ns = max(due_ns + period_ns, clock.now_ns() - period_ns)
-        clock.sleep_until(due_ns)
-        late_s.append((clock.now_ns() - due_ns) * 1e-9)
+    with _before_others():
+        for _ in range(round(seconds * rate_hz)):
+            if stop():
+                break
+            for look in looks:
+                try:
+                    look()
+                except StaleFrameError:  # counted: one late picture is no broken camera
+                    refused += 1
+            due_ns = max(due_ns + period_ns, clock.now_ns() - period_ns)
+            clock.sleep_until(due_ns)
+            late_s.append((clock.now_ns() - due_ns) * 1e-9)
     if not late_s:
         return
     late, worst_ms = sum(one > LATE_S for one in late_s), 1e3 * max(late_s)
@@ -136,3 +141,14 @@ def keep_time(
     is_kept = late <= MOST_LATE * len(late_s) and not refused
     hint = "end other programs, see `scheduling` above, or lower control.rate_hz"
     yield Finding(is_kept, "cadence", detail, None if is_kept else hint)
+
+
+@contextmanager
+def _before_others() -> Iterator[None]:
+    """Let this process's threads run before ordinary programs, where that is permitted."""
+    permitted = become_real_time()
+    try:
+        yield
+    finally:
+        if permitted:
+            become_ordinary()

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from hilctl.clock import Clock
 from hilctl.devices import Rig
 from hilctl.driver_faults import attended
+from hilctl.env.hands import Hands
 from hilctl.env.loop import EpisodeLoop, HandsOff
-from hilctl.env.make import open_environment, open_station, teleop_of
+from hilctl.env.make import of_arm, open_environment, open_station, teleop_of
 from hilctl.pipeline.events import Event, Figures, Report, ShouldStop, never, silent, told_by
-from hilctl.pipeline.parts import require_one_arm
+from hilctl.pipeline.parts import which_arm
 from hilctl.robots import ROBOTS
 from hilctl.robots.scene import SimulatedScene
 from hilctl.task.workspace import Workspace
@@ -80,6 +81,7 @@ class HandTrial:
 def try_hand(
     workspace: Workspace,
     *,
+    arm: str | None = None,
     move: bool = False,
     seconds: float | None = None,
     seed: int = 0,
@@ -90,8 +92,10 @@ def try_hand(
 
     Args:
         workspace: the task folder, locked by the caller.
-        move: the robot follows, from the task's start and inside its bounds; else it is not
-            touched. A simulated one is opened all the same: the hand may live in its world.
+        arm: whose hand it is, of several.
+        move: the robot follows, from the task's start and inside its bounds, and every other arm
+            follows its own hand; else none is touched. A simulated one is opened all the same: the
+            hand may live in its world.
         seconds: until the end; None = until somebody stops it.
         seed: of the simulated devices.
         report: told of every poll ("hand"), of what the operator says ("said"), and of a hand
@@ -99,12 +103,11 @@ def try_hand(
         stop: asked every period; True stops the robot and ends it.
 
     Raises:
-        UsageError: the task has several hands.
+        UsageError: the task has several arms, or no such one.
         DeviceError: a device fails.
     """
-    require_one_arm(workspace, "teleop", "try each hand in a task folder with that arm alone")
     limit_s = NO_LIMIT_S if seconds is None else seconds
-    watched = _Watched(report, seconds)
+    watched = _Watched(report, seconds, which_arm(workspace, arm))
     if move:
         _follow(workspace, limit_s, seed, watched, stop)
     else:
@@ -127,7 +130,7 @@ def _follow(
         spec,
         seed=seed,
         real_time=True,
-        watch=watched.over,
+        watch=watched.among,
         screen=watched.screen,
         stop=over,
         folder=workspace.root,
@@ -163,19 +166,20 @@ def _hand_alone(
     with ExitStack() as stack:
         if spec.environment is not None:
             open_environment(spec, rig, stack)
-        elif issubclass(driver := ROBOTS.get(spec.robot.type), SimulatedScene):
-            stack.enter_context(attended("robot", driver, spec.robot.options, rig))
-        yield (
-            watched.over(stack.enter_context(teleop_of(spec, rig, screen=watched.screen))),
-            rig.clock,
-        )
+        for name, part in spec.each_arm.items():
+            if issubclass(driver := ROBOTS.get(part.robot.type), SimulatedScene):
+                robot = attended(of_arm("robot", name), driver, part.robot.options, rig)
+                robot.arm = name
+                stack.enter_context(robot)
+        hand = stack.enter_context(teleop_of(spec, rig, screen=watched.screen, arm=watched.arm))
+        yield watched.over(hand), rig.clock
 
 
 class _Watched:
     """Tell of everything that a hand says to whoever polls it."""
 
-    def __init__(self, report: Report, limit_s: float | None) -> None:
-        self.trial = HandTrial("")
+    def __init__(self, report: Report, limit_s: float | None, arm: str) -> None:
+        self.trial, self.arm = HandTrial(""), arm
         self._report, self._limit_s = report, limit_s
         self.screen = told_by(report)
         self._teleop: Teleop | None = None
@@ -188,6 +192,13 @@ class _Watched:
         self._teleop = teleop
         self.trial.operator = teleop.operator
         return cast(Teleop, self)
+
+    def among(self, operator: Teleop) -> Teleop:
+        """Return an operator of whom one hand, or the only one, is told of."""
+        if not isinstance(operator, Hands):
+            return self.over(operator)
+        operator.hands = {**operator.hands, self.arm: self.over(operator.hands[self.arm])}
+        return operator
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._teleop, name)
