@@ -36,6 +36,7 @@ if find_spec("franky") is None or find_spec("franky_sim") is None:
 HOME = np.array([0.5544, 0.0, 0.5214, 1.0, 0.0, 0.0, 0.0])
 REFLEX, USER_STOPPED = 4, 5  # libfranka's modes
 PERIOD_S = 0.1
+PERIOD_NS, LATE_NS, TRIES = 50_000_000, 15_000_000, 5  # of a trajectory
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +84,9 @@ def wait(robot: FrankyRobot, seconds: float) -> None:
 
 def soon(true: Callable[[], bool], limit_s: float = 5.0) -> bool:
     deadline_s = time.monotonic() + limit_s
-    while not true() and time.monotonic() < deadline_s:
+    while not (is_so := true()) and time.monotonic() < deadline_s:
         time.sleep(0.01)
-    return true()
+    return is_so
 
 
 def fault_of(call: Callable[[], object]) -> DeviceError:
@@ -109,15 +110,22 @@ class TestFranky(RobotContract):
 
 
 def followed(robot: FrankyRobot, way: np.ndarray) -> np.ndarray:
-    """Send (n, 7) targets at 20 Hz from the first one on, and return where the tool was."""
-    robot.move_to(way[0], speed=0.3)
-    clock, been = robot.rig.clock, []
-    begun_ns = clock.now_ns()
-    for number, target in enumerate(way):
-        robot.servo(Command(target))
-        clock.sleep_until(begun_ns + (number + 1) * 50_000_000)
-        been.append(robot.state().tcp_pose)
-    return np.array(been)
+    """Send (n, 7) targets at 20 Hz from the first one on, and return where the tool was.
+
+    A busy computer may be late, and the tool then takes a short cut: it is sent there again.
+    """
+    clock = robot.rig.clock
+    for _ in range(TRIES):
+        robot.move_to(way[0], speed=0.3)
+        begun_ns, been, late_ns = clock.now_ns(), [], 0
+        for number, target in enumerate(way):
+            robot.servo(Command(target))
+            late_ns = max(late_ns, clock.now_ns() - begun_ns - number * PERIOD_NS)
+            clock.sleep_until(begun_ns + (number + 1) * PERIOD_NS)
+            been.append(robot.state().tcp_pose)
+        if late_ns < LATE_NS:
+            return np.array(been)
+    pytest.skip(f"this computer is too busy: {late_ns * 1e-6:.0f} ms late")
 
 
 def test_a_trajectory_that_was_recorded_is_replayed_within_a_millimetre(
