@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -49,7 +48,7 @@ def simulator() -> Iterator[FakeFranka]:
 @pytest.fixture
 def franka(simulator: FakeFranka) -> FakeFranka:
     """The Franka, as if it had just been switched on."""
-    for words in ("home", "wrench 0 0 0 0 0 0", "push 0 0 0", "mode", "friction 0.2"):
+    for words in ("home", "wrench 0 0 0 0 0 0", "push 0 0 0", "mode", "friction 0.2", "slow 1"):
         simulator.tell(words)
     return simulator
 
@@ -129,9 +128,10 @@ def followed(robot: FrankyRobot, way: np.ndarray) -> np.ndarray:
 
 
 def test_a_trajectory_that_was_recorded_is_replayed_within_a_millimetre(
-    robot: FrankyRobot,
+    franka: FakeFranka, robot: FrankyRobot
 ) -> None:
-    turns = np.linspace(0, 2 * np.pi, 50)
+    franka.tell("slow", 2)
+    turns = np.linspace(0, 2 * np.pi, 36)
     steps = np.stack([np.sin(turns), np.sin(2 * turns), np.cos(turns) - 1, turns * 0], axis=1)
     way = [
         geometry.compose(HOME, geometry.pose(0.025 * step[:3], geometry.quat_from_rotvec(tilt)))
@@ -233,7 +233,7 @@ def test_a_stop_from_another_thread_ends_a_way_and_says_so(
 
 def test_a_wall_ends_a_way_softly(robot: FrankyRobot) -> None:
     behind = geometry.pose([0.55, -0.4, 0.52], HOME[3:])
-    fault = fault_of(lambda: robot.move_to(behind, speed=0.5))
+    fault = fault_of(lambda: robot.move_to(behind, speed=0.9))
     assert "as something holds it" in fault.message
     wait(robot, 0.3)
     assert np.linalg.norm(robot.state().tcp_velocity[:3]) < 0.01
@@ -452,16 +452,18 @@ def test_a_killed_process_leaves_an_arm_that_holds(franka: FakeFranka) -> None:
         text=True,
     )
     assert process.stdout is not None
-    assert process.stdout.readline().strip() == "moving"
-    assert soon(lambda: franka.history()[-1].fastest > 0.1)
-    killed_ns = franka.now_ns()
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=5)
-    franka.clock.sleep_until(killed_ns + 400_000_000)
+    try:
+        assert process.stdout.readline().strip() == "moving"
+        assert soon(lambda: franka.history()[-1].fastest > 0.1)
+        killed_ns = franka.now_ns()
+    finally:
+        process.kill()
+        process.communicate(timeout=5)
+    franka.clock.sleep_until(killed_ns + 800_000_000)
     history = franka.history()
     told_ns = last_move_ns(history)
     assert told_ns - killed_ns < PERIOD_S * 1e9
-    before, *after = [np.array(one.hand) for one in history if one.now_ns > told_ns + 50_000_000]
+    before, *after = [np.array(one.hand) for one in history if one.now_ns > told_ns + 200_000_000]
     assert max(np.linalg.norm(hand - before) for hand in after) < 0.001
 
 
