@@ -74,8 +74,9 @@ class ServoSession:
         with self._changed:
             self._over = True
             self._changed.notify_all()
-        self._client.close()
+        self._client.close()  # whoever waits there goes on
         self._thread.join(END_S)
+        self._client.close()  # what it may have connected again meanwhile
 
     def state(self) -> RobotState:
         """Return the newest state; wait for the next one where it is not fresh.

@@ -66,7 +66,7 @@ def test_what_no_robot_can_do_is_told(hilctl: Hilctl, task: str, here: Path) -> 
 def test_doctor_tells_how_fast_the_server_answers_and_changes_nothing(
     hilctl: Hilctl, task: str, arm: FakeArm
 ) -> None:
-    answer = hilctl("doctor", "--task", task, "--json")
+    answer = hilctl("doctor", "--task", task, "--seconds", "0.5", "--json")
     told = [one["detail"] for one in answer.json["findings"] if one["subject"] == "robot"]
     assert "answers in" in told[0]
     assert "serl_http: opened, tool at 0.500" in told[1]

@@ -77,19 +77,23 @@ def arm(insert: Rehearsal) -> Asked:
     asked = Asked(insert.arms[""])
     asked.post("clearerr")
     asked.post("pose", {"arr": HOME.tolist()})
-    assert eventually(lambda: np.allclose(np.abs(asked.pose()), np.abs(HOME), atol=2e-3))
+    assert eventually(lambda: rests_at(asked, HOME, 0.002))
     return asked
 
 
 def eventually(true: Callable[[], bool]) -> bool:
     deadline_s = time.monotonic() + PATIENCE_S
-    while not true() and time.monotonic() < deadline_s:
+    while not (is_so := true()) and time.monotonic() < deadline_s:
         time.sleep(0.02)
-    return true()
+    return is_so
 
 
 def is_at(arm: Asked, target: np.ndarray, metres: float = 0.003) -> bool:
     return bool(np.linalg.norm(arm.pose()[:3] - target[:3]) < metres)
+
+
+def rests_at(arm: Asked, target: np.ndarray, metres: float = 0.003) -> bool:
+    return is_at(arm, target, metres) and bool(np.abs(arm.post("getvel")["vel"]).max() < 0.02)
 
 
 def test_a_state_has_what_those_servers_tell(arm: Asked) -> None:
@@ -107,12 +111,12 @@ def test_a_state_has_what_those_servers_tell(arm: Asked) -> None:
 def test_the_arm_goes_where_it_is_pulled_in_real_time(arm: Asked) -> None:
     target = arm.pull(0.02, 0.01, 0.01)
     assert not is_at(arm, target)
-    assert eventually(lambda: is_at(arm, target))
+    assert eventually(lambda: rests_at(arm, target))
 
 
 def test_a_force_is_what_the_arm_does_to_the_world_as_libfranka_counts(arm: Asked) -> None:
     beside_the_hole = arm.pull(0.03, 0, 0)
-    assert eventually(lambda: is_at(arm, beside_the_hole))
+    assert eventually(lambda: rests_at(arm, beside_the_hole))
     arm.pull(0, 0, -0.15)
     assert eventually(lambda: arm.post("getforce")["force"][2] > 5)  # along the tool, downwards
     assert arm.post("getstate")["force"][2] > 5
@@ -148,7 +152,7 @@ def test_an_arm_without_stiffness_follows_nothing(arm: Asked) -> None:
     time.sleep(0.5)
     assert not is_at(arm, target, 0.01)
     arm.post("update_param", {"translational_stiffness": 2000, "translational_clip_x": 1})
-    assert eventually(lambda: is_at(arm, target))
+    assert eventually(lambda: rests_at(arm, target))
 
 
 def test_an_arm_that_has_failed_follows_nothing_until_that_is_cleared(arm: Asked) -> None:
@@ -158,12 +162,12 @@ def test_an_arm_that_has_failed_follows_nothing_until_that_is_cleared(arm: Asked
     assert not is_at(arm, target, 0.01)
     arm.post("clearerr")
     arm.post("pose", {"arr": target.tolist()})
-    assert eventually(lambda: is_at(arm, target))
+    assert eventually(lambda: rests_at(arm, target))
 
 
 def test_things_are_put_back_without_touching_the_arm(arm: Asked) -> None:
     target = arm.pull(0.01, 0, 0.01)
-    assert eventually(lambda: is_at(arm, target, 0.002))
+    assert eventually(lambda: rests_at(arm, target, 0.002))
     before = arm.pose()
     arm.post("rehearsal/put_back")
     assert is_at(arm, before, 0.002)
@@ -256,7 +260,7 @@ def test_two_arms_are_two_servers_in_one_room() -> None:
         ]
         left, right = (Asked(url) for url in rehearsal.arms.values())
         still, target = right.pose(), left.pull(0.02, 0, 0)
-        assert eventually(lambda: is_at(left, target))
+        assert eventually(lambda: rests_at(left, target))
         assert is_at(right, still)
         assert set(rehearsal.cameras) == {"front", "left/wrist", "right/wrist"}
         assert all(len(left.picture(view)) for view in rehearsal.cameras)

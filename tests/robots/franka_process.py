@@ -47,6 +47,7 @@ class Told:
         self.mode: RobotMode | None = None
         self.reflex = self.home = False
         self.push_n = np.zeros(3)
+        self.slow = 1.0  # how much slower than real time it is
         self.friction, self.all_friction = LEFT_OF_FRICTION, None
         self.history: deque[tuple[int, float, list[float], str]] = deque(maxlen=KEPT)
 
@@ -60,6 +61,8 @@ class Told:
                 self.push_n = np.array(values)
             elif word == "friction":
                 (self.friction,) = values
+            elif word == "slow":
+                (self.slow,) = values
             elif word == "mode":
                 self.mode = RobotMode(int(values[0])) if values else None
             elif word == "reflex":
@@ -91,7 +94,8 @@ def serve(clock_file: str) -> None:
             sim.register_post_step_callback(lambda sim: remember(sim, robot, control, told, clock))
             say(robot.hostname)
             threading.Thread(target=told.hear, args=(control,), daemon=True).start()
-            server.run_forever()
+            while True:
+                server.run_once(told.slow)
 
 
 def dress(control: Any, told: Told) -> None:

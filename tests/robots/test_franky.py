@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -36,6 +35,7 @@ if find_spec("franky") is None or find_spec("franky_sim") is None:
 HOME = np.array([0.5544, 0.0, 0.5214, 1.0, 0.0, 0.0, 0.0])
 REFLEX, USER_STOPPED = 4, 5  # libfranka's modes
 PERIOD_S = 0.1
+PERIOD_NS, LATE_NS, TRIES = 50_000_000, 15_000_000, 5  # of a trajectory
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def simulator() -> Iterator[FakeFranka]:
 @pytest.fixture
 def franka(simulator: FakeFranka) -> FakeFranka:
     """The Franka, as if it had just been switched on."""
-    for words in ("home", "wrench 0 0 0 0 0 0", "push 0 0 0", "mode", "friction 0.2"):
+    for words in ("home", "wrench 0 0 0 0 0 0", "push 0 0 0", "mode", "friction 0.2", "slow 1"):
         simulator.tell(words)
     return simulator
 
@@ -83,9 +83,9 @@ def wait(robot: FrankyRobot, seconds: float) -> None:
 
 def soon(true: Callable[[], bool], limit_s: float = 5.0) -> bool:
     deadline_s = time.monotonic() + limit_s
-    while not true() and time.monotonic() < deadline_s:
+    while not (is_so := true()) and time.monotonic() < deadline_s:
         time.sleep(0.01)
-    return true()
+    return is_so
 
 
 def fault_of(call: Callable[[], object]) -> DeviceError:
@@ -109,21 +109,29 @@ class TestFranky(RobotContract):
 
 
 def followed(robot: FrankyRobot, way: np.ndarray) -> np.ndarray:
-    """Send (n, 7) targets at 20 Hz from the first one on, and return where the tool was."""
-    robot.move_to(way[0], speed=0.3)
-    clock, been = robot.rig.clock, []
-    begun_ns = clock.now_ns()
-    for number, target in enumerate(way):
-        robot.servo(Command(target))
-        clock.sleep_until(begun_ns + (number + 1) * 50_000_000)
-        been.append(robot.state().tcp_pose)
-    return np.array(been)
+    """Send (n, 7) targets at 20 Hz from the first one on, and return where the tool was.
+
+    A busy computer may be late, and the tool then takes a short cut: it is sent there again.
+    """
+    clock = robot.rig.clock
+    for _ in range(TRIES):
+        robot.move_to(way[0], speed=0.3)
+        begun_ns, been, late_ns = clock.now_ns(), [], 0
+        for number, target in enumerate(way):
+            robot.servo(Command(target))
+            late_ns = max(late_ns, clock.now_ns() - begun_ns - number * PERIOD_NS)
+            clock.sleep_until(begun_ns + (number + 1) * PERIOD_NS)
+            been.append(robot.state().tcp_pose)
+        if late_ns < LATE_NS:
+            return np.array(been)
+    pytest.skip(f"this computer is too busy: {late_ns * 1e-6:.0f} ms late")
 
 
 def test_a_trajectory_that_was_recorded_is_replayed_within_a_millimetre(
-    robot: FrankyRobot,
+    franka: FakeFranka, robot: FrankyRobot
 ) -> None:
-    turns = np.linspace(0, 2 * np.pi, 50)
+    franka.tell("slow", 2)
+    turns = np.linspace(0, 2 * np.pi, 36)
     steps = np.stack([np.sin(turns), np.sin(2 * turns), np.cos(turns) - 1, turns * 0], axis=1)
     way = [
         geometry.compose(HOME, geometry.pose(0.025 * step[:3], geometry.quat_from_rotvec(tilt)))
@@ -225,7 +233,7 @@ def test_a_stop_from_another_thread_ends_a_way_and_says_so(
 
 def test_a_wall_ends_a_way_softly(robot: FrankyRobot) -> None:
     behind = geometry.pose([0.55, -0.4, 0.52], HOME[3:])
-    fault = fault_of(lambda: robot.move_to(behind, speed=0.5))
+    fault = fault_of(lambda: robot.move_to(behind, speed=0.9))
     assert "as something holds it" in fault.message
     wait(robot, 0.3)
     assert np.linalg.norm(robot.state().tcp_velocity[:3]) < 0.01
@@ -444,16 +452,18 @@ def test_a_killed_process_leaves_an_arm_that_holds(franka: FakeFranka) -> None:
         text=True,
     )
     assert process.stdout is not None
-    assert process.stdout.readline().strip() == "moving"
-    assert soon(lambda: franka.history()[-1].fastest > 0.1)
-    killed_ns = franka.now_ns()
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=5)
-    franka.clock.sleep_until(killed_ns + 400_000_000)
+    try:
+        assert process.stdout.readline().strip() == "moving"
+        assert soon(lambda: franka.history()[-1].fastest > 0.1)
+        killed_ns = franka.now_ns()
+    finally:
+        process.kill()
+        process.communicate(timeout=5)
+    franka.clock.sleep_until(killed_ns + 800_000_000)
     history = franka.history()
     told_ns = last_move_ns(history)
     assert told_ns - killed_ns < PERIOD_S * 1e9
-    before, *after = [np.array(one.hand) for one in history if one.now_ns > told_ns + 50_000_000]
+    before, *after = [np.array(one.hand) for one in history if one.now_ns > told_ns + 200_000_000]
     assert max(np.linalg.norm(hand - before) for hand in after) < 0.001
 
 

@@ -51,9 +51,9 @@ def by(x: float = 0.0, y: float = 0.0, z: float = 0.0) -> np.ndarray:
 
 def soon(true: Callable[[], bool]) -> bool:
     deadline_s = time.monotonic() + SOON_S
-    while not true() and time.monotonic() < deadline_s:
+    while not (is_so := true()) and time.monotonic() < deadline_s:
         time.sleep(0.01)
-    return true()
+    return is_so
 
 
 def free_port() -> int:

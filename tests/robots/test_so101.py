@@ -70,9 +70,9 @@ def away_m(robot: So101Robot, pose: np.ndarray) -> float:
 
 def soon(true: Callable[[], bool], limit_s: float = 5.0) -> bool:
     deadline_s = time.monotonic() + limit_s
-    while not true() and time.monotonic() < deadline_s:
+    while not (is_so := true()) and time.monotonic() < deadline_s:
         time.sleep(0.01)
-    return true()
+    return is_so
 
 
 def fault_of(call: Callable[[], object], limit_s: float = 0.0) -> DeviceError:

@@ -84,9 +84,9 @@ def tool(leader: So101LeaderTeleop) -> np.ndarray:
 
 def soon(true: Callable[[], bool], limit_s: float = 5.0) -> bool:
     deadline_s = time.monotonic() + limit_s
-    while not true() and time.monotonic() < deadline_s:
+    while not (is_so := true()) and time.monotonic() < deadline_s:
         time.sleep(0.01)
-    return true()
+    return is_so
 
 
 class TestLeader(TeleopContract):
