@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 CONNECT_S = 5.0
 AGAIN_S = 0.02  # after which a stop that has had no effect is repeated
 RECOVER_S = 10.0  # of the control; it may release brakes
+CLEARED_S = 1.0  # until its states tell that
 HALT_S = 0.5  # that the control takes at most to end a motion that was stopped
 END_S = 2.0  # longer than the library listens to a silent control
 STALE_NS = 100_000_000  # a controller sends a state every millisecond
@@ -177,6 +178,11 @@ class FrankyArm:
         """
         with self._told("clearing errors"):
             done = within(RECOVER_S, self._robot.recover_from_errors)
+        # the newest state may be one from before
+        deadline_s = time.monotonic() + CLEARED_S
+        while not done and time.monotonic() < deadline_s:
+            time.sleep(0.02)
+            done = self.read().robot_mode.name not in MODES
         if not done:
             raise DeviceError(
                 "the Franka's error stays", where=self._host, hint="look at it in Desk"

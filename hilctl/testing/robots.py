@@ -99,10 +99,10 @@ class RobotContract(DeviceContract):
         assert not np.allclose(robot.state().tcp_pose, before.tcp_pose, atol=1e-4)
 
     def test_stamps_are_monotonic_and_on_the_rigs_clock(self, robot: Robot) -> None:
-        stamps = []
-        for _ in range(5):
+        stamps = [robot.state().stamp_ns]
+        for _ in range(4):
+            assert eventually(robot, lambda: robot.state().stamp_ns != stamps[-1], 1.0)
             stamps.append(robot.state().stamp_ns)
-            wait(robot, 0.02)
         assert all(isinstance(stamp, int) for stamp in stamps)
         assert all(b > a for a, b in pairwise(stamps))
         newest_ns = robot.state().stamp_ns
@@ -164,7 +164,7 @@ class RobotContract(DeviceContract):
             robot.move_to(target, speed=speed)
             return (robot.state().stamp_ns - start_ns) * 1e-9
 
-        here, there = robot.state().tcp_pose, moved(robot, 0.05, 0, 0)
+        here, there = robot.state().tcp_pose, moved(robot, 0.08, 0, 0)
         assert seconds(there, 0.1) > 1.3 * seconds(here, 0.5)
 
     def test_stop_holds_the_arm_where_it_is(self, robot: Robot) -> None:
@@ -173,9 +173,8 @@ class RobotContract(DeviceContract):
         robot.stop()
         robot.stop()
         here = robot.state().tcp_pose
-        assert eventually(robot, lambda: speed_m_s(robot) < 0.01, 1.0)
-        wait(robot, 0.2)
-        assert speed_m_s(robot) < 0.01
+        wait(robot, 0.5)
+        assert eventually(robot, lambda: speed_m_s(robot) < 0.01, 1.5)
         assert away_m(robot, here) < 0.02
 
     def test_an_arm_that_can_be_led_is_led_until_it_is_stopped(self, robot: Robot) -> None:
