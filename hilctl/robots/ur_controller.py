@@ -64,9 +64,9 @@ class UrController:
         self.read()
 
     @property
-    def age_ns(self) -> int:
-        """How old the newest state is."""
-        return time.monotonic_ns() - self._seen_ns
+    def seen_ns(self) -> int:
+        """When the newest state came, on the computer's monotonic clock."""
+        return self._seen_ns
 
     def read(self) -> tuple[Array, Array, Array, Array]:
         """Return pose (7,), velocity (6,), wrench (6,) in the tcp frame, and joints (6,).

@@ -49,13 +49,17 @@ class UrSettings:
 
 @dataclass(frozen=True)
 class UrReading:
-    """What a UR measures: (7,) pose, (6,) velocity and wrench, (6,) joints, and how old that is."""
+    """What a UR measures: (7,) pose, (6,) velocity and wrench, (6,) joints.
+
+    Attributes:
+        seen_ns: when that came, on the monotonic clock that all processes share.
+    """
 
     pose: Array
     velocity: Array
     wrench: Array
     q: Array
-    age_ns: int
+    seen_ns: int
 
 
 class UrProcess:
@@ -98,7 +102,7 @@ class UrProcess:
         pose, velocity, wrench, q = (
             np.array(told[name]) for name in ("pose", "velocity", "wrench", "q")
         )
-        return UrReading(pose, velocity, wrench, q, int(told["age_ns"]))
+        return UrReading(pose, velocity, wrench, q, int(told["seen_ns"]))
 
     def run_to(self, target: Array) -> None:
         """Let the reference run to a (7,) pose; do not wait.
@@ -240,7 +244,7 @@ def _main(calls: MessageLine, stops: MessageLine) -> None:
             case "read":
                 pose, velocity, wrench, q = (numbers.tolist() for numbers in arm.controller.read())
                 state = {"pose": pose, "velocity": velocity, "wrench": wrench, "q": q}
-                return {**state, "age_ns": arm.controller.age_ns}
+                return {**state, "seen_ns": arm.controller.seen_ns}
             case "run_to":
                 arm.run_to(np.array(message["target"]))
             case "clear":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Annotated, ClassVar, Literal, cast
@@ -84,6 +85,7 @@ class UrRtdeRobot(Robot):
         self._is_open = False
         self._reopening = Reopening(self._reopen)
         self._gripper: Robotiq | None = None
+        self._seen_ns = self._stamp_ns = 0
 
     @classmethod
     def probe(cls, options: Options) -> list[Finding]:
@@ -195,13 +197,16 @@ class UrRtdeRobot(Robot):
 
     def _measured(self) -> RobotState:
         reading = self._opened.read()
+        if reading.seen_ns != self._seen_ns:  # else it is the same as before, and so is its stamp
+            age_ns = time.monotonic_ns() - reading.seen_ns
+            self._seen_ns, self._stamp_ns = reading.seen_ns, self.rig.clock.now_ns() - age_ns
         return RobotState(
             tcp_pose=reading.pose,
             tcp_velocity=reading.velocity,
             tcp_wrench=reading.wrench,
             q=reading.q,
             gripper=1.0 if self._gripper is None else self._gripper.opening,
-            stamp_ns=self.rig.clock.now_ns() - reading.age_ns,
+            stamp_ns=self._stamp_ns,
         )
 
     def _connect(self) -> None:
