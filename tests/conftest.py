@@ -1,5 +1,5 @@
 """What holds for every test: patience with slow machines, programs that are compiled once, and
-three processes, of which two begin with all that moves in real time: they often wait.
+four processes, of which two begin with all that moves in real time: they often wait.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Use three processes, for two cores and a robot; none but this for files that are named."""
+    """Use four processes, for two cores: robots and networks are waited for half of the time."""
     named = any(".py" in argument for argument in config.args)
-    return 0 if named or config.option.collectonly else 3
+    return 0 if named or config.option.collectonly else 4
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:

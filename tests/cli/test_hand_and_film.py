@@ -36,6 +36,7 @@ def spawn(space: Workspace) -> Iterator[Spawn]:
             cwd=str(space.root),
             env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "90"},
             encoding="utf-8",
+            codec_errors="replace",  # a terminal drops what is not yet read at Ctrl-C
             timeout=60,
             dimensions=(30, 90),
             echo=False,

@@ -38,6 +38,7 @@ def at_terminal() -> Iterator[Callable[..., pexpect.spawn]]:
             env={**os.environ, "TERM": "xterm", "COLUMNS": "200"},
             dimensions=(40, 200),
             encoding="utf-8",
+            codec_errors="replace",  # a terminal drops what is not yet read at Ctrl-C
             timeout=PATIENCE_S,
         )
         started.append(child)
