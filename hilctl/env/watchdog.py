@@ -120,6 +120,7 @@ class Watchdog:
                 again, due = self._has_failed, moves and not self._has_held
             stalled = due and late_ns > self._limit_ns
             if again or stalled or (due and self._asked_to_stop()):
+                self._has_held = True  # first: whoever travels may notice the stop at once
                 failed = not self._held()
                 with self._lock:
                     self._has_held, self._has_failed = True, failed

@@ -112,6 +112,27 @@ def test_who_wants_an_end_has_it_at_work_and_on_a_way(desk: Desk) -> None:
         travel(3, fails=False)  # the arm was there already
 
 
+def test_an_arm_that_notices_a_stop_before_it_is_over_was_stopped(desk: Desk) -> None:
+    begun, noticed = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        begun.set()
+        noticed.wait(SOON_S)
+
+    desk.hold = slow  # type: ignore[method-assign]
+    dog = Watchdog(lambda: desk.hold(), PERIOD_S, desk.clock, lambda: desk.wants_end)
+
+    def travel() -> None:
+        with dog.travelling():
+            desk.wants_end = True
+            assert begun.wait(SOON_S)
+            threading.Timer(0.05, noticed.set).start()
+            raise DeviceError("the arm was held on its way", hint="none")
+
+    with dog, pytest.raises(TravelStoppedError):
+        travel()
+
+
 @pytest.mark.parametrize("last", ["beats, then nothing", "beats", "travels", "rests"])
 def test_an_arm_that_was_not_stopped_from_here_is_held_by_its_guard(
     tmp_path: Path, last: str
