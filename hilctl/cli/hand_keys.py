@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hilctl.task.spec import TaskSpec
+
+GAP = "   "  # between two keys
 
 
 def hand_keys(spec: TaskSpec) -> Mapping[str, str]:
@@ -30,12 +32,27 @@ def line_of(keys: Mapping[str, str]) -> str:
     return " · ".join(f"{key}: {does}" for key, does in keys.items())
 
 
-def drawn(keys: Mapping[str, str]) -> Any:
-    """Return them as text that wraps between keys, never inside one."""
-    from rich.text import Text
+class KeyHelp:
+    """Keys and what they do, in lines that break between two of them, never inside one.
 
-    text = Text()
-    for key, does in keys.items():
-        piece = f"{key} {does}".replace(" ", "\N{NO-BREAK SPACE}")
-        text.append(piece[: len(key)], "bold cyan").append(f"{piece[len(key) :]}   ", "dim")
-    return text
+    Rich takes every space for a place to break, one that is not to be broken at, too.
+
+    Args:
+        keys: and what they do.
+    """
+
+    def __init__(self, keys: Mapping[str, str]) -> None:
+        self._keys = keys
+
+    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+        """Draw them as wide as there is room."""
+        from rich.text import Text
+
+        line = Text()
+        for key, does in self._keys.items():
+            piece = Text.assemble((key, "bold cyan"), (f" {does}", "dim"))
+            if line and line.cell_len + len(GAP) + piece.cell_len > options.max_width:
+                yield line
+                line = Text()
+            line.append(GAP if line else "").append_text(piece)
+        yield line

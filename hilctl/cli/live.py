@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from hilctl.cli.aside import Aside
-from hilctl.cli.hand_keys import drawn, line_of
+from hilctl.cli.hand_keys import KeyHelp, line_of
 from hilctl.cli.interrupt import STOPPING, is_stopping
 from hilctl.cli.lines import LineProgress
 from hilctl.cli.preview import Preview
@@ -46,7 +46,7 @@ def live_view(
     def whole() -> Any:
         # on top: a low terminal shows the beginning only
         stopping = [Text(STOPPING)] if is_stopping() else []
-        help_ = [drawn(keys)] if keys else []
+        help_ = [KeyHelp(keys)] if keys else []
         return Group(*stopping, *help_, render())
 
     rate_hz = refresh_hz or (DRIVING_HZ if keys else REFRESH_HZ)
