@@ -331,16 +331,19 @@ def test_a_local_controller_is_told_from_a_remote_one(ur: UrController) -> None:
 
 
 def test_a_stream_that_stops_is_a_dead_robot(ur: UrController, robot: UrRtdeRobot) -> None:
-    robot.servo(Command(moved(robot, 0.05, 0, 0)))
+    target = moved(robot, 0.3, 0, 0)  # a second's way
+    robot.servo(Command(target))
     ur.set("silent", True)
     fault = fault_of(robot.state, 1.0)
     assert "has said nothing for 0." in fault.message
     fault_of(lambda: robot.servo(Command(HOME)))
     ur.set("silent", False)
     assert soon(lambda: "silent" not in outcome(robot.state))
+    assert soon(lambda: not robot.state().tcp_velocity.any())  # what it was sent till then is done
     place = robot.state().tcp_pose
+    assert np.linalg.norm(place[:3] - target[:3]) > 0.1
     time.sleep(0.3)
-    np.testing.assert_allclose(robot.state().tcp_pose, place, atol=1e-3)
+    np.testing.assert_allclose(robot.state().tcp_pose, place, atol=1e-9)
 
 
 def outcome(call: Callable[[], object]) -> str:
