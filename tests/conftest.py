@@ -20,7 +20,10 @@ from hilctl.sim.rendering import renderer_name
 CACHE = "JAX_COMPILATION_CACHE_DIR"
 RENDERER = "HILCTL_RENDERER"
 QUICK_COMPILER = "JAX_DISABLE_MOST_OPTIMIZATIONS"  # three times as quick, its programs half as fast
-MANY_PROGRAMS = ("tests/agents/", "tests/training/")  # each of which runs a few times only
+MANY_PROGRAMS = (  # each of which runs a few times only
+    *("tests/agents/", "tests/training/", "tests/rewards/", "tests/e2e/test_whole_method.py"),
+    *("tests/pipeline/test_two_arms_cloned.py", "tests/people/test_human_reward.py"),
+)
 REAL_TIME = "tests/e2e/"
 LOCKSTEP = "test_whole_method.py"  # waits for nobody
 # trainings that are watched and disturbed; one process has these, another what else is in real time
@@ -29,6 +32,7 @@ TRAININGS = tuple(
     for name in ("training_faults", "training_processes", "what_comes_next", "moved_folder")
 )
 NICENESS = 10  # that of a learner, which gets its half of the machine
+BEGAN = os.nice(0)
 # what talks to devices, terminals and networks: it needs little of a processor, but at once
 WAITING = tuple(
     f"tests/{room}/"
@@ -94,7 +98,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if "PYTEST_XDIST_WORKER" in os.environ:
         waits = is_real_time(item) or item.nodeid.startswith(WAITING)
         with suppress(PermissionError):  # not everybody may take it back
-            os.setpriority(os.PRIO_PROCESS, 0, 0 if waits else NICENESS)
+            os.setpriority(os.PRIO_PROCESS, 0, BEGAN if waits else max(BEGAN, NICENESS))
 
 
 def is_real_time(item: pytest.Item) -> bool:

@@ -11,7 +11,18 @@ from typing import Any
 
 import pytest
 from finished_run import FinishedRun, watch_to_the_end
-from processes import FEW_LABELS, SHORT, TINY_CAMERAS, Ask, Start, copy, make_task, starting
+from processes import (
+    EYES,
+    FEW_LABELS,
+    SHORT,
+    THUMBNAILS,
+    TINY_CAMERAS,
+    Ask,
+    Start,
+    copy,
+    make_task,
+    starting,
+)
 from stopped_run import StoppedRun, watch_and_stop
 
 from hilctl.cli.app import run
@@ -19,6 +30,14 @@ from hilctl.task.workspace import Workspace
 
 UP_TO_THE_REWARD = ("record-demos", "record-labels", "train-classifier")
 Once = Callable[[str, Callable[[Path], None]], Path]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _eyes() -> Iterator[None]:
+    """Find the encoder of these tests in this process, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(EYES)
+        yield
 
 
 @pytest.fixture
@@ -75,7 +94,7 @@ def recorded(once: Once) -> Path:
     """
 
     def make(folder: Path) -> None:
-        changes = TINY_CAMERAS | FEW_LABELS | SHORT
+        changes = TINY_CAMERAS | FEW_LABELS | SHORT | THUMBNAILS
         space = make_task(folder / "task", "sim-reach", changes, demos="3", max_episode_s="2")
         with starting() as start:
             told = {verb: start(space, verb).finish() for verb in UP_TO_THE_REWARD}

@@ -22,6 +22,11 @@ TINY_CAMERAS = {
     f"view: {name}, size: [128, 128]": f"view: {name}, width_px: 32, height_px: 32, size: [32, 32]"
     for name in ("wrist", "side")
 }
+EYES = Path(__file__).parent / "eyes"
+THUMBNAILS = {  # in place of an encoder that takes most of the time
+    "encoder: efficientnet-lite0": "encoder: thumbnails",
+    "type: classifier\n": "type: classifier\n  encoder: thumbnails\n",
+}
 SHORT = {
     "max_robot_minutes: 20": "max_robot_minutes: 0.25",
     "updates_per_step: 4": "updates_per_step: 1",
@@ -51,7 +56,7 @@ class Running:
 
     def finish(self) -> tuple[int, list[dict[str, Any]], str]:
         """Wait for the end and return exit code, remaining JSON lines and talk."""
-        out, talk = self.process.communicate(timeout=120)
+        out, talk = self.process.communicate(timeout=240)
         return self.process.returncode, [json.loads(line) for line in out.splitlines()], talk
 
 
@@ -71,11 +76,10 @@ def starting() -> Iterator[Start]:
     def call(
         space: Workspace, *arguments: str, environment: Mapping[str, str] | None = None
     ) -> Running:
-        known = {name: value for name, value in os.environ.items() if name != "MUJOCO_GL"}
         process = subprocess.Popen(
             [sys.executable, "-m", "hilctl", *arguments, "--json"],
             cwd=space.root,
-            env=known | dict(environment or {}),
+            env=with_eyes(environment or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -91,6 +95,14 @@ def starting() -> Iterator[Start]:
             if process.poll() is None:
                 process.kill()
             process.communicate()
+
+
+def with_eyes(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a process that finds the encoder of these tests."""
+    known = {name: value for name, value in os.environ.items() if name != "MUJOCO_GL"}
+    known |= environment
+    path = [folder for folder in known.get("PYTHONPATH", "").split(os.pathsep) if folder]
+    return known | {"PYTHONPATH": os.pathsep.join([*path, str(EYES)])}
 
 
 class Ask(Protocol):
@@ -154,6 +166,12 @@ def until(running: Running, wanted: Callable[[dict[str, Any]], bool]) -> list[di
 def is_episode(number: int) -> Callable[[dict[str, Any]], bool]:
     """Return whether an event is the end of that episode, or of a later one."""
     return lambda event: event["event"] == "episode" and event["episodes"] >= number
+
+
+def progress(space: Workspace) -> dict[str, Any]:
+    """Return how far the only run got, as it was written when it was stopped."""
+    (run,) = space.all_runs()
+    return dict(json.loads((run / "manifest.json").read_text("utf-8"))["progress"])
 
 
 def processes(events: list[dict[str, Any]]) -> dict[str, int]:

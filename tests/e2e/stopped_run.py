@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from processes import Running, Start, edit, is_episode, is_gone, processes, until
+from processes import Running, Start, edit, is_episode, is_gone, processes, until, with_eyes
 
 from hilctl.task.workspace import Workspace
 
@@ -108,6 +108,7 @@ def words_of_status(space: Workspace) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "hilctl", "status"],
         cwd=space.root,
+        env=with_eyes({}),
         capture_output=True,
         text=True,
         timeout=60,

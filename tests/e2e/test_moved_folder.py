@@ -50,8 +50,8 @@ def test_recording_stops_when_its_folder_is_moved(start: Start, space: Workspace
     code, events, talk = running.finish()
     assert code == 7, talk
     assert events[-1]["error"]["where"].startswith(str(space.root))
-    # of 200; how many there were when the folder was moved is up to the machine
-    assert len([event for event in events if event.get("event") == "episode"]) <= 20
+    # how many there were when the folder was moved is up to the machine
+    assert len([event for event in events if event.get("event") == "episode"]) < int(MANY) / 2
     assert not list(space.root.rglob("*.hdf5*")), "nothing was written into a stranger"
     elsewhere = space.root.with_name("elsewhere") / "demos"
     assert way == "removed" or list(elsewhere.glob("episode_*.hdf5"))

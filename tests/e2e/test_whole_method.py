@@ -355,7 +355,7 @@ def test_behaviour_cloning_needs_no_robot(ready: Workspace, tmp_path: Path) -> N
     space = copy(ready.root, tmp_path / "task")
     text = space.task_file.read_text()
     start, end = text.index("agent:"), text.index("training:")
-    cloning = "agent: {type: bc, updates: 40, batch: 8}\n\n"
+    cloning = "agent: {type: bc, encoder: thumbnails, updates: 40, batch: 8}\n\n"
     space.task_file.write_text(text[:start] + cloning + text[end:])
     space = Workspace(space.root)
     told: list[str] = []
