@@ -93,7 +93,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.arm.connections += 1
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        length = int(self.headers.get("Content-Length", "0"))
+        body = self.rfile.read(length)
+        if len(body) < length:  # whoever asked has hung up meanwhile
+            self.close_connection = True
+            return
         content, route = json.loads(body) if body else None, self.path[1:]
         arm = self.arm
         if route in arm.refuses:

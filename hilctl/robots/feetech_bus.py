@@ -121,8 +121,10 @@ class FeetechBus:
     def _ask(
         self, servo: int, instruction: int, data: bytes, expected: list[int], size: int
     ) -> dict[int, bytes]:
-        for _ in range(TRIES):
+        for number in range(TRIES):
             if answers := self._once(servo, instruction, data, expected, size):
+                if number:  # that may be the answer to an earlier try, and another on its way
+                    time.sleep(ANSWER_S)
                 return answers
         return {}
 

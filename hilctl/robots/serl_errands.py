@@ -67,10 +67,16 @@ class ErrandQueue:
         Raises:
             DeviceError: the server does not take one of them; the others wait on.
         """
-        while self._waiting and has_time():
-            self._waiting.popleft().do(client)
+        while has_time() and (errand := self._next()) is not None:
+            errand.do(client)
 
     def give_up(self, fault: DeviceError) -> None:
-        """Leave all of them undone."""
-        while self._waiting:
-            self._waiting.popleft().give_up(fault)
+        """Leave all of them undone; from any thread."""
+        while (errand := self._next()) is not None:
+            errand.give_up(fault)
+
+    def _next(self) -> Errand | None:
+        try:
+            return self._waiting.popleft()
+        except IndexError:
+            return None

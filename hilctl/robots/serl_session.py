@@ -91,6 +91,7 @@ class ServoSession:
                 self._changed.wait_for(lambda: self._age_ns() <= FRESH_NS or self._over, limit_s)
             if self._newest is None or self._age_ns() > MAX_AGE_NS:
                 why = self._fault or self._silence()
+                self._lose(why)  # whoever is told that does not expect it to go on by itself
                 raise StaleStateError(why.message, hint=why.hint)
             return self._newest
 
@@ -218,10 +219,14 @@ class ServoSession:
         with self._changed:
             self._fault = fault
             if self._age_ns() > MAX_AGE_NS:
-                self._reference.forget()
-                self._untold = None  # whoever looks is told more
-                self._errands.give_up(fault)
+                self._lose(fault)
             self._changed.notify_all()
+
+    def _lose(self, fault: DeviceError) -> None:
+        """Let nothing that was under way go on by itself."""
+        self._reference.forget()
+        self._untold = None  # whoever looks is told more
+        self._errands.give_up(fault)
 
     def _rest(self) -> None:
         """Wait until it is time to look again, or somebody cannot wait."""

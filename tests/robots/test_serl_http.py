@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import socket
 import threading
 import time
@@ -19,18 +20,28 @@ from pydantic import ValidationError
 from hilctl import geometry
 from hilctl.devices import Rig
 from hilctl.errors import DeviceError, SafetyStopError
+from hilctl.robots import serl_session
 from hilctl.robots.base import Command
 from hilctl.robots.serl_http import SerlHttpRobot
 from hilctl.robots.serl_options import SerlHttpOptions
-from hilctl.robots.serl_session import POST_NS
+from hilctl.robots.serl_session import MAX_AGE_NS, POST_NS
 
-SOON_S = 3.0
+SOON_S = 20.0
 
 
 @contextmanager
 def opened(url: str, **options: Any) -> Iterator[SerlHttpRobot]:
     with SerlHttpRobot(SerlHttpOptions(url=url, **options), Rig()) as robot:
         yield robot
+
+
+@pytest.fixture(autouse=True)
+def _patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a server more time where that is not the matter: a busy computer may need it."""
+    if "fault" not in request.fixturenames:
+        monkeypatch.setattr(serl_session, "CALL_S", 2.0)
+        monkeypatch.setattr(serl_session, "AGAIN_S", 2.2)
+        monkeypatch.setattr(serl_session, "MAX_AGE_NS", 2_000_000_000)
 
 
 @pytest.fixture
@@ -115,7 +126,10 @@ def test_an_arm_is_told_no_more_than_a_step_at_a_time(
     np.testing.assert_array_equal(told[-1], by(x=0.06))
 
 
-def test_a_pause_in_what_comes_in_makes_no_jump(arm: FakeArm, robot: SerlHttpRobot) -> None:
+def test_a_pause_in_what_comes_in_makes_no_jump(
+    arm: FakeArm, robot: SerlHttpRobot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serl_session, "MAX_AGE_NS", 20 * MAX_AGE_NS)  # however long it becomes
     robot.servo(Command(by(x=0.3)))
     assert soon(lambda: len(arm.told("pose")) > 3)
     arm.misbehaves = fake_robot_server.hang_up
@@ -143,10 +157,14 @@ def test_the_arm_is_held_where_it_is_and_only_once(arm: FakeArm, robot: SerlHttp
 def test_a_motion_that_is_stopped_from_another_thread_ends(
     arm: FakeArm, robot: SerlHttpRobot
 ) -> None:
-    stopper = threading.Timer(0.3, robot.stop)
+    def stop_in_motion() -> None:
+        assert soon(lambda: len(arm.told("pose")) > 3)
+        robot.stop()
+
+    stopper = threading.Thread(target=stop_in_motion)
     stopper.start()
     with pytest.raises(DeviceError, match="stopped"):
-        robot.move_to(by(x=0.2), speed=0.5)
+        robot.move_to(by(x=0.2), speed=0.05)  # eight seconds' way
     stopper.join()
     told = arm.told("pose")[-1]["arr"]
     assert by()[0] < told[0] < by(x=0.19)[0]
@@ -184,7 +202,7 @@ def test_work_begins_with_its_own_compliance(arm: FakeArm) -> None:
     with opened(arm.url, compliance={"rotational_stiffness": 100.0}) as robot:
         for step in range(3):
             robot.servo(Command(by(x=0.01 * step)))
-            time.sleep(0.05)
+            assert soon(lambda step=step: arm.pose == by(x=0.01 * step).tolist())
     assert arm.routes == ["update_param", "pose"]
 
 
@@ -232,8 +250,13 @@ def test_each_gripper_is_told_in_its_own_numbers_and_once(arm: FakeArm, gripper:
             for _ in range(3):
                 robot.servo(Command(by(), opening))
                 time.sleep(0.03)
-            told = [(route, content) for _, route, content in arm.calls if route != "pose"]
-            assert told == words
+            assert soon(lambda words=words: said(arm) == words)
+    assert said(arm) == words
+
+
+def said(arm: FakeArm) -> list[tuple[str, Any]]:
+    """Return what an arm was told beside poses."""
+    return [(route, content) for _, route, content in arm.calls if route != "pose"]
 
 
 def test_half_open_can_be_what_open_means(arm: FakeArm) -> None:
@@ -381,6 +404,31 @@ def test_an_arm_that_is_lost_goes_on_only_when_it_is_told_to(fault: str) -> None
         assert np.linalg.norm(first[:3] - here[:3]) < 0.011
 
 
+def test_an_arm_that_was_said_to_be_lost_does_not_go_on_though_the_answer_comes_at_last(
+    arm: FakeArm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serl_session, "CALL_S", 20.0)
+    monkeypatch.setattr(serl_session, "AGAIN_S", 0.7)
+    monkeypatch.setattr(serl_session, "MAX_AGE_NS", 500_000_000)
+    over = threading.Event()
+
+    def think(handler: fake_robot_server.Handler, state: dict[str, Any]) -> None:
+        over.wait(20.0)
+        handler.answer(json.dumps(state).encode())
+
+    with opened(arm.url) as robot:
+        robot.servo(Command(by(x=0.3)))
+        assert soon(lambda: len(arm.told("pose")) > 3)
+        arm.misbehaves = think
+        assert_is_lost(robot, "does not answer any more")
+        known = len(arm.told("pose"))
+        arm.misbehaves = None
+        over.set()
+        assert soon(lambda: is_found(robot))
+        time.sleep(0.1)
+        assert len(arm.told("pose")) == known
+
+
 def test_an_arm_that_is_lost_cannot_be_stopped_and_that_is_said(
     arm: FakeArm, robot: SerlHttpRobot
 ) -> None:
@@ -405,7 +453,7 @@ def assert_is_lost(robot: SerlHttpRobot, told: str) -> None:
 
 
 def read_for_a_while(robot: SerlHttpRobot) -> None:
-    for _ in range(round(SOON_S / 0.02)):
+    for _ in range(150):
         robot.state()
         time.sleep(0.02)
 

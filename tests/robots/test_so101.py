@@ -34,6 +34,7 @@ if find_spec("mink") is None or find_spec("serial") is None:
 
 MODEL = Path(__file__).with_name("five_joints.xml")
 SERVOS = [1, 2, 3, 4, 5, 6]
+SOON_S = 20.0
 
 
 @pytest.fixture
@@ -69,16 +70,16 @@ def away_m(robot: So101Robot, pose: np.ndarray) -> float:
     return float(np.linalg.norm(robot.state().tcp_pose[:3] - pose[:3]))
 
 
-def soon(true: Callable[[], bool], limit_s: float = 5.0) -> bool:
-    deadline_s = time.monotonic() + limit_s
+def soon(true: Callable[[], bool]) -> bool:
+    deadline_s = time.monotonic() + SOON_S
     while not (is_so := true()) and time.monotonic() < deadline_s:
         time.sleep(0.01)
     return is_so
 
 
-def fault_of(call: Callable[[], object], limit_s: float = 0.0) -> DeviceError:
+def fault_of(call: Callable[[], object], *, at_once: bool = True) -> DeviceError:
     """Return what a call raises; within a while, if it may take one."""
-    deadline_s = time.monotonic() + limit_s
+    deadline_s = time.monotonic() + (0.0 if at_once else SOON_S)
     while True:
         try:
             call()
@@ -212,12 +213,14 @@ def test_packets_that_are_lost_broken_or_late_stop_nothing(
     for name, share in trouble.items():
         setattr(bus, name, share)
     target = robot.servo(Command(moved(robot, 0.02, 0, -0.01))).tcp_pose
-    places = []
+    states = []
     for _ in range(50):
-        places.append(robot.state().tcp_pose[:3])
+        states.append(robot.state())
         time.sleep(0.02)
-    steps = np.linalg.norm(np.diff(places, axis=0), axis=1)
-    assert steps.max() < 0.015  # no number of another register, none of noise
+    steps_m = np.linalg.norm(np.diff([state.tcp_pose[:3] for state in states], axis=0), axis=1)
+    apart_s = np.diff([state.stamp_ns for state in states]) * 1e-9
+    # no number of another register, none of noise
+    assert (steps_m < 0.01 + robot.limits.speed_m_s * apart_s).all()
     assert soon(lambda: away_m(robot, target) < 0.003)
 
 
@@ -237,7 +240,7 @@ def test_noise_on_the_wire_is_nobodys_answer(noise: bytes) -> None:
 def test_a_servo_that_falls_silent_is_named(bus: FakeBus, robot: So101Robot) -> None:
     robot.servo(Command(robot.state().tcp_pose))
     bus.silent.add(4)
-    fault = fault_of(robot.state, 2.0)
+    fault = fault_of(robot.state, at_once=False)
     assert "no answer of use from servo 4" in fault.message
     assert fault.where == bus.port
     assert "power supply" in str(fault.hint)
@@ -251,7 +254,7 @@ def test_a_bus_that_comes_back_is_read_again_and_the_arm_still_holds(
     robot.servo(Command(robot.state().tcp_pose))
     time.sleep(0.2)
     bus.silent.update(SERVOS)
-    fault_of(robot.state, 2.0)
+    fault_of(robot.state, at_once=False)
     bus.silent.clear()
     assert soon(lambda: np.isfinite(outcome(robot.state)).all())
     assert bus.has_torque
@@ -267,13 +270,13 @@ def outcome(state: Callable[[], RobotState]) -> np.ndarray:
 
 def test_a_port_that_is_unplugged_is_named(bus: FakeBus, robot: So101Robot) -> None:
     bus.end()
-    assert fault_of(robot.state, 3.0).where == bus.port
+    assert fault_of(robot.state, at_once=False).where == bus.port
 
 
 def test_a_place_that_cannot_be_is_no_answer(bus: FakeBus, robot: So101Robot) -> None:
     q = robot.state().q
     bus.servos[3].lies = 40_000
-    fault = fault_of(robot.state, 2.0)
+    fault = fault_of(robot.state, at_once=False)
     assert "no answer of use from servo 3" in fault.message
     bus.servos[3].lies = None
     assert soon(lambda: np.allclose(outcome(robot.state), q))
@@ -281,7 +284,7 @@ def test_a_place_that_cannot_be_is_no_answer(bus: FakeBus, robot: So101Robot) ->
 
 def test_an_overloaded_servo_says_so(bus: FakeBus, robot: So101Robot) -> None:
     bus.status = 32
-    assert "overloaded" in fault_of(robot.state, 2.0).message
+    assert "overloaded" in fault_of(robot.state, at_once=False).message
 
 
 def test_who_calls_and_gets_no_answer_gives_up(bus: FakeBus) -> None:
@@ -369,6 +372,9 @@ def test_a_killed_process_leaves_an_arm_that_holds(bus: FakeBus, options: dict[s
     def places() -> np.ndarray:
         return np.array([servo.place for servo in bus.servos.values()])
 
+    def fastest() -> float:
+        return max(abs(servo.speed) for servo in bus.servos.values())
+
     process = subprocess.Popen(
         [sys.executable, "-c", MOVES_ON, json.dumps(options)],
         stdin=subprocess.PIPE,
@@ -377,8 +383,9 @@ def test_a_killed_process_leaves_an_arm_that_holds(bus: FakeBus, options: dict[s
     )
     try:
         begun = places()
-        assert soon(lambda: np.abs(places() - begun).max() > 60, 20.0)
-        assert max(abs(servo.speed) for servo in bus.servos.values()) > 50  # ticks a second
+        assert soon(
+            lambda: np.abs(places() - begun).max() > 60 and fastest() > 10
+        )  # ticks a second
     finally:
         process.kill()
         process.communicate(timeout=5)

@@ -21,6 +21,7 @@ from hilctl.testing import DriverChoice, TeleopContract
 if find_spec("mink") is None or find_spec("serial") is None:
     pytest.skip("mink or pyserial is not installed", allow_module_level=True)
 
+PERIOD_S = 0.02
 SCALE = np.repeat([0.01, 0.06], 3)
 PLACE = geometry.pose([0.4, 0.1, 0.3], [1, 0, 0, 0])
 
@@ -47,15 +48,15 @@ class Follower:
         leader.tcp_pose = lambda: self.pose
 
     def follow(self, seconds: float) -> list[TeleopInput]:
+        """Poll as often as in so many seconds, however long that takes on a busy computer."""
         said = []
-        until_s = time.monotonic() + seconds
-        while time.monotonic() < until_s:
+        for _ in range(round(seconds / PERIOD_S)):
             hand = self.leader.poll()
             step = hand.twist * SCALE if hand.engaged else np.zeros(6)
             move = geometry.pose(step[:3], geometry.quat_from_rotvec(step[3:]))
             self.pose = geometry.compose(self.pose, move)
             said.append(hand)
-            time.sleep(0.02)
+            time.sleep(PERIOD_S)
         return said
 
 
@@ -82,7 +83,7 @@ def tool(leader: So101LeaderTeleop) -> np.ndarray:
     return leader._kinematics.tool_pose(leader._now.q)
 
 
-def soon(true: Callable[[], bool], limit_s: float = 5.0) -> bool:
+def soon(true: Callable[[], bool], limit_s: float = 20.0) -> bool:
     deadline_s = time.monotonic() + limit_s
     while not (is_so := true()) and time.monotonic() < deadline_s:
         time.sleep(0.01)
