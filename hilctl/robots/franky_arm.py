@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hilctl.clock import Clock
 from hilctl.errors import DeviceError, StaleStateError
+from hilctl.robots.control_threads import driving
 from hilctl.robots.franky_spring import Spring
 from hilctl.robots.time_limit import within
 
@@ -212,7 +213,7 @@ class FrankyArm:
         if mode in MODES:
             what, hint = MODES[mode]
             raise DeviceError(f"the arm {what}", where=self._host, hint=hint)
-        with self._told("commanding"):
+        with self._told("commanding"), driving():
             self._tracker = franky.CartesianImpedanceTracker(
                 self._robot,
                 translational_stiffness=spring.translational_n_m,

@@ -16,7 +16,7 @@ from hilctl.sim.world import SimWorld
 
 Array = NDArray[np.float64]
 
-SHOWN_TOLERANCE = 0.7  # share of what a scene tolerates within which success is shown
+SHOWN_TOLERANCE = 0.5  # share of what a scene tolerates within which success is shown
 
 
 @dataclass(frozen=True)
@@ -368,9 +368,9 @@ def _tip_at(scene: ReachScene | ReachBothScene, offset: Array) -> Array:
 
 
 def _within(radius_m: float, rng: np.random.Generator) -> Array:
-    """Draw a (3,) offset, evenly in a ball."""
+    """Draw a (3,) offset in a ball: any way, and any distance as often as any other."""
     way = rng.standard_normal(3)
-    return np.asarray(way / np.linalg.norm(way) * radius_m * np.cbrt(rng.random()))
+    return np.asarray(way / np.linalg.norm(way) * radius_m * rng.random())
 
 
 EXPERTS: dict[type, type[Expert]] = {

@@ -131,7 +131,7 @@ class StopAfter:
 
 
 def test_an_interrupted_recording_goes_on_later(space: Workspace) -> None:
-    first = record_labels(space, stop=StopAfter(100), keep=lambda: True)
+    first = record_labels(space, stop=StopAfter(60), keep=lambda: True)
     assert first.episodes > 0
     assert "success, want 40" in first.missing
     done = record_labels(Workspace(space.root))
