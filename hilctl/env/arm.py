@@ -71,7 +71,7 @@ class TaskArm:
         if away_m > FAR_M or away_rad > FAR_RAD:
             x, y, z = here[:3]
             raise OutsideBoundsError(
-                f"{self._words} is far out of control.bounds: its tool is at [{x:.3f}, {y:.3f}, "
+                f"{self.words} is far out of control.bounds: its tool is at [{x:.3f}, {y:.3f}, "
                 f"{z:.3f}] m, {away_m:.2f} m and {away_rad:.1f} rad away from them",
                 hint="see that the straight way back is free; or bring it there by hand, or mend "
                 "control.bounds in task.yaml",
@@ -169,14 +169,15 @@ class TaskArm:
         # a simulated world waits for whoever is slow, and is measured the moment it is asked
         if self.scene is None and age_s > MAX_STATE_AGE_S:
             raise StaleStateError(
-                f"the newest state of {self._words} is {age_s:.1f} s old "
+                f"the newest state of {self.words} is {age_s:.1f} s old "
                 f"({MAX_STATE_AGE_S:g} s are allowed): it says the same again and again",
                 hint="see that its controller runs and its network cable is in",
             )
         return state
 
     @property
-    def _words(self) -> str:
+    def words(self) -> str:
+        """What it is called in messages."""
         return f"the arm {self.name}" if self.name else "the robot"
 
     def _wanted_opening(self, action: Array, executed: Array) -> float | None:

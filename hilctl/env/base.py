@@ -51,6 +51,17 @@ class Environment(gymnasium.Env[Obs, Array]):
     def resume(self) -> None:
         """Go on after a stop within an episode: that time belongs to no control period."""
 
+    def lost(self) -> dict[str, DeviceError]:
+        """Return which of its devices do not answer now, by what they are called, and why."""
+        return {}
+
+    def clear_errors(self) -> None:
+        """Clear the errors that have stopped arms: on a person's word alone.
+
+        Raises:
+            DeviceError: one is not cleared.
+        """
+
 
 class TaskEnvironment(Environment, Device):
     """An environment that a task names in place of robot, cameras and reset.
