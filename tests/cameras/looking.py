@@ -34,12 +34,12 @@ def says(camera: Camera, words: str, max_age_s: float = 0.2) -> DeviceError:
     raise AssertionError(f"it never said {words!r}, last {last}")
 
 
-def comes_back(camera: Camera) -> Frame:
-    """Wait for a fresh frame."""
+def fresh(camera: Camera, max_age_s: float = 0.2) -> Frame:
+    """Wait for a frame of that age at most: also a busy computer may have none at once."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
-            return camera.latest(max_age_s=0.2)
+            return camera.latest(max_age_s=max_age_s)
         except StaleFrameError:
             if time.monotonic() > deadline:
                 raise

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from looking import PATIENCE_S, camera_of
+from looking import PATIENCE_S, camera_of, fresh
 from video_server import RATE_HZ, picture, write_film
 
 from hilctl.devices import Rig
@@ -24,7 +24,7 @@ def test_a_file_is_played_at_its_own_rate_again_and_again(film: Path) -> None:
         stamps, firsts = set(), 0
         begin, was_first = time.monotonic(), False
         while firsts < 2 and time.monotonic() - begin < PATIENCE_S:
-            frame = camera.latest(max_age_s=0.5)
+            frame = fresh(camera, 0.5)
             stamps.add(frame.stamp_ns)
             is_first = bool(np.abs(frame.image.astype(int) - picture(0)).mean() < 1)
             firsts += is_first and not was_first
@@ -39,4 +39,4 @@ def test_a_file_that_shows_a_still_picture_is_not_frozen(film: Path) -> None:
     write_film(film, 1)
     with camera_of(str(film), frozen_after_s=0.3) as camera:
         time.sleep(1.0)
-        camera.latest(max_age_s=0.5)
+        fresh(camera, 0.5)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from looking import comes_back
+from looking import fresh
 
 from hilctl.cameras import CAMERAS
 from hilctl.cameras.base import Camera
@@ -44,22 +44,22 @@ def test_its_serial_its_lens_and_its_colours_are_read(recording: Path) -> None:
         assert lens.focal_px == (FOCAL_PX, FOCAL_PX)
         assert lens.distortion[0] == pytest.approx(0.01)
         lower = slice(SIZE_PX[1] // 2, None)
-        np.testing.assert_array_equal(camera.latest(max_age_s=0.2).image[lower], picture(0)[lower])
+        np.testing.assert_array_equal(fresh(camera).image[lower], picture(0)[lower])
 
 
 def test_a_recording_goes_on_from_its_beginning(recording: Path) -> None:
     with realsense(recording) as camera:
         time.sleep(1.5)  # it lasts a second
-        before = comes_back(camera)
+        before = fresh(camera)
         time.sleep(0.2)
-        assert camera.latest(max_age_s=0.2).stamp_ns > before.stamp_ns
+        assert fresh(camera).stamp_ns > before.stamp_ns
 
 
 def test_two_crops_of_one_camera_share_it(recording: Path) -> None:
     rig = Rig()
     with realsense(recording, rig) as near, realsense(recording, rig) as far:
         assert len(rig.shared) == 1
-        assert near.latest(max_age_s=0.2).stamp_ns <= far.latest(max_age_s=0.2).stamp_ns
+        assert fresh(near).stamp_ns <= fresh(far).stamp_ns
 
 
 def test_a_path_beside_the_task_file_is_found(recording: Path) -> None:

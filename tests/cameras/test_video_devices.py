@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from fake_capture import FakeUsb, FakeWebcam
-from looking import camera_of, comes_back, says
+from looking import camera_of, fresh, says
 
 from hilctl.cameras.video_devices import video_devices
 from hilctl.devices import Rig
@@ -23,7 +23,7 @@ def usb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeUsb:
 def test_pictures_are_rgb_and_of_the_size_that_was_asked_for(usb: FakeUsb) -> None:
     usb.plug_in(0, FakeWebcam("A1"))
     with camera_of(0, resolution=(320, 240)) as camera:
-        image = camera.latest(max_age_s=0.2).image
+        image = fresh(camera).image
         assert image.shape == (240, 320, 3)
         assert image[-1, -1, 0] > image[-1, 0, 0] + 80  # red grows to the right
         assert camera.serial == "A1"
@@ -49,9 +49,9 @@ def test_an_exposure_is_in_seconds_and_shows(usb: FakeUsb) -> None:
     usb.plug_in(0, FakeWebcam("A1"))
     with camera_of(0) as camera:
         assert camera.controls() == pytest.approx({"exposure_s": 0.01, "gain": 0.0})
-        before = camera.latest(max_age_s=0.2).image.mean()
+        before = fresh(camera).image.mean()
         assert camera.fix({"exposure_s": 0.005})["exposure_s"] == pytest.approx(0.005)
-        assert camera.latest(max_age_s=0.2).image.mean() == pytest.approx(before / 2, rel=0.1)
+        assert fresh(camera).image.mean() == pytest.approx(before / 2, rel=0.1)
 
 
 def test_a_camera_begins_with_its_automatics_whatever_was_set_before(usb: FakeUsb) -> None:
@@ -80,7 +80,7 @@ def test_controls_are_held_when_it_was_unplugged_and_is_back(usb: FakeUsb) -> No
         says(camera, "there is no camera")
         webcam.settings.clear()
         usb.plug_in(0, webcam)
-        comes_back(camera)
+        fresh(camera)
         assert camera.controls()["exposure_s"] == pytest.approx(0.005)
 
 
@@ -93,7 +93,7 @@ def test_another_camera_that_comes_to_its_path_is_not_taken_for_it(usb: FakeUsb)
         says(camera, "another camera is in its place, serial B2 instead of A1")
         usb.unplug(0)
         usb.plug_in(0, first)
-        comes_back(camera)
+        fresh(camera)
 
 
 def test_a_camera_that_is_not_there_names_those_that_are(usb: FakeUsb) -> None:

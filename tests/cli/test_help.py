@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from processor import seconds_of_children
 from syrupy.assertion import SnapshotAssertion
 
 from hilctl.cli.app import COMMANDS
@@ -23,7 +23,7 @@ HEAVY = [
     *("matplotlib", "ruamel", "rich", "importlib.metadata", "asyncio"),
 ]
 LOADED = "import sys; from hilctl.cli.app import run; run({}); print(*sys.modules, file=sys.stderr)"
-HELP_S = 0.3
+HELP_S = 0.3  # of a processor: a busy computer takes longer by the clock
 
 
 def modules_after(code: str) -> set[str]:
@@ -56,12 +56,12 @@ def test_looking_at_a_task_does_not_wait_for_jax(hilctl: Hilctl, here: Path) -> 
 
 def test_help_is_quick(here: Path) -> None:
     def seconds() -> float:
-        start = time.perf_counter()
+        before_s = seconds_of_children()
         command = [sys.executable, "-m", "hilctl", "--help"]
         subprocess.run(command, check=True, capture_output=True)
-        return time.perf_counter() - start
+        return seconds_of_children() - before_s
 
-    assert min(seconds() for _ in range(5)) < HELP_S
+    assert any(seconds() < HELP_S for _ in range(5))
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))

@@ -47,9 +47,9 @@ def demos(space: Workspace) -> list[Path]:
 
 
 def pull_the_plug(rig: subprocess.Popen[str], space: Workspace) -> None:
-    """End a rig in the middle of the second demonstration."""
-    assert eventually(lambda: len(demos(space)) == 1)
-    time.sleep(1.0)
+    """End a rig in the middle of the second demonstration, or of a later one."""
+    assert eventually(lambda: bool(demos(space)) and any(space.demos.glob("*.partial")))
+    time.sleep(0.5)
     rig.kill()
 
 
@@ -60,13 +60,14 @@ def test_a_rig_that_is_lost_loses_nothing_and_the_same_command_goes_on(
         space = rehearsed(tmp_path / "ball", url)
         plug = threading.Thread(target=pull_the_plug, args=(rig, space))
         plug.start()
-        code, lines, talk = ask(space, "record-demos", "-n", "3", "--allow-motion")
+        code, lines, talk = ask(space, "record-demos", "-n", "9", "--allow-motion")
         plug.join()
     assert code == 4, talk
     error = lines[-1]["error"]
     assert "http://127.0.0.1" in error["message"]
     assert error["hint"]
-    assert len(demos(space)) == 1
+    kept = max(line.get("demos", 0) for line in lines)
+    assert len(demos(space)) == kept >= 1
     assert not list(space.root.rglob("*.partial"))
 
     code, lines, talk = ask(space, "doctor")
@@ -75,9 +76,10 @@ def test_a_rig_that_is_lost_loses_nothing_and_the_same_command_goes_on(
     assert "cannot be reached: connection refused" in robot[0]["detail"]
 
     with served(int(url.rpartition(":")[2])):
-        code, lines, talk = ask(space, "record-demos", "-n", "2", "--allow-motion")
+        wanted = kept + 1
+        code, lines, talk = ask(space, "record-demos", "-n", str(wanted), "--allow-motion")
         assert code == 0, talk
-        assert lines[-1]["demos"] == 2
+        assert lines[-1]["demos"] == wanted
         assert all(EpisodeHeader.read(file).true_success for file in demos(space))
         tells_what_the_readme_says(space, ask)
 

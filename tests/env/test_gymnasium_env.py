@@ -225,13 +225,14 @@ def test_what_an_environment_does_in_an_episode_is_its_fault_and_is_said(
 
 
 def test_an_environment_that_hangs_is_given_up_after_its_time_limit_and_ended() -> None:
-    with opened("hangs", limit_s=2) as environment:
+    with opened("hangs") as environment:
+        environment._worker._limit_s = 1.0  # it needs longer to open on a busy computer
         process = environment._worker._process
         assert process is not None
         started = time.monotonic()
-        with pytest.raises(DeviceError, match="step took more than 2 s") as caught:
+        with pytest.raises(DeviceError, match="step took more than 1 s") as caught:
             first_steps(environment)
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 15
         assert is_gone(process.pid)
     assert "environment.limit_s" in str(caught.value.hint)
 
@@ -322,7 +323,7 @@ def test_it_ends_with_the_process_that_asks_even_when_that_is_killed(tmp_path: P
         worker = int(asks.stdout.readline())
         asks.send_signal(signal.SIGKILL)
         asks.wait(10)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not is_gone(worker) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert is_gone(worker)

@@ -21,7 +21,7 @@ from hilctl.errors import DeviceError, TravelStoppedError
 from hilctl.task.spec import ArmSpec, ArmsTaskSpec, TaskSpec
 
 PERIOD_S = 0.1
-SOON_S = 5.0
+SOON_S = 20.0
 PLACE = (0.5, 0.0, 0.2, 1.0, 0.0, 0.0, 0.0)
 
 

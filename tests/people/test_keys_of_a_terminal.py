@@ -54,6 +54,14 @@ def modes(terminal: pexpect.spawn) -> list[object]:
     return list(termios.tcgetattr(terminal.child_fd))
 
 
+def until_as_before(terminal: pexpect.spawn, before: list[object]) -> None:
+    """Wait until the command has given the terminal back, which is when it ends."""
+    deadline = time.monotonic() + PATIENCE_S
+    while modes(terminal) != before:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_a_demonstration_is_driven_and_the_terminal_is_as_before(task: Workspace) -> None:
     terminal = shell(task)
     before = modes(terminal)
@@ -69,8 +77,7 @@ def test_a_demonstration_is_driven_and_the_terminal_is_as_before(task: Workspace
     terminal.expect_exact("that was the last one")
     terminal.send("g")
     terminal.expect_exact("next:")
-    time.sleep(1.0)
-    assert modes(terminal) == before
+    until_as_before(terminal, before)
     terminal.close()
     (path,) = task.demos.glob("episode_*.hdf5")
     episode = Episode.read(path)
@@ -96,8 +103,7 @@ def test_ctrl_c_asks_in_a_terminal_that_is_as_before(task: Workspace) -> None:
     assert modes(terminal) == before
     terminal.send("n\r")
     terminal.expect_exact("next:")
-    time.sleep(1.0)
-    assert modes(terminal) == before
+    until_as_before(terminal, before)
     terminal.close()
 
 

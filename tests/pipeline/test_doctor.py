@@ -31,6 +31,7 @@ from hilctl.task.workspace import Workspace
 sys.path.insert(0, str(Path(__file__).parent.parent / "env"))
 from paper_robot import PaperRobot
 
+TRIES = 5  # a busy computer may be late once and again, but not each time
 WRIST, SIDE = (
     f"{{type: sim, view: {name}, width_px: 32, height_px: 32, size: [32, 32]}}"
     for name in ("wrist", "side")
@@ -108,9 +109,8 @@ def test_a_camera_is_known_again_by_its_serial(tmp_path: Path) -> None:
 
 def test_a_slow_or_stuttering_camera_is_a_problem_with_a_remedy(there: FakeCamera) -> None:
     with open_camera(there) as camera:
-        pace = CameraPace.of(camera, 0.5)
-    assert 20 < pace.rate_hz < 40
-    assert pace.finding("camera side", 10.0).ok
+        paces = (CameraPace.of(camera, 0.5) for _ in range(TRIES))
+        assert any(20 < pace.rate_hz < 40 and pace.finding("side", 10.0).ok for pace in paces)
     slow, late = CameraPace(5.0, 0.1, 0.19), CameraPace(30.0, 0.02, 0.4)
     for one, words in ((slow, "fps"), (late, "hold the robot")):
         finding = one.finding("camera side", 10.0)
@@ -128,8 +128,8 @@ class SlowRobot(PaperRobot):
 
 def test_a_robot_that_answers_slowly_is_a_problem_with_a_remedy() -> None:
     here, rng = np.array([0.5, 0, 0.2, 1, 0, 0, 0]), np.random.default_rng(0)
-    quick = time_robot("robot", PaperRobot(here, rng, rig=Rig()), 0.1)
-    assert quick.ok
+    quick = PaperRobot(here, rng, rig=Rig())
+    assert any(time_robot("robot", quick, 0.1).ok for _ in range(TRIES))
     slow = time_robot("robot", SlowRobot(here, rng, rig=Rig()), 0.1)
     assert slow.ok is False
     assert "cable" in (slow.hint or "")

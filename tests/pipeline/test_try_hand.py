@@ -50,9 +50,14 @@ def says(monkeypatch: pytest.MonkeyPatch, *inputs: TeleopInput) -> None:
     monkeypatch.setattr(ScriptedTeleop, "poll", poll)
 
 
-def tried(space: Workspace, **how: Any) -> tuple[HandTrial, list[Event]]:
+def tried(space: Workspace, polls: int = 4, **how: Any) -> tuple[HandTrial, list[Event]]:
+    """Try it for so many polls, however long they take on a busy computer."""
     events: list[Event] = []
-    return try_hand(space, report=events.append, **{"seconds": 0.5, **how}), events
+
+    def enough() -> bool:
+        return sum(event.name == "hand" for event in events) >= polls
+
+    return try_hand(space, report=events.append, stop=enough, **how), events
 
 
 def test_a_robot_that_shall_be_still_is_not_moved(space: Workspace, calls: list[str]) -> None:
@@ -70,11 +75,15 @@ def test_a_robot_that_shall_follow_does_and_stands_in_the_end(
 
 
 def test_it_is_polled_at_the_control_rate_and_for_as_long_as_asked(space: Workspace) -> None:
-    for move in (False, True):
-        trial, events = tried(space, move=move, seconds=1.0)
-        assert trial.seconds == pytest.approx(1.0, abs=0.3)
-        hands = [event for event in events if event.name == "hand"]
-        assert len(hands) == trial.polls == pytest.approx(11, abs=3)
+    def is_in_time(*, move: bool) -> bool:
+        trial, events = tried(space, 100, move=move, seconds=1.0)
+        assert sum(event.name == "hand" for event in events) == trial.polls
+        assert trial.seconds >= 1.0
+        assert trial.polls < 15
+        return trial.seconds < 1.3 and trial.polls > 8
+
+    for move in (False, True):  # a busy computer may be late, but not each time
+        assert any(is_in_time(move=move) for _ in range(5))
 
 
 def test_a_stop_ends_it(space: Workspace) -> None:
@@ -105,7 +114,7 @@ def test_what_is_said_on_and_on_is_told_once(
     success, veto = TeleopEvent.SUCCESS, TeleopEvent.VETO
     pressed = [(success,), (success,), (), (success, veto), (veto,), ()]
     says(monkeypatch, *(TeleopInput(events=events) for events in pressed))
-    trial, events = tried(space, seconds=1.0)
+    trial, events = tried(space, len(pressed) + 2)
     assert trial.said == {"success": 2, "veto": 1}
     said = [event.figures["said"] for event in events if event.name == "said"]
     assert said == ["success", "success", "veto"]
@@ -186,7 +195,7 @@ def test_a_robot_that_follows_stays_within_its_bounds(
 
     monkeypatch.setattr(SimRobot, "servo", spy)
     faster = edit(space, {"rate_hz: 10": "rate_hz: 20"})
-    tried(faster, move=True, seconds=2.0)
+    tried(faster, 40, move=True)
     assert min(heights_m) >= low_m - 1e-6
 
 

@@ -20,7 +20,8 @@ from hilctl.rehearsal.server import Rehearsal, open_rehearsal
 
 SIZE = (640, 480)  # a board that is carried far away is small
 HOME = np.array([0.5, 0.0, 0.16, 1.0, 0.0, 0.0, 0.0])
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
+TRIES = 5  # a busy computer may be late once and again, but not each time
 STATE = {"pose": 7, "vel": 6, "force": 3, "torque": 3, "q": 7, "dq": 7, "jacobian": 6}
 
 
@@ -109,9 +110,12 @@ def test_a_state_has_what_those_servers_tell(arm: Asked) -> None:
 
 
 def test_the_arm_goes_where_it_is_pulled_in_real_time(arm: Asked) -> None:
-    target = arm.pull(0.02, 0.01, 0.01)
-    assert not is_at(arm, target)
-    assert eventually(lambda: rests_at(arm, target))
+    at_once = []
+    while all(at_once) and len(at_once) < TRIES:
+        target = arm.pull(*np.array([0.02, 0.01, 0.01]) * (-1) ** len(at_once))
+        at_once.append(is_at(arm, target))
+        assert eventually(lambda target=target: rests_at(arm, target))
+    assert not all(at_once)
 
 
 def test_a_force_is_what_the_arm_does_to_the_world_as_libfranka_counts(arm: Asked) -> None:
@@ -178,8 +182,8 @@ def test_a_person_leads_the_arm_until_it_is_told_where_to_go(arm: Asked) -> None
     before = arm.pose()
     arm.post("rehearsal/lead")
     assert eventually(lambda: not is_at(arm, before, 0.01))
-    arm.pull(0, 0, 0)
-    time.sleep(0.3)
+    target = arm.pull(0, 0, 0)
+    assert eventually(lambda: rests_at(arm, target))
     here = arm.pose()
     time.sleep(1.0)
     assert is_at(arm, here, 0.002)

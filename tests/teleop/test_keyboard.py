@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
+import struct
 import termios
 import time
 from collections.abc import Iterator
@@ -20,6 +22,8 @@ from hilctl.teleop.base import Role, TeleopEvent, TeleopInput, claims_success
 from hilctl.teleop.keyboard import KeyboardOptions, KeyboardTeleop
 from hilctl.terminal import lent_terminal
 
+PATIENCE_S = 20.0
+
 
 @dataclass
 class Person:
@@ -32,8 +36,22 @@ class Person:
 
     def types(self, text: str) -> TeleopInput:
         os.write(self.typing_end, text.encode())
+        deadline_s = time.monotonic() + PATIENCE_S
+        while self._unread_bytes() and time.monotonic() < deadline_s:
+            time.sleep(0.005)
         time.sleep(0.05)
         return self.hand.poll()
+
+    def looks_on(self) -> None:
+        """Look for a while, whatever comes."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline_s:
+            self.hand.poll()
+            time.sleep(0.02)
+
+    def _unread_bytes(self) -> int:
+        answer = fcntl.ioctl(self.terminal_end, termios.FIONREAD, b"\0" * 4)
+        return int(struct.unpack("i", answer)[0])
 
 
 @pytest.fixture
@@ -116,7 +134,7 @@ def test_every_event_has_a_key_and_a_key_that_repeats_says_it_once(
     name = person.hand.keys[event]
     key = {"Enter": "\r", "Backspace": "\x7f"}.get(name, name)
     assert person.types(key).events == (event,)
-    time.sleep(0.3)
+    time.sleep(0.1)
     for _ in range(5):
         assert person.types(key).events == ()
 
@@ -154,9 +172,8 @@ def test_a_terminal_that_closes_is_told_and_nothing_moves(person: Person) -> Non
     assert person.types("w").twist.any()
     os.close(person.terminal_end)
     os.close(person.typing_end)
-    time.sleep(0.15)
     with pytest.raises(DeviceError, match="terminal is gone") as caught:
-        person.hand.poll()
+        person.looks_on()
     assert caught.value.hint
 
 

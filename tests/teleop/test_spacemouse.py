@@ -26,7 +26,8 @@ folder = Path(os.environ["FAKE_HID"])
 told = []
 
 def hand(**options):
-    made = SpaceMouseTeleop(SpaceMouseOptions(keys=False, dead_band=0.1, **options), Rig())
+    settings = dict(keys=False, dead_band=0.1, stale_s=5.0) | options  # a busy computer looks late
+    made = SpaceMouseTeleop(SpaceMouseOptions(**settings), Rig())
     made.tell = told.append
     made.tcp_pose = lambda: np.array([0.5, 0, 0.2, 0, 0, 0, 1.0])
     made.open()
@@ -43,6 +44,22 @@ def refused(**options):
 def after(seconds, one):
     time.sleep(seconds)
     return one.poll()
+
+def soon(one, is_so):  # looks again and again until what is seen is so; events come once
+    deadline_s = time.monotonic() + 10.0
+    while not is_so(seen := one.poll()):
+        assert time.monotonic() < deadline_s, (seen, told)
+        time.sleep(0.01)
+    return seen
+
+def along(*twist):
+    return lambda seen: np.allclose(seen.twist[:len(twist)], twist, atol=1e-9)
+
+def moves(seen):
+    return seen.twist.any()
+
+def rests(seen):
+    return not moves(seen)
 """
 
 
@@ -80,18 +97,16 @@ def test_axes_are_those_of_serls_rigs_and_nothing_is_printed(tmp_path: Path) -> 
         # pyspacemouse's state, whose y and z are away and up
         for axes, expected in SERL.items():
             mouse.push(*axes)
-            got = after(0.05, one)
-            np.testing.assert_allclose(got.twist[:3], expected, atol=1e-9)
-            assert got.engaged
+            assert soon(one, along(*expected)).engaged
         mouse.push()
         for axes, expected in SERL.items():
             mouse.turn(*axes)
-            np.testing.assert_allclose(after(0.05, one).twist[3:], expected, atol=1e-9)
+            soon(one, along(0, 0, 0, *expected))
         one.close()
         behind = hand(stand="behind")
         mouse._peer = None
         mouse.push(1, 0, 0)
-        np.testing.assert_allclose(after(0.05, behind).twist[:3], [0, -1, 0], atol=1e-9)
+        soon(behind, along(0, -1, 0))
         behind.close()
         """,
     )
@@ -106,15 +121,17 @@ def test_dead_band_buttons_and_a_queue_that_is_drained(tmp_path: Path) -> None:
         one = hand(buttons={"LEFT": "close", "RIGHT": "success"})
         mouse.push(0.09, 0, 0)
         quiet = after(0.05, one)
-        assert not quiet.twist.any() and not quiet.engaged
+        assert rests(quiet) and not quiet.engaged
         for number in range(200):  # more than one a poll
             mouse.push(number / 200, 0, 0)
         mouse.push(0, 1, 0)
-        np.testing.assert_allclose(after(0.05, one).twist[:3], [1, 0, 0], atol=1e-9)
+        ways = set()
+        soon(one, lambda seen: ways.add(seen.twist[1]) or along(1, 0, 0)(seen))
+        assert len(ways) <= 5, ways  # of two hundred
         mouse.press(left=True)
-        assert after(0.05, one).gripper == -1
+        soon(one, lambda seen: seen.gripper == -1)
         mouse.press(right=True)
-        said = after(0.05, one)
+        said = soon(one, lambda seen: seen.events)
         assert said.events == (TeleopEvent.SUCCESS,) and said.gripper == 0
         assert after(0.05, one).events == ()
         one.begin_episode(Role.LABEL)
@@ -132,14 +149,15 @@ def test_one_that_falls_silent_while_deflected_is_released_and_that_is_told(tmp_
         tmp_path,
         """
         mouse = FakeMouse(folder, "hidraw0")
-        one = hand(stale_s=0.2)
+        one = hand(stale_s=0.5)
         mouse.push(1, 0, 0)
-        assert after(0.05, one).twist.any()
-        assert not after(0.3, one).twist.any()
-        assert not after(0.05, one).twist.any()
+        soon(one, moves)
+        time.sleep(0.5)
+        assert rests(one.poll())
+        assert rests(after(0.05, one))
         assert len(told) == 1 and "said nothing" in told[0], told
         mouse.push(1, 0, 0)
-        assert after(0.05, one).twist.any()
+        soon(one, moves)
         one.close()
         """,
     )
@@ -152,16 +170,15 @@ def test_unplugged_it_is_zero_and_told_and_back_it_works_at_another_path(tmp_pat
         mouse = FakeMouse(folder, "hidraw0", serial="A")
         one = hand()
         mouse.push(1, 0, 0)
-        assert after(0.05, one).twist.any()
+        soon(one, moves)
         mouse.unplug()
-        assert not after(0.05, one).twist.any()
+        soon(one, rests)
         assert "is gone" in told[0], told
         mouse.plug_in("hidraw7")
-        one_more = after(0.8, one)
-        assert not one_more.twist.any()
+        assert rests(soon(one, lambda seen: len(told) > 1))
         assert "is back" in told[1], told
         mouse.push(0, 1, 0)
-        np.testing.assert_allclose(after(0.05, one).twist[:3], [1, 0, 0], atol=1e-9)
+        soon(one, along(1, 0, 0))
         one.close()
         """,
     )
@@ -178,8 +195,7 @@ def test_two_are_listed_and_neither_is_taken_by_chance_nor_twice(tmp_path: Path)
         one, two = hand(path=str(left.path)), hand(serial="B")
         assert "another hand" in refused(serial="A")
         left.push(1, 0, 0), right.push(0, 0, 1)
-        np.testing.assert_allclose(after(0.05, one).twist[:3], [0, 1, 0], atol=1e-9)
-        np.testing.assert_allclose(after(0.05, two).twist[:3], [0, 0, -1], atol=1e-9)
+        soon(one, along(0, 1, 0)), soon(two, along(0, 0, -1))
         one.close(), two.close()
         """,
     )
@@ -192,14 +208,14 @@ def test_two_that_come_back_at_each_others_place_are_not_swapped(tmp_path: Path)
         left, right = FakeMouse(folder, "hidraw0", "A"), FakeMouse(folder, "hidraw1", "B")
         one, two = hand(serial="A"), hand(serial="B")
         left.push(1, 0, 0), right.push(1, 0, 0)
-        after(0.05, one), after(0.05, two)
+        soon(one, moves), soon(two, moves)
         left.unplug(), right.unplug()
-        after(0.05, one), after(0.05, two)
+        soon(one, rests), soon(two, rests)
         right.plug_in("hidraw0"), left.plug_in("hidraw1")
-        after(1.2, one), after(0.2, two)
+        for hand_ in (one, two):
+            soon(hand_, lambda seen: hand_.status().present)
         left.push(1, 0, 0), right.push(0, 0, 1)
-        np.testing.assert_allclose(after(0.05, one).twist[:3], [0, 1, 0], atol=1e-9)
-        np.testing.assert_allclose(after(0.05, two).twist[:3], [0, 0, -1], atol=1e-9)
+        soon(one, along(0, 1, 0)), soon(two, along(0, 0, -1))
         one.close(), two.close()
         """,
     )
@@ -213,7 +229,7 @@ def test_two_interfaces_of_one_device_are_one_device(tmp_path: Path, serial: str
         mouse = FakeMouse(folder, "hidraw0", {serial!r}, interfaces=2)
         one = hand()
         mouse.push(1, 0, 0)
-        assert after(0.05, one).twist.any()
+        soon(one, moves)
         one.close()
         """,
     )

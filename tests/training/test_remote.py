@@ -432,14 +432,14 @@ def test_a_line_that_breaks_again_and_again_is_not_made_again_at_once(
     address: Path, link: ActorClient
 ) -> None:
     listener = Listener(address)
-    connections, deadline = 0, time.monotonic() + 2.0
-    while time.monotonic() < deadline:
+    connections, begun_s = 0, time.monotonic()
+    while time.monotonic() < begun_s + 2.0 or connections < 2:
         channel = listener.accept(0.05)
         if channel is not None:
             connections += 1
             channel.close()
     listener.close()
-    assert 2 <= connections <= 2.0 / RETRY_S + 1
+    assert connections <= (time.monotonic() - begun_s) / RETRY_S + 1
 
 
 def test_a_message_too_long_for_any_memory_ends_the_line_with_a_word(
