@@ -134,11 +134,6 @@ class FrankyArm:
                     rotational_stiffness=rotational_nm_rad,
                 )
 
-    @property
-    def halts(self) -> int:
-        """How often it was stopped."""
-        return self._halts
-
     def halt(self) -> None:
         """End every motion at once, from any thread; the control then holds the joints.
 

@@ -71,7 +71,6 @@ class UrProcess:
 
     def __init__(self, settings: UrSettings) -> None:
         self._settings = settings
-        self.halts = 0
         calls, their_calls = socket.socketpair()
         stops, their_stops = socket.socketpair()
         theirs = [their_calls, their_stops]
@@ -126,7 +125,6 @@ class UrProcess:
         Raises:
             DeviceError: it could not be told.
         """
-        self.halts += 1
         try:
             self._stops.ask({"do": "halt"}, HALT_S)
         except (OSError, ValueError):
