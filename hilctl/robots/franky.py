@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hilctl.devices import Finding, Options, Rig
 from hilctl.errors import DeviceError
+from hilctl.host_names import address_of
 from hilctl.robots.base import Command, RobotLimits, RobotState
 from hilctl.robots.franky_arm import EMERGENCY, FrankyArm
 from hilctl.robots.franky_hand import FrankyHand
@@ -154,10 +155,11 @@ class FrankyRobot(WiredRobot[FrankyArm, FrankyHand]):
         franky, settings = _library(), self._settings
         enforced = settings.realtime == "enforce"
         realtime = franky.RealtimeConfig.Enforce if enforced else franky.RealtimeConfig.Ignore
+        address = address_of(settings.host)
 
         def connect() -> Any:
             return franky.Robot(
-                settings.host,
+                address,
                 default_torque_threshold=settings.collision_nm,
                 default_force_threshold=settings.collision_n,
                 realtime_config=realtime,
@@ -181,9 +183,7 @@ class FrankyRobot(WiredRobot[FrankyArm, FrankyHand]):
         if not self.has_gripper:
             return None
         franky, settings = _library(), self._settings
-        return FrankyHand(
-            lambda: franky.Gripper(settings.host), settings.grip_m_s, settings.grip_n
-        )
+        return FrankyHand(lambda: franky.Gripper(settings.host), settings.grip_m_s, settings.grip_n)
 
 
 def _library() -> Any:

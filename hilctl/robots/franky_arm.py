@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hilctl.clock import Clock
 from hilctl.errors import DeviceError, StaleStateError
 from hilctl.robots.franky_spring import Spring
-from hilctl.robots.time_limit import within
+from hilctl.time_limit import within
 
 Array = NDArray[np.float64]
 

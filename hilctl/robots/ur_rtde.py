@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from hilctl.devices import Finding, Options, Rig
 from hilctl.errors import DeviceError
+from hilctl.host_names import address_of
 from hilctl.robots.base import Command, RobotLimits, RobotState
 from hilctl.robots.robotiq import Robotiq
 from hilctl.robots.straight_way import Manner, StraightWay
@@ -177,6 +178,7 @@ class UrRtdeRobot(WiredRobot[UrProcess, Robotiq]):
         if find_spec("rtde_control") is None:
             raise DeviceError("ur-rtde is not installed", hint=INSTALL)
         settings = self._settings
+        address_of(settings.host)  # for what stops the arm from here, too
         return UrProcess(
             UrSettings(
                 settings.host,
