@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 
 from hilctl.devices import Options
+from hilctl.real_time import become_real_time
 from hilctl.registry import load
 from hilctl.robots.base import Robot
 
@@ -38,6 +39,7 @@ def main(target: str, options: str, limit_s: float) -> None:
     driver: type[Robot] = load(target)
     settings = driver.OptionsType(**json.loads(options))
     driver.prepare_to_hold(settings)
+    become_real_time()  # a busy computer may be why the other one hangs
     os.write(1, READY)
     watch(lambda: hold(driver, settings), limit_s)
 
