@@ -10,6 +10,7 @@ from hilctl.env.pace import Pace
 from hilctl.env.pressing import PressLimit
 from hilctl.env.safety import ActionLimiter, require_finite, reset_pose
 from hilctl.env.travel import Travel, relax
+from hilctl.env.way_in import WayIn
 from hilctl.errors import DeviceError, OutsideBoundsError, StaleStateError
 from hilctl.robots.base import Command, Robot, RobotState
 from hilctl.robots.scene import SimulatedScene
@@ -59,6 +60,7 @@ class TaskArm:
         self._pace = Pace(robot.limits, 1.0 / rate_hz, self.bounds)
         self._press = PressLimit(spec.control)
         self._travel = Travel(spec)
+        self._way_in = WayIn()
 
     def require_near(self) -> None:
         """Check that the tool is not far out of its bounds.
@@ -88,7 +90,7 @@ class TaskArm:
         """
         relax(self.robot)
         if scene is None or not scene.resets_the_arm:
-            self._travel.back_out(self.robot)
+            self._travel.back_out(self.robot, self._way_in)
 
     def go_to_start(
         self, rng: np.random.Generator, given: Array | None = None, speed: float | None = None
@@ -107,6 +109,7 @@ class TaskArm:
         travel = self._travel if speed is None else Travel(self.spec, speed)
         travel.go(self.robot, start)
         self._pace.begin_at(start)
+        self._way_in.begin()
         if self._gripper is not None:
             self._open_gripper(start)
 
@@ -152,6 +155,7 @@ class TaskArm:
             StaleStateError: it was measured too long ago.
         """
         state = self._fresh_state()
+        self._way_in.note(state.tcp_pose[:3])
         return state, {named(self.name, key): array for key, array in state_arrays(state).items()}
 
     def executed_between(self, before: Array, now: Array, executed: Array) -> None:

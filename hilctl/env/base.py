@@ -36,6 +36,11 @@ class Environment(gymnasium.Env[Obs, Array]):
     action_layout: ActionLayout
     observation_layout: ObservationLayout
 
+    @property
+    def is_real(self) -> bool:
+        """Whether anything of it can be lost: an arm or a camera of the real world."""
+        return False
+
     def idle_action(self) -> Array:
         """Return the (A,) action that changes nothing now."""
         return self.action_layout.idle()

@@ -14,7 +14,7 @@ from hilctl.clock import Clock
 from hilctl.errors import DeviceError, StaleStateError
 from hilctl.robots.control_threads import driving
 from hilctl.robots.franky_spring import Spring
-from hilctl.robots.time_limit import within
+from hilctl.time_limit import within
 
 Array = NDArray[np.float64]
 
@@ -134,11 +134,6 @@ class FrankyArm:
                     translational_stiffness=translational_n_m,
                     rotational_stiffness=rotational_nm_rad,
                 )
-
-    @property
-    def halts(self) -> int:
-        """How often it was stopped."""
-        return self._halts
 
     def halt(self) -> None:
         """End every motion at once, from any thread; the control then holds the joints.

@@ -56,7 +56,7 @@ class ServoSession:
         self._reference = ServoReference()
         self._hold: Errand | None = None
         self._holds = True
-        self._posted_ns = self._looked_ns = 0
+        self._due_ns = self._looked_ns = 0
 
     def start(self) -> None:
         """Begin to talk; return when the first state is there.
@@ -183,12 +183,13 @@ class ServoSession:
         """Post the next point of the way, when it is time."""
         with self._changed:
             now_ns = self._clock.now_ns()
-            if now_ns < self._posted_ns + POST_NS:
+            if now_ns < self._due_ns:
                 return
             point = self._reference.step(here, POST_NS * 1e-9)
             if point is None:
                 return
-            self._posted_ns = now_ns
+            # a look takes its time: points come as often as they should, if not as evenly
+            self._due_ns = max(self._due_ns, now_ns - POST_NS) + POST_NS
         try:
             self._client.tell("pose", {"arr": point.tolist()}, limit_s=CALL_S)
         except DeviceError as fault:

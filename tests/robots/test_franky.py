@@ -23,7 +23,7 @@ from hilctl import geometry
 from hilctl.clock import Clock, SystemClock
 from hilctl.devices import Rig
 from hilctl.errors import DeviceError, SafetyStopError
-from hilctl.pipeline.train.processes.share import before_others
+from hilctl.real_time import before_others
 from hilctl.robots import franky_arm, franky_hand
 from hilctl.robots.base import Command
 from hilctl.robots.franky import FrankyOptions, FrankyRobot

@@ -19,6 +19,7 @@ from fake_ur import HOME, NORMAL, RTDE, UrController
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from urgency import goes_first, may_go_first
 
 from hilctl import geometry
 from hilctl.devices import Rig
@@ -472,3 +473,9 @@ def test_a_killed_process_leaves_an_arm_that_rests(ur: UrController) -> None:
     assert soon(lambda: ur.get("runtime") == 1)  # its watchdog has ended the program
     late = [speed for now_s, speed in ur.get("moves") if now_s > killed_s + 0.4]
     assert max(late, default=0.0) < 0.001
+
+
+@pytest.mark.skipif(not may_go_first(), reason="it is not permitted here")
+def test_what_streams_to_the_arm_goes_before_ordinary_programs(robot: UrRtdeRobot) -> None:
+    threads = os.listdir(f"/proc/{robot.opened._process.pid}/task")
+    assert sum(goes_first(int(thread)) for thread in threads) >= 3  # calls, stops and the stream

@@ -28,8 +28,8 @@ from hilctl.pipeline.events import Event, Report
 from hilctl.pipeline.record.demos import record_demos
 from hilctl.pipeline.record.labels import record_labels
 from hilctl.pipeline.run_folder.resume import EPISODES
-from hilctl.pipeline.train.processes.share import before_others
 from hilctl.pipeline.train.train import train
+from hilctl.real_time import before_others
 from hilctl.rewards.classifier import ClassifierOptions
 from hilctl.robots.base import Command
 from hilctl.robots.rehearsed import RehearsedOptions, RehearsedRobot

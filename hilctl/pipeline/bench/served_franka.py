@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.errors import DeviceError
-from hilctl.pipeline.train.processes.share import become_real_time
 from hilctl.pipeline.train.processes.signals import SPAWN
+from hilctl.real_time import become_real_time
 
 LIBRARIES = {"franky_sim": "franky-sim", "franky": "franky-control"}
 START_S, ANSWER_S, LEAVE_S = 60.0, 10.0, 5.0

@@ -13,7 +13,7 @@ from hilctl.clock import SystemClock
 from hilctl.devices import Finding
 from hilctl.env.robot_env import MAX_FRAME_AGE_S
 from hilctl.errors import StaleFrameError
-from hilctl.pipeline.train.processes.share import before_others
+from hilctl.real_time import before_others
 from hilctl.robots.base import Robot
 
 LOOK_S = 0.004
