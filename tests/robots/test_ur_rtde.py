@@ -334,6 +334,7 @@ def test_a_local_controller_is_told_from_a_remote_one(ur: UrController) -> None:
 def test_a_stream_that_stops_is_a_dead_robot(ur: UrController, robot: UrRtdeRobot) -> None:
     target = moved(robot, 0.3, 0, 0)  # a second's way
     robot.servo(Command(target))
+    assert soon(lambda: robot.state().tcp_velocity.any())
     ur.set("silent", True)
     fault = fault_of(robot.state, 1.0)
     assert "has said nothing for 0." in fault.message
