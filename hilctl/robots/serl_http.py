@@ -36,7 +36,7 @@ SETTLE_NS = 2_000_000_000
 THERE_M, THERE_RAD, STILL_M_S = 0.002, 0.02, 0.005
 NEAR_M, NEAR_RAD = 0.006, 0.04  # friction keeps an arm on springs that far away
 LAG_M, LAG_RAD = 0.02, 0.2  # of an arm that is held up
-EASE = 0.7  # of the speed at which the springs have nothing left to pull with
+EASE = 0.6  # of the speed at which the springs have nothing left to pull with
 PROBES, PROBE_S = 5, 1.0
 CHORES = {  # route, seconds that it may take, what it does
     "clear-errors": ("clearerr", 5.0, "clear the error that has stopped the arm"),

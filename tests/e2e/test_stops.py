@@ -67,7 +67,7 @@ class FakeArm:
     def held_after_ns(self, moment_ns: int) -> int:
         """Return how long after a moment it moved last, once it is still."""
         time.sleep(0.5)
-        self.until(lambda: self.speed_m_s() == 0)
+        until(lambda: self.speed_m_s() == 0)
         return int(self.ask()["moved_ns"]) - moment_ns
 
 
@@ -144,7 +144,7 @@ def test_a_termination_on_the_way_to_a_start_stops_the_arm_within_a_period(
 ) -> None:
     def ended() -> int:
         arm.ask(target=[0.52, 0.03, 0.09], speed=1.0)
-        arm.until(lambda: arm.ask(target=[0.52, 0.03, 0.09], speed=1.0)["place"][1] > 0.02)
+        until(lambda: arm.ask(target=[0.52, 0.03, 0.09], speed=1.0)["place"][1] > 0.02)
         arm.ask(hold=True)
         running = drive()
         arm.moves(slowest_m_s=0.002)
@@ -167,7 +167,7 @@ def test_an_arm_stops_when_its_loop_stalls_and_when_its_process_hangs_or_dies(
         """A driver blocks: the watchdog's thread stops the arm, and the loop goes on later."""
         arm.moves()
         (tmp_path / "stall").touch()
-        arm.until(lambda: not (tmp_path / "stall").exists())
+        until(lambda: not (tmp_path / "stall").exists())
         return arm.held_after_ns(time.monotonic_ns())
 
     def hung() -> int:
