@@ -89,6 +89,12 @@ class StaleStateError(DeviceError):
     code = "stale_state"
 
 
+class LostHandError(DeviceError):
+    """The device in the operator's hand is gone."""
+
+    code = "lost_hand"
+
+
 class OutsideBoundsError(DeviceError):
     """A tool is far out of the bounds of its task, before anything has moved."""
 

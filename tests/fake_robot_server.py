@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -78,6 +79,50 @@ class FakeArm:
         """What was posted, in order, each once where it was posted again and again."""
         names = [name for _, name, _ in self.calls]
         return [name for i, name in enumerate(names) if i == 0 or names[i - 1] != name]
+
+
+@dataclass
+class PulledArm(FakeArm):
+    """An arm that takes its time to get where it is told to be, as one on springs does.
+
+    Attributes:
+        speed_m_s: of that.
+        target: (3,) where it is pulled to.
+        moved_s: when it moved last, by its own clock.
+    """
+
+    speed_m_s: float = 0.2
+    target: list[float] = field(default_factory=lambda: HOME[:3])
+    moved_s: float = 0.0
+    _seen_s: float = field(default_factory=time.monotonic)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def state(self) -> dict[str, Any]:
+        """Return the state of now."""
+        self.gap_m()
+        return super().state()
+
+    def do(self, route: str, content: Any) -> None:
+        """Take what was posted, and be pulled there from now on."""
+        self.gap_m()
+        self.calls.append((time.monotonic(), route, content))
+        if route == "pose":
+            self.target = content["arr"][:3]
+
+    def gap_m(self) -> float:
+        """Go on until now, and return how far it still has to go."""
+        with self._turn:
+            since_s, self._seen_s = self._seen_s, time.monotonic()
+            way = [to - at for to, at in zip(self.target, self.pose[:3], strict=True)]
+            length = math.hypot(*way)
+            gone_m = min(length, self.speed_m_s * (self._seen_s - since_s))
+            if gone_m > 1e-7:
+                self.moved_s = since_s + gone_m / self.speed_m_s
+                here = [
+                    at + gone_m / length * part for at, part in zip(self.pose, way, strict=False)
+                ]
+                self.pose = [*here, *self.pose[3:]]
+            return length - gone_m
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -17,7 +17,7 @@ ROOT = Path(hilctl.__file__).parent
 # From the bottom up. A module imports from its own layer or from lower ones, never from above.
 LAYERS: list[set[str]] = [
     {"__version__", "errors", "clock", "geometry", "interrupts", "patches"}
-    | {"system_libraries", "terminal"},
+    | {"system_libraries", "terminal", "time_limit", "host_names", "real_time"},
     {"registry", "devices", "driver_faults"},
     {"task", "sim"},
     {"robots", "cameras", "teleop", "data", "agents", "rewards", "networks"},

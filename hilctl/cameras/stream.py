@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
 from hilctl.cameras.reader import Image, PictureSource
 from hilctl.errors import DeviceError
+from hilctl.host_names import HostNameError, address_of
+from hilctl.time_limit import within
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 OPEN_S, READ_S = 5.0, 1.5
+MARGIN_S = 2.0  # for what FFmpeg does without looking at the time
 LONGEST_GAP_S = 1.0  # between two pictures of a file
 JPEG_END = b"\xff\xd9"
 TAIL = 512  # some cameras fill up the rest of a packet
@@ -36,6 +40,20 @@ PASSWORD = re.compile(r"(?<=://)[^/@]*@")
 def without_password(url: str) -> str:
     """Return an address as it may be shown."""
     return PASSWORD.sub("…@", url)
+
+
+def look_up_host(url: str) -> None:
+    """See that the host of an address is known by its name, if it has one.
+
+    Raises:
+        HostNameError: it is not, or nobody says.
+    """
+    try:
+        host = urlsplit(url).hostname if "://" in url else None
+    except ValueError:  # FFmpeg says what is wrong with it
+        return
+    if host:
+        address_of(host)
 
 
 def _why(error: Exception) -> str:
@@ -103,8 +121,16 @@ class StreamSource(PictureSource):
         av.logging.set_level(None)
         hint = "see that it runs, and that its address in task.yaml is right"
         try:
-            container = av.open(url, timeout=(OPEN_S, READ_S), options=self._options(url))
-        except ExitError:
+            look_up_host(url)
+        except HostNameError as error:
+            message = f"{self._label} cannot be opened: {error.message}"
+            raise DeviceError(message, hint=error.hint) from None
+        try:
+            container = within(  # FFmpeg looks the name up once more
+                OPEN_S + MARGIN_S,
+                lambda: av.open(url, timeout=(OPEN_S, READ_S), options=self._options(url)),
+            )
+        except (ExitError, TimeoutError):
             raise DeviceError(
                 f"{self._label} has not answered for {OPEN_S:g} s", hint=hint
             ) from None

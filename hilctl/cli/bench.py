@@ -18,18 +18,25 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-# of the loop over the network; a figure's name without its rate → what it is
+# of the loop over the network; a figure's name without its rate and robot → what it is
 LOOP_FIGURES = {
     "loop_s": "seconds of training at each rate",
-    "http_late_periods_pct": "% of control periods more than 2 ms late, learner at full load",
-    "http_periods": "control periods that were counted",
-    "http_worst_period_ms": "ms, the longest of them",
-    "http_frame_age_p99_ms": "ms that a picture was older than the state beside it, 99 of 100",
-    "command_p50_ms": "ms from a command until the robot server has it, half of them",
+    "late_periods_pct": "% of control periods more than 2 ms late, learner at full load",
+    "periods": "control periods that were counted",
+    "worst_period_ms": "ms, the longest of them",
+    "frame_age_p99_ms": "ms that a picture was older than the state beside it, 99 of 100",
+    "command_p50_ms": "ms from a command until the robot's side acts on it, half of them",
     "command_p99_ms": "the same, 99 of 100",
     "second_arm_p50_ms": "ms that a second arm adds to a period: state and command, half of them",
     "second_arm_p99_ms": "the same, 99 of 100",
 }
+
+
+class BenchRobot(enum.StrEnum):
+    """What the loop is measured over."""
+
+    SERVE_SIM = "serve-sim"
+    FRANKY_SIM = "franky-sim"
 
 
 class BenchSubject(enum.StrEnum):
@@ -74,19 +81,23 @@ def bench(
         float,
         typer.Option("--loop-s", min=1, metavar="SECONDS", help="At each rate, for loop."),
     ] = 300.0,
+    robot: Annotated[
+        BenchRobot, typer.Option("--robot", help="Whose arm is driven, for loop.")
+    ] = BenchRobot.SERVE_SIM,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the speed of simulator, learner and policy on this machine, or compare methods.
 
     `bench methods` trains the full method and four with a part left out on the same data, over
-    several seeds; that takes a while. `bench loop` trains against `hilctl serve-sim` at 10 and
-    20 Hz.
+    several seeds; that takes a while. `bench loop` trains at 10 and 20 Hz against the arm of
+    `hilctl serve-sim`, over HTTP, or that of franky-sim, over libfranka's protocol, where it is
+    installed.
     """
     output = Output(as_json=as_json)
     if subject is BenchSubject.SPEED:
         _speed(output, task, cadence_s)
     elif subject is BenchSubject.LOOP:
-        _loop(output, loop_s)
+        _loop(output, loop_s, robot)
     else:
         _methods(output, folder, template, seeds, max_steps, episodes)
 
@@ -120,14 +131,16 @@ def _speed(output: Output, task: Path | None, cadence_s: float | None) -> None:
     output.result(figures)
 
 
-def _loop(output: Output, seconds: float) -> None:
+def _loop(output: Output, seconds: float, robot: BenchRobot) -> None:
     from hilctl.cli.live import LiveProgress
+    from hilctl.pipeline.bench.franka_loop import bench_franka_loop
     from hilctl.pipeline.bench.loop import bench_loop
     from hilctl.training.compilation import enable_compilation_cache
 
     enable_compilation_cache()
     with LiveProgress(output) as live:
-        figures = bench_loop(seconds, live.report)
+        measure = bench_loop if robot is BenchRobot.SERVE_SIM else bench_franka_loop
+        figures = measure(seconds, live.report)
     rows = [(name, f"{value:.4g}", _meaning(name)) for name, value in figures.items()]
     output.table(("figure", "value", "what it is"), rows)
     output.next("hilctl serve-sim")
@@ -136,7 +149,8 @@ def _loop(output: Output, seconds: float) -> None:
 
 def _meaning(figure: str) -> str:
     rate = re.search(r"_(\d+)hz", figure)
-    words = LOOP_FIGURES[figure.replace(rate[0] if rate else "", "", 1)]
+    bare = figure.replace(rate[0] if rate else "", "", 1)
+    words = LOOP_FIGURES[re.sub("^(http|franky)_", "", bare)]
     return f"{words}, at {rate[1]} Hz" if rate else words
 
 

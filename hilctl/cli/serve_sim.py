@@ -71,7 +71,7 @@ def serve_sim(
     room does.
     """
     from hilctl.cli.interrupt import interruptible
-    from hilctl.pipeline.train.processes.share import become_real_time
+    from hilctl.real_time import become_real_time
     from hilctl.rehearsal.server import open_rehearsal
 
     output = Output(as_json=as_json)

@@ -10,6 +10,7 @@ from hilctl.env.pace import Pace
 from hilctl.env.pressing import PressLimit
 from hilctl.env.safety import ActionLimiter, require_finite, reset_pose
 from hilctl.env.travel import Travel, relax
+from hilctl.env.way_in import WayIn
 from hilctl.errors import DeviceError, OutsideBoundsError, StaleStateError
 from hilctl.robots.base import Command, Robot, RobotState
 from hilctl.robots.scene import SimulatedScene
@@ -59,6 +60,7 @@ class TaskArm:
         self._pace = Pace(robot.limits, 1.0 / rate_hz, self.bounds)
         self._press = PressLimit(spec.control)
         self._travel = Travel(spec)
+        self._way_in = WayIn()
 
     def require_near(self) -> None:
         """Check that the tool is not far out of its bounds.
@@ -71,7 +73,7 @@ class TaskArm:
         if away_m > FAR_M or away_rad > FAR_RAD:
             x, y, z = here[:3]
             raise OutsideBoundsError(
-                f"{self._words} is far out of control.bounds: its tool is at [{x:.3f}, {y:.3f}, "
+                f"{self.words} is far out of control.bounds: its tool is at [{x:.3f}, {y:.3f}, "
                 f"{z:.3f}] m, {away_m:.2f} m and {away_rad:.1f} rad away from them",
                 hint="see that the straight way back is free; or bring it there by hand, or mend "
                 "control.bounds in task.yaml",
@@ -88,7 +90,7 @@ class TaskArm:
         """
         relax(self.robot)
         if scene is None or not scene.resets_the_arm:
-            self._travel.back_out(self.robot)
+            self._travel.back_out(self.robot, self._way_in)
 
     def go_to_start(
         self, rng: np.random.Generator, given: Array | None = None, speed: float | None = None
@@ -107,6 +109,7 @@ class TaskArm:
         travel = self._travel if speed is None else Travel(self.spec, speed)
         travel.go(self.robot, start)
         self._pace.begin_at(start)
+        self._way_in.begin()
         if self._gripper is not None:
             self._open_gripper(start)
 
@@ -152,6 +155,7 @@ class TaskArm:
             StaleStateError: it was measured too long ago.
         """
         state = self._fresh_state()
+        self._way_in.note(state.tcp_pose[:3])
         return state, {named(self.name, key): array for key, array in state_arrays(state).items()}
 
     def executed_between(self, before: Array, now: Array, executed: Array) -> None:
@@ -169,14 +173,15 @@ class TaskArm:
         # a simulated world waits for whoever is slow, and is measured the moment it is asked
         if self.scene is None and age_s > MAX_STATE_AGE_S:
             raise StaleStateError(
-                f"the newest state of {self._words} is {age_s:.1f} s old "
+                f"the newest state of {self.words} is {age_s:.1f} s old "
                 f"({MAX_STATE_AGE_S:g} s are allowed): it says the same again and again",
                 hint="see that its controller runs and its network cable is in",
             )
         return state
 
     @property
-    def _words(self) -> str:
+    def words(self) -> str:
+        """What it is called in messages."""
         return f"the arm {self.name}" if self.name else "the robot"
 
     def _wanted_opening(self, action: Array, executed: Array) -> float | None:

@@ -36,6 +36,11 @@ class Environment(gymnasium.Env[Obs, Array]):
     action_layout: ActionLayout
     observation_layout: ObservationLayout
 
+    @property
+    def is_real(self) -> bool:
+        """Whether anything of it can be lost: an arm or a camera of the real world."""
+        return False
+
     def idle_action(self) -> Array:
         """Return the (A,) action that changes nothing now."""
         return self.action_layout.idle()
@@ -50,6 +55,17 @@ class Environment(gymnasium.Env[Obs, Array]):
 
     def resume(self) -> None:
         """Go on after a stop within an episode: that time belongs to no control period."""
+
+    def lost(self) -> dict[str, DeviceError]:
+        """Return which of its devices do not answer now, by what they are called, and why."""
+        return {}
+
+    def clear_errors(self) -> None:
+        """Clear the errors that have stopped arms: on a person's word alone.
+
+        Raises:
+            DeviceError: one is not cleared.
+        """
 
 
 class TaskEnvironment(Environment, Device):

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 
 from hilctl.devices import Options
+from hilctl.real_time import become_real_time
 from hilctl.registry import load
 from hilctl.robots.base import Robot
 
@@ -37,6 +38,8 @@ def main(target: str, options: str, limit_s: float) -> None:
         signal.signal(number, signal.SIG_IGN)
     driver: type[Robot] = load(target)
     settings = driver.OptionsType(**json.loads(options))
+    driver.prepare_to_hold(settings)
+    become_real_time()  # a busy computer may be why the other one hangs
     os.write(1, READY)
     watch(lambda: hold(driver, settings), limit_s)
 
@@ -62,12 +65,13 @@ def watch(hold_arm: Callable[[], None], limit_s: float) -> None:
 
 
 def hold(driver: type[Robot], options: Options) -> None:
-    """Hold the arm; try again where that fails."""
-    for _ in range(TRIES):
+    """Hold the arm; try again where that fails, and say so once."""
+    for left in reversed(range(TRIES)):
         try:
             driver.hold_from_outside(options)
         except Exception as error:  # of a vendor's library: any
-            os.write(2, f"the arm cannot be held: {error}\n".encode())
+            if not left:
+                os.write(2, f"the arm cannot be held: {error}\n".encode())
             time.sleep(PAUSE_S)
         else:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from hilctl.data.step import EpisodeSummary, Observation, Outcome, Step
 from hilctl.env.base import Obs, environment_of
 from hilctl.env.questions import NOTHING, REJECTED, Questions, Said
 from hilctl.errors import TravelStoppedError
+from hilctl.real_time import before_others
 from hilctl.teleop.base import Role, Teleop, TeleopEvent
 
 Array = NDArray[np.float64]
@@ -87,6 +89,8 @@ class EpisodeLoop:
         questions: what the operator is asked; None = by the environment's clock, told to nobody.
         put_back: has the scene ready for an episode; False = there shall be none.
         to_show: what a person drives to, whose first motion is waited for; "" = it is not.
+        goes_first: in an environment of the real world, this process goes before ordinary programs
+            while an episode runs; not where something else of weight is done in it.
     """
 
     env: gymnasium.Env[Obs, Array]
@@ -99,6 +103,7 @@ class EpisodeLoop:
     questions: Questions | None = None
     put_back: Callable[[], bool] = lambda: True
     to_show: str = ""
+    goes_first: bool = True
     _questions: Questions = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -118,12 +123,14 @@ class EpisodeLoop:
 
         One that is stopped on the way to its start has no steps, and nobody is told that it ended.
         """
-        try:
-            drive = self._drive()
-        except TravelStoppedError:
-            return EpisodeSummary(Outcome.ABORTED, 0, 0.0, 0, False, None)
-        finally:
-            environment_of(self.env).stop()
+        bare = environment_of(self.env)
+        with before_others() if self.goes_first and bare.is_real else nullcontext():
+            try:
+                drive = self._drive()
+            except TravelStoppedError:
+                return EpisodeSummary(Outcome.ABORTED, 0, 0.0, 0, False, None)
+            finally:
+                bare.stop()
         return self._conclude(drive)
 
     def _drive(self) -> _Drive:

@@ -10,22 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.env.base import Obs
-from hilctl.env.questions import ENDS, LOOK_NS, NOTHING, Questions
+from hilctl.env.lost_devices import LATE, LostDevices
+from hilctl.env.questions import ENDS, Questions
 from hilctl.env.robot_env import RobotEnv
-from hilctl.errors import (
-    DeviceError,
-    OutsideBoundsError,
-    StaleFrameError,
-    StaleStateError,
-    TravelStoppedError,
-)
+from hilctl.errors import DeviceError, OutsideBoundsError, TravelStoppedError
 from hilctl.task.layout import named
 from hilctl.teleop.base import TeleopEvent
 
 Array = NDArray[np.float64]
-
-CLEAR = "clear-errors"
-BRIEF_S = 1.0  # a camera that was late for no longer needs no person
 
 
 class HoldOnLoss(gymnasium.Wrapper[Obs, Array, Obs, Array]):
@@ -42,6 +34,7 @@ class HoldOnLoss(gymnasium.Wrapper[Obs, Array, Obs, Array]):
     def __init__(self, env: RobotEnv, questions: Questions) -> None:
         super().__init__(env)
         self._bare, self._questions = env, questions
+        self._lost = LostDevices(env, questions)
         self._poses: dict[str, Array] = {}
 
     def reset(
@@ -68,10 +61,10 @@ class HoldOnLoss(gymnasium.Wrapper[Obs, Array, Obs, Array]):
         """Reset, and once more where a device was late and is there again by itself."""
         try:
             return self._bare.reset(seed=seed, options=options)
-        except (StaleFrameError, StaleStateError) as late:
+        except LATE as late:
             with suppress(DeviceError):
                 self._bare.stop()
-            if not self._was_brief(late):
+            if not self._lost.was_brief(late):
                 raise
         self._bare.resume()
         return self._bare.reset(seed=seed, options=options)
@@ -103,46 +96,13 @@ class HoldOnLoss(gymnasium.Wrapper[Obs, Array, Obs, Array]):
 
     def _after(self, loss: DeviceError) -> tuple[Obs, dict[str, Any], bool]:
         """Hold, and return what is seen once it goes on, and whether the episode is to end."""
-        with suppress(DeviceError):
-            self._bare.stop()
-        said, is_late = NOTHING, isinstance(loss, StaleFrameError | StaleStateError)
-        if not (is_late or self._questions.teleop.in_real_time):
-            raise loss  # an arm that has stopped itself goes on at a person's word alone
-        if not (is_late and self._was_brief(loss)):
-            said = self._questions.lost(loss, lambda: self._what_is_missing(loss))
-            if self._what_is_missing(None):
-                raise loss
-        self._bare.resume()
-        obs, info = self._bare.look_again()
+        said, (obs, info) = self._lost.until_back(loss, self._seen_from_here)
         ends = bool(said & ENDS) or self._questions.over or self._questions.stop()
         return obs, info, ends
 
-    def _was_brief(self, loss: DeviceError) -> bool:
-        """Return whether a device that was late is there again by itself, in no time."""
-        clock = self._bare.clock
-        end_ns = clock.now_ns() + round(BRIEF_S * 1e9)
-        while clock.now_ns() < end_ns and not self._questions.stop():
-            clock.sleep_until(clock.now_ns() + LOOK_NS)
-            if self._what_is_missing(None) is None:
-                self._questions.screen("late", f"{loss.message}; going on: it is back", {})
-                return True
-        return False
-
-    def _what_is_missing(self, loss: DeviceError | None) -> DeviceError | None:
-        """Return what is still lost; None when all is there.
-
-        Args:
-            loss: that somebody wants to go on after: of an arm, its error is cleared.
-        """
-        try:
-            if loss is not None and not isinstance(loss, StaleFrameError | StaleStateError):
-                for arm in self._bare.arms:
-                    if CLEAR in arm.robot.maintenance():
-                        arm.robot.maintain(CLEAR)
-            self._bare.look_again()
-        except DeviceError as error:
-            return error
-        return None
+    def _seen_from_here(self) -> tuple[Obs, dict[str, Any]]:
+        self._bare.resume()
+        return self._bare.look_again()
 
     def _noted(self, obs: Obs, info: dict[str, Any]) -> tuple[Obs, dict[str, Any]]:
         self._poses = {

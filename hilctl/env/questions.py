@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hilctl.clock import Clock
-from hilctl.errors import HilctlError
+from hilctl.errors import HilctlError, LostHandError
 from hilctl.task.spec import OperatorSpec
 from hilctl.teleop.base import Teleop, TeleopEvent
 
@@ -120,6 +120,14 @@ class Questions:
                 break
             trouble = missing()
         return said
+
+    def hand_is_gone(self) -> LostHandError | None:
+        """Return that a person's hand is gone; None = it is there, or nobody's."""
+        status = self.teleop.status()
+        if status.present or not self.teleop.in_real_time:
+            return None
+        hint = "plug it in again; keys of the terminal do, too"
+        return LostHandError(f"{status.device or 'the hand'} is gone", hint=hint)
 
     def _wait_alone(self, loss: HilctlError, missing: Callable[[], HilctlError | None]) -> None:
         text = f"{loss.message}; the robot holds until it is back, for {ALONE_S:g} s at most"

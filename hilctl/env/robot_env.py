@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, Protocol, cast
 
 import gymnasium
@@ -23,6 +24,7 @@ from hilctl.task.spec import CameraSpec, TaskSpec
 from hilctl.teleop.base import no_twist
 
 MAX_FRAME_AGE_S = 0.2
+CLEAR = "clear-errors"
 
 
 class LoopWatch(Protocol):
@@ -222,6 +224,28 @@ class RobotEnv(Environment):
             arm.resume()
         self._next_tick_ns = self.clock.now_ns()
 
+    def lost(self) -> dict[str, DeviceError]:
+        """Return which arms and cameras do not answer now, and why."""
+        looks: dict[str, Callable[[], object]] = {arm.words: arm.state for arm in self.arms}
+        looks |= {f"camera {name}": partial(self._picture, name) for name in self.cameras}
+        found = {}
+        for name, look in looks.items():
+            try:
+                look()
+            except DeviceError as fault:
+                found[name] = fault
+        return found
+
+    def clear_errors(self) -> None:
+        """Clear the error of every arm that can have one.
+
+        Raises:
+            DeviceError: one is not cleared.
+        """
+        for arm in self.arms:
+            if CLEAR in arm.robot.maintenance():
+                arm.robot.maintain(CLEAR)
+
     def look(self) -> Obs:
         """Return what is seen now, without a step."""
         obs, _ = self._observe()
@@ -252,10 +276,8 @@ class RobotEnv(Environment):
         states = [arm.state() for arm in self.arms]
         images: dict[str, NDArray[Any]] = {}
         stamps: dict[str, int] = {}
-        for name, camera in self.cameras.items():
-            frame = camera.latest(max_age_s=MAX_FRAME_AGE_S)
-            images[name] = crop_and_resize(name, frame.image, self.task.cameras[name])
-            stamps[name] = frame.stamp_ns
+        for name in self.cameras:
+            images[name], stamps[name] = self._picture(name)
         measured = {name: array for _, arrays in states for name, array in arrays.items()}
         obs: Obs = {"images": images, "state": measured}
         info: dict[str, Any] = {
@@ -264,6 +286,11 @@ class RobotEnv(Environment):
             "true_success": self._scene.true_success() if self._scene else None,
         }
         return obs, info
+
+    def _picture(self, camera: str) -> tuple[NDArray[np.uint8], int]:
+        """Return what the task sees of a camera's newest frame, and the stamp of that."""
+        frame = self.cameras[camera].latest(max_age_s=MAX_FRAME_AGE_S)
+        return crop_and_resize(camera, frame.image, self.task.cameras[camera]), frame.stamp_ns
 
     def _space(self) -> gymnasium.spaces.Dict:
         spaces = gymnasium.spaces

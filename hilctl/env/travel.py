@@ -1,19 +1,21 @@
 """The way from wherever the tool is to where it shall be: back out, over, then down.
 
 A straight line from inside a hole leads through its wall. What is known of a scene is that the
-reset pose is free, and that a tool gets out of a place along its own axis, as it came in.
+reset pose is free, and that a tool gets out of a place along its own axis, as it came in: slowly
+while it may be inside, and as far as it presses on anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilctl import geometry
 from hilctl.env.safety import reset_pose
+from hilctl.env.way_in import WayIn
 from hilctl.errors import DeviceError, TravelStoppedError
 from hilctl.robots.base import Robot
 from hilctl.robots.scene import SimulatedScene
@@ -24,6 +26,7 @@ Array = NDArray[np.float64]
 OUT_SPEED = 0.04  # share of the arm's limits: a peg drawn out at 0.1 knocks with 36 N on its hole
 TRAVEL_SPEED = 0.5  # out in the open
 APPROACH_SPEED = 0.25
+CONTACT_N = 5.0  # a tool that feels as much is not free, whatever is known of its way
 FIRST_SPEED = 0.1  # at most, until a real arm has been at its start once
 RELAX_S = 0.2  # after a stop, until the tool no longer presses on anything
 LEAST_M, LEAST_RAD = 1e-3, 1e-2  # a way shorter than that is none
@@ -55,6 +58,7 @@ class Travel:
         self._low, self._high = np.array(bounds.low[:3]), np.array(bounds.high[:3])
         self._away = geometry.rotate(home[3:], [0.0, 0.0, -1.0])
         self._home = home[:3]
+        self._depth_m = spec.reset.depth_m
         self._spread = np.array(
             [spec.reset.random_xy_m, spec.reset.random_xy_m, spec.reset.random_z_m]
         )
@@ -71,15 +75,23 @@ class Travel:
             self._move(robot, leg)
         robot.rig.travelled.add(robot.arm)
 
-    def back_out(self, robot: Robot) -> None:
+    def back_out(self, robot: Robot, way_in: WayIn | None = None) -> None:
         """Move a robot out of whatever its tool is in.
+
+        Args:
+            robot: that is moved.
+            way_in: how the tool came there; None = nobody knows.
 
         Raises:
             DeviceError: something holds the tool.
         """
         here = robot.state().tcp_pose
-        for leg in _worth_going(here, self._outward(here)):
-            self._move(robot, leg)
+        inside_m = way_in.inside_m(here[:3], _backwards(here)) if way_in else None
+        if self._depth_m is not None and inside_m is not None:
+            inside_m = min(inside_m, self._depth_m)
+        for leg in _worth_going(here, self._outward(here, inside_m)):
+            felt_n = float(np.linalg.norm(robot.state().tcp_wrench[:3]))
+            self._move(robot, leg if felt_n < CONTACT_N else replace(leg, speed=OUT_SPEED))
 
     def legs(self, here: Array, goal: Array) -> list[TravelLeg]:
         """Return the stretches from one (7,) pose to another; a single one among random starts."""
@@ -94,20 +106,30 @@ class Travel:
     def _among_starts(self, pose: Array) -> bool:
         return bool((np.abs(pose[:3] - self._home) <= self._spread + LEAST_M).all())
 
-    def _outward(self, here: Array) -> list[TravelLeg]:
+    def _outward(self, here: Array, inside_m: float | None = None) -> list[TravelLeg]:
         """Return the stretches to the height of the open: along the tool, then as far as it takes.
 
         The tool's axis leads out of the bounds where it leans out; from there on the reset pose's
         does.
+
+        Args:
+            here: (7,) where the tool is.
+            inside_m: how far it may be inside of something; None = as far as the task says, or
+                nobody knows.
         """
-        axis = geometry.rotate(here[3:], [0.0, 0.0, -1.0])
+        inside_m = self._depth_m if inside_m is None else inside_m
+        axis = _backwards(here)
         rise = max(float(axis @ self._away), UPRIGHT)
         way = max(0.0, self._free_m - self._height(here)) / rise * axis
         along = here[:3] + self._share_within(here[:3], way) * way
         out = self._lifted(along, self._free_m)
-        return [
-            TravelLeg(geometry.pose(position, here[3:]), OUT_SPEED) for position in (along, out)
-        ]
+        far_m = float(np.linalg.norm(along - here[:3]))
+        if inside_m is None or inside_m >= far_m:
+            places = [(along, OUT_SPEED), (out, OUT_SPEED)]
+        else:
+            speed = min(APPROACH_SPEED, self._speed)
+            places = [(here[:3] + inside_m * axis, OUT_SPEED), (along, speed), (out, speed)]
+        return [TravelLeg(geometry.pose(place, here[3:]), speed) for place, speed in places]
 
     def _share_within(self, start: Array, way: Array) -> float:
         """Return how much of a way lies in the bounds; none of one that does not lead outward."""
@@ -165,6 +187,11 @@ def relax(robot: Robot) -> None:
     robot.stop()
     clock = robot.rig.clock
     clock.sleep_until(clock.now_ns() + round(RELAX_S * 1e9))
+
+
+def _backwards(pose: Array) -> Array:
+    """Return the (3,) direction in which the tool of a (7,) pose is drawn out."""
+    return geometry.rotate(pose[3:], [0.0, 0.0, -1.0])
 
 
 def _worth_going(here: Array, way: list[TravelLeg]) -> Iterator[TravelLeg]:

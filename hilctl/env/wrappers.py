@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.env.base import Obs, environment_of
+from hilctl.env.lost_devices import LostDevices
 from hilctl.env.questions import ENDS, NOTHING, VERDICTS, Questions, Said
 from hilctl.errors import DeviceError
 from hilctl.networks.encoders.base import EncodeImages, encode_each
@@ -86,6 +87,7 @@ class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
     ) -> None:
         super().__init__(env)
         self.teleop, self.questions = teleop, questions
+        self._lost = LostDevices(environment_of(env), questions)
         self._hands_off = False
         self._early: tuple[TeleopEvent, ...] = ()
 
@@ -104,7 +106,7 @@ class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
         Those are about the episode before: a success that is called a moment late would teach a
         reward that a start is one.
         """
-        if not self.teleop.in_real_time or self._hand_is_gone() is not None:
+        if not self.teleop.in_real_time or self.questions.hand_is_gone() is not None:
             return ()
         return tuple(event for event in self.teleop.poll().events if event not in VERDICTS)
 
@@ -132,8 +134,8 @@ class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
     def _hand(self) -> tuple[TeleopInput, Said, bool]:
         """Return what the hand says, what was said before it did, and whether the robot goes on."""
         said, goes_on = NOTHING, True
-        if (gone := self._hand_is_gone()) is not None:
-            told, goes_on = self._hold(lambda: self.questions.lost(gone, self._hand_is_gone))
+        if (gone := self.questions.hand_is_gone()) is not None:
+            told, goes_on = self._until_back(gone)
             said = told - {TeleopEvent.PAUSE}
         hand = self.teleop.poll()
         if self.questions.waits.dead_man and not hand.enabling and goes_on:
@@ -142,24 +144,29 @@ class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
             hand = self.teleop.poll()
         return hand, said, goes_on
 
-    def _hand_is_gone(self) -> DeviceError | None:
-        status = self.teleop.status()
-        if status.present or not self.teleop.in_real_time:
-            return None
-        what = status.device or "the hand"
-        return DeviceError(f"{what} is gone", hint="plug it in again; keys of the terminal do, too")
-
     def _is_enabled(self) -> tuple[bool, Said]:
         hand = self.teleop.poll()
         return hand.enabling, frozenset(hand.events)
 
     def _hold(self, wait: Callable[[], Said]) -> tuple[Said, bool]:
         """Hold until a wait is over; return what was said, and whether the robot goes on."""
-        bare = environment_of(self.env)
-        bare.stop()
-        said = wait()
-        bare.resume()
-        return said, not (said & ENDS or self.questions.over or self.questions.stop())
+        bare, said = environment_of(self.env), NOTHING
+        try:
+            bare.stop()
+            said = wait()
+            bare.resume()
+        except DeviceError as fault:  # an arm that is lost meanwhile, or was when it was to hold
+            told, goes_on = self._until_back(next(iter(bare.lost().values()), fault))
+            return said | told, goes_on and not said & ENDS
+        return said, self._goes_on(said)
+
+    def _until_back(self, loss: DeviceError) -> tuple[Said, bool]:
+        """Hold until all that is lost is back; return what was said, and whether it goes on."""
+        said, _ = self._lost.until_back(loss, environment_of(self.env).resume)
+        return said, self._goes_on(said)
+
+    def _goes_on(self, said: Said) -> bool:
+        return not (said & ENDS or self.questions.over or self.questions.stop())
 
     def _wanted_by(self, hand: TeleopInput) -> Array:
         if hand.action is not None:

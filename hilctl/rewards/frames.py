@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hilctl.errors import DataError
 
+LEAST_EPISODES = 2  # with success, and with failure: one of each is held out
 MIN_VARIETY = 0.25  # failures closer together than this share of their way to success look alike
 SAMPLE = 300
 ALL_HEADS = -1
@@ -100,7 +101,7 @@ def assign_folds(
     successful = np.array([labels[episodes == name].any() for name in names], bool)
     failing = sum(bool((~labels[episodes == name]).any()) for name in names)
     heads = min(heads, int(successful.sum()), failing)
-    if heads < 2:
+    if heads < LEAST_EPISODES:
         raise DataError(
             f"success was seen in {int(successful.sum())} episodes and failure in {failing}: "
             "at least two of each are needed to judge a classifier on episodes it has not seen",

@@ -90,6 +90,14 @@ class Robot(Device):
         """
         raise NotImplementedError
 
+    @classmethod
+    def prepare_to_hold(cls, options: Options) -> None:
+        """Do beforehand, in that other process, what may take long or fail in time of need.
+
+        Raises:
+            DeviceError: it cannot be done.
+        """
+
     @property
     def has_gripper(self) -> bool:
         """Whether `Command.gripper` opens and closes something; asked once it is open."""

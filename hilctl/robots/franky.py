@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 
 from hilctl.devices import Finding, Options, Rig
 from hilctl.errors import DeviceError
-from hilctl.robots.base import Command, Robot, RobotLimits, RobotState
+from hilctl.host_names import address_of
+from hilctl.robots.base import Command, RobotLimits, RobotState
 from hilctl.robots.franky_arm import EMERGENCY, FrankyArm
 from hilctl.robots.franky_hand import FrankyHand
 from hilctl.robots.franky_options import FrankyOptions
 from hilctl.robots.franky_spring import wrench_on_tool
-from hilctl.robots.reopening import Reopening
 from hilctl.robots.straight_way import Manner, StraightWay
 from hilctl.robots.targets import attainable, within_reach
+from hilctl.robots.wired import WiredRobot
 
 Array = NDArray[np.float64]
 
@@ -37,19 +38,16 @@ CHORES = {
 }
 
 
-class FrankyRobot(Robot):
+class FrankyRobot(WiredRobot[FrankyArm, FrankyHand]):
     """A Franka FR3 whose control is reached over the network."""
 
     OptionsType: ClassVar[type[Options]] = FrankyOptions
+    words = "the Franka"
 
     def __init__(self, options: Options, rig: Rig) -> None:
         super().__init__(options, rig)
         self._settings = settings = cast(FrankyOptions, options)
         self.limits = RobotLimits(REACH_M, *settings.spring.speeds)
-        self._arm: FrankyArm | None = None
-        self._hand: FrankyHand | None = None
-        self._is_open = False
-        self._reopening = Reopening(self._reopen)
 
     @classmethod
     def probe(cls, options: Options) -> list[Finding]:
@@ -63,34 +61,10 @@ class FrankyRobot(Robot):
             findings.append(_kernel())
         return findings
 
-    def open(self) -> None:
-        """Connect to arm and hand; nothing moves.
-
-        Raises:
-            DeviceError: one of them cannot be reached.
-        """
-        self._connect()
-        self._is_open = True
-
-    def close(self) -> None:
-        """Stop and hang up; the control holds the joints."""
-        self._is_open = False
-        self._hang_up()
-
     @property
     def has_gripper(self) -> bool:
         """Whether the arm has the Franka hand."""
         return self._settings.gripper == "hand"
-
-    def state(self) -> RobotState:
-        """Return the newest measurement.
-
-        Raises:
-            DeviceError: there has been none for too long.
-        """
-        if not self._is_open:
-            raise DeviceError("the Franka is not open")
-        return self._reopening.read(self._measured)
 
     def servo(self, command: Command) -> Command:
         """Set the springs' reference; it is kept within the arm's reach.
@@ -99,12 +73,12 @@ class FrankyRobot(Robot):
             DeviceError: the arm has stopped itself, or its control is silent.
             SafetyStopError: the target is no pose.
         """
-        arm = self._opened
+        arm = self.opened
         sent = attainable(command, self.limits.reach_m)
         arm.read()
         arm.lead(sent.tcp_pose)
-        if sent.gripper is not None and self._hand is not None:
-            self._hand.wish(sent.gripper)
+        if sent.gripper is not None and self._gripper is not None:
+            self._gripper.wish(sent.gripper)
         return sent
 
     def move_to(self, tcp_pose: Array, *, speed: float) -> None:
@@ -113,7 +87,7 @@ class FrankyRobot(Robot):
         Raises:
             DeviceError: something resists, the arm does not get there in time, or it was stopped.
         """
-        arm, settings, limits = self._opened, self._settings, self.limits
+        arm, settings, limits = self.opened, self._settings, self.limits
         goal = within_reach(tcp_pose, limits.reach_m)
         manner = Manner(
             speed_m_s=speed * limits.speed_m_s,
@@ -122,31 +96,12 @@ class FrankyRobot(Robot):
             lead_rad=LEADS * settings.clip_rad,
             force_n=settings.resistance_n,
         )
-        halts = arm.halts
-
-        def lead(reference: Array) -> None:
-            if arm.halts != halts:
-                raise DeviceError(
-                    "the arm was stopped on its way",
-                    where=settings.host,
-                    hint="run the command again when it may move",
-                )
-            arm.lead(reference)
-
+        lead = self.until_stopped(arm.lead, settings.host)
         lead(self.state().tcp_pose)
         hard = settings.reset_stiffness or settings.stiffness
         arm.stiffen(hard.translational_n_m, hard.rotational_nm_rad)
         StraightWay(self, goal, manner, lead).go()
         arm.stiffen(settings.stiffness.translational_n_m, settings.stiffness.rotational_nm_rad)
-
-    def stop(self) -> None:
-        """Hold where the arm is.
-
-        Raises:
-            DeviceError: the control could not be told.
-        """
-        if self._arm is not None:
-            self._arm.halt()
 
     def maintenance(self) -> dict[str, str]:
         """What is done on a person's word."""
@@ -159,12 +114,17 @@ class FrankyRobot(Robot):
             DeviceError: it is not done.
         """
         if chore == "clear-errors":
-            self._opened.recover()
-        elif self._hand is not None:
-            self._hand.home()
+            self.opened.recover()
+        elif self._gripper is not None:
+            self._gripper.home()
 
-    def _measured(self) -> RobotState:
-        arm = self._opened
+    def measured(self) -> RobotState:
+        """Return the newest measurement.
+
+        Raises:
+            DeviceError: there has been none for too long, or one that cannot be.
+        """
+        arm = self.opened
         state = arm.read()
         pose = np.concatenate(
             [np.ravel(state.O_T_EE.translation), np.ravel(state.O_T_EE.quaternion)]
@@ -182,24 +142,30 @@ class FrankyRobot(Robot):
             tcp_velocity=velocity,
             tcp_wrench=wrench,
             q=q,
-            gripper=1.0 if self._hand is None else self._hand.opening,
+            gripper=1.0 if self._gripper is None else self._gripper.opening,
             stamp_ns=arm.stamp_ns,
         )
 
-    def _connect(self) -> None:
+    def connected_arm(self) -> FrankyArm:
+        """Return the arm.
+
+        Raises:
+            DeviceError: it cannot be reached.
+        """
         franky, settings = _library(), self._settings
         enforced = settings.realtime == "enforce"
         realtime = franky.RealtimeConfig.Enforce if enforced else franky.RealtimeConfig.Ignore
+        address = address_of(settings.host)
 
         def connect() -> Any:
             return franky.Robot(
-                settings.host,
+                address,
                 default_torque_threshold=settings.collision_nm,
                 default_force_threshold=settings.collision_n,
                 realtime_config=realtime,
             )
 
-        self._arm = FrankyArm(
+        return FrankyArm(
             franky,
             connect,
             settings.host,
@@ -207,32 +173,17 @@ class FrankyRobot(Robot):
             settings.nullspace_nm_rad,
             self.rig.clock,
         )
-        if self.has_gripper:
-            try:
-                self._hand = FrankyHand(
-                    lambda: franky.Gripper(settings.host), settings.grip_m_s, settings.grip_n
-                )
-            except BaseException:
-                self._hang_up()
-                raise
 
-    def _hang_up(self) -> None:
-        if self._arm is not None:
-            self._arm.close()
-            self._arm = None
-        if self._hand is not None:
-            self._hand.close()
-            self._hand = None
+    def connected_gripper(self) -> FrankyHand | None:
+        """Return the hand, if the arm has one.
 
-    def _reopen(self) -> None:
-        self._hang_up()
-        self._connect()
-
-    @property
-    def _opened(self) -> FrankyArm:
-        if self._arm is None:
-            raise DeviceError("the Franka is not open")
-        return self._arm
+        Raises:
+            DeviceError: it does not answer.
+        """
+        if not self.has_gripper:
+            return None
+        franky, settings = _library(), self._settings
+        return FrankyHand(lambda: franky.Gripper(settings.host), settings.grip_m_s, settings.grip_n)
 
 
 def _library() -> Any:

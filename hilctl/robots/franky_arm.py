@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from hilctl.clock import Clock
 from hilctl.errors import DeviceError, StaleStateError
+from hilctl.robots.control_threads import driving
 from hilctl.robots.franky_spring import Spring
-from hilctl.robots.time_limit import within
+from hilctl.time_limit import within
 
 Array = NDArray[np.float64]
 
@@ -134,11 +135,6 @@ class FrankyArm:
                     rotational_stiffness=rotational_nm_rad,
                 )
 
-    @property
-    def halts(self) -> int:
-        """How often it was stopped."""
-        return self._halts
-
     def halt(self) -> None:
         """End every motion at once, from any thread; the control then holds the joints.
 
@@ -212,7 +208,7 @@ class FrankyArm:
         if mode in MODES:
             what, hint = MODES[mode]
             raise DeviceError(f"the arm {what}", where=self._host, hint=hint)
-        with self._told("commanding"):
+        with self._told("commanding"), driving():
             self._tracker = franky.CartesianImpedanceTracker(
                 self._robot,
                 translational_stiffness=spring.translational_n_m,

@@ -8,7 +8,7 @@ from typing import Any
 
 from hilctl.errors import DeviceError
 from hilctl.robots.fingers import Fingers
-from hilctl.robots.time_limit import within
+from hilctl.time_limit import within
 
 CONNECT_S = 5.0
 MOST_S = 5.0  # that a motion of the fingers takes

@@ -6,6 +6,7 @@ import socket
 import time
 
 from hilctl.errors import DeviceError
+from hilctl.host_names import HostNameError, connected
 
 MOST_BYTES = 4096
 
@@ -29,8 +30,11 @@ class LineServer:
     ) -> None:
         self._name, self._where, self._limit_s = name, f"{host}:{port}", limit_s
         try:
-            self._socket = socket.create_connection((host, port), timeout=limit_s)
+            self._socket = connected(host, port, limit_s)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except HostNameError as error:
+            message = f"the {name} cannot be reached: {error.message}"
+            raise DeviceError(message, where=self._where, hint=error.hint) from None
         except OSError as error:
             raise self._fault(error) from error
         if greets:

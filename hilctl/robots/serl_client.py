@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hilctl.errors import DeviceError
+from hilctl.host_names import HostNameError, address_of, connected
 
 CLOSE_S = 2.0
 LARGEST_BYTES = 1 << 20  # of an answer: a state has 2 kB
@@ -45,6 +46,17 @@ class SerlClient:
         parts = urlsplit(url)
         self._connection = _TimedConnection(parts.hostname or "", parts.port)
         self._turn = threading.Lock()
+
+    def look_up(self) -> None:
+        """Have the name of the server's host looked up, which may take longer than a question.
+
+        Raises:
+            DeviceError: it is not known, or nobody says.
+        """
+        try:
+            address_of(self._connection.host)
+        except HostNameError as error:
+            raise self._nameless(error) from None
 
     def ask(self, route: str, content: Any = None, *, limit_s: float) -> Any:
         """Return the JSON that a route answers with.
@@ -91,6 +103,8 @@ class SerlClient:
         try:
             self._connection.deadline_s = deadline_s
             return self._posted(route, content, again and self._connection.is_kept)
+        except HostNameError as error:
+            raise self._nameless(error) from None
         except TimeoutError:
             how = f"did not answer {route} within {limit_s:g} s"
             raise self._trouble(how, MEND_NETWORK) from None
@@ -119,6 +133,9 @@ class SerlClient:
         if status != http.client.OK:
             raise HttpStatusError(self.url, route, status, reason)
         return body
+
+    def _nameless(self, error: HostNameError) -> DeviceError:
+        return self._trouble(f"cannot be reached: {error.message}", error.hint or MEND_ADDRESS)
 
     def _trouble(self, how: str, hint: str) -> DeviceError:
         return DeviceError(f"the robot server at {self.url} {how}", hint=hint)
@@ -164,9 +181,9 @@ class _TimedConnection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         """Connect within the deadline."""
-        self.timeout = self.left_s
-        super().connect()
-        self.sock = _TimedSocket.of(self.sock, self)
+        plain = connected(self.host, self.port, self.left_s)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock = _TimedSocket.of(plain, self)
 
     def post(self, path: str, content: Any) -> tuple[int, str, bytes]:
         """Return status, reason and body of the answer; whatever fails leaves it disconnected."""

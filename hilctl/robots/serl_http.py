@@ -2,7 +2,8 @@
 
 The server (github.com/rail-berkeley/hil-serl, serl_robot_infra/robot_servers) takes an equilibrium
 pose and pulls the tool there with a spring whose stretch it limits; how hard the arm pushes is its
-affair, and so is what happens when nobody talks to it: it holds the last pose.
+affair, and so is what happens when nobody talks to it: it pulls on to the last pose that it was
+told, and presses on what is in between.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from hilctl.robots.serl_errands import CALL_S, Errand
 from hilctl.robots.serl_gripper import GRIPPERS
 from hilctl.robots.serl_options import SerlHttpOptions
 from hilctl.robots.serl_session import ServoSession
-from hilctl.robots.serl_state import StateReader
+from hilctl.robots.serl_state import StateReader, read_pose
 from hilctl.robots.targets import attainable, within_reach
 
 Array = NDArray[np.float64]
@@ -35,7 +36,7 @@ SETTLE_NS = 2_000_000_000
 THERE_M, THERE_RAD, STILL_M_S = 0.002, 0.02, 0.005
 NEAR_M, NEAR_RAD = 0.006, 0.04  # friction keeps an arm on springs that far away
 LAG_M, LAG_RAD = 0.02, 0.2  # of an arm that is held up
-EASE = 0.7  # of the speed at which the springs have nothing left to pull with
+EASE = 0.6  # of the speed at which the springs have nothing left to pull with
 PROBES, PROBE_S = 5, 1.0
 CHORES = {  # route, seconds that it may take, what it does
     "clear-errors": ("clearerr", 5.0, "clear the error that has stopped the arm"),
@@ -52,6 +53,7 @@ class SerlHttpRobot(Robot):
     OptionsType: ClassVar[type[Options]] = SerlHttpOptions
     # of the reference; the springs of the usual compliance pull at 0.22 m/s and 1.1 rad/s at most
     limits = RobotLimits(reach_m=0.855, speed_m_s=0.5, speed_rad_s=1.5)
+    needs_guard: ClassVar[bool] = True
 
     def __init__(self, options: Options, rig: Rig) -> None:
         super().__init__(options, rig)
@@ -68,6 +70,7 @@ class SerlHttpRobot(Robot):
         url = cast(SerlHttpOptions, options).url
         client, times_s = SerlClient(url), []
         try:
+            client.look_up()
             for _ in range(PROBES):
                 asked_s = time.monotonic()
                 client.ask("getpos", limit_s=PROBE_S)
@@ -80,6 +83,29 @@ class SerlHttpRobot(Robot):
         told = f"{url} answers in {median_ms:.1f} ms, at most {longest_ms:.1f} ms"
         return [Finding(True, "robot server", told)]
 
+    @classmethod
+    def prepare_to_hold(cls, options: Options) -> None:
+        """Look up the name of the server's host.
+
+        Raises:
+            DeviceError: it is not known, or nobody says.
+        """
+        SerlClient(cast(SerlHttpOptions, options).url).look_up()
+
+    @classmethod
+    def hold_from_outside(cls, options: Options) -> None:
+        """Have the arm pulled to where it is.
+
+        Raises:
+            DeviceError: the server does not tell where that is, or could not be told.
+        """
+        client = SerlClient(cast(SerlHttpOptions, options).url)
+        try:
+            here = read_pose(client, CALL_S)
+            client.tell("pose", {"arr": here.tolist()}, limit_s=CALL_S)
+        finally:
+            client.close()
+
     def open(self) -> None:
         """Begin to read the arm's state; nothing is changed and nothing moves.
 
@@ -89,7 +115,9 @@ class SerlHttpRobot(Robot):
         settings = self._settings
         opening = self._gripper.opening if self.has_gripper else None
         reader = StateReader(opening, settings.frozen_after_s)
-        session = ServoSession(SerlClient(settings.url), reader, self.rig.clock)
+        client = SerlClient(settings.url)
+        client.look_up()
+        session = ServoSession(client, reader, self.rig.clock)
         self._forget()
         try:
             session.start()

@@ -23,7 +23,8 @@ from hilctl.robots.serl_state import StateReader
 T = TypeVar("T")
 Array = NDArray[np.float64]
 
-LOOK_NS = 10_000_000  # between two looks at the arm
+LOOK_NS = 10_000_000  # from one look at the arm to the next, however long an answer takes …
+REST_NS = 2_000_000  # … and what is left to the server in between
 POST_NS = 20_000_000  # between two points of the reference's way
 FRESH_NS = 15_000_000  # a state of that age is returned at once; else the next one is waited for
 MAX_AGE_NS = 500_000_000
@@ -55,7 +56,7 @@ class ServoSession:
         self._reference = ServoReference()
         self._hold: Errand | None = None
         self._holds = True
-        self._posted_ns = 0
+        self._due_ns = self._looked_ns = 0
 
     def start(self) -> None:
         """Begin to talk; return when the first state is there.
@@ -173,6 +174,7 @@ class ServoSession:
             self._hold.give_up(self._silence())
 
     def _look(self) -> None:
+        self._looked_ns = self._clock.now_ns()
         state = self._reader.read(self._client, self._clock, CALL_S)
         with self._changed:
             self._newest, self._fault = state, None
@@ -182,12 +184,13 @@ class ServoSession:
         """Post the next point of the way, when it is time."""
         with self._changed:
             now_ns = self._clock.now_ns()
-            if now_ns < self._posted_ns + POST_NS:
+            if now_ns < self._due_ns:
                 return
             point = self._reference.step(here, POST_NS * 1e-9)
             if point is None:
                 return
-            self._posted_ns = now_ns
+            # a look takes its time: points come as often as they should, if not as evenly
+            self._due_ns = max(self._due_ns, now_ns - POST_NS) + POST_NS
         try:
             self._client.tell("pose", {"arr": point.tolist()}, limit_s=CALL_S)
         except DeviceError as fault:
@@ -231,7 +234,8 @@ class ServoSession:
     def _rest(self) -> None:
         """Wait until it is time to look again, or somebody cannot wait."""
         with self._changed:
-            rest_s = LOOK_NS * 1e-9 if self._fault is None else RETRY_S
+            left_ns = max(REST_NS, self._looked_ns + LOOK_NS - self._clock.now_ns())
+            rest_s = left_ns * 1e-9 if self._fault is None else RETRY_S
             self._changed.wait_for(lambda: self._urgent or self._over, rest_s)
             self._urgent = False
 

@@ -102,6 +102,16 @@ class StateReader:
             )
 
 
+def read_pose(client: SerlClient, limit_s: float) -> Array:
+    """Return the (7,) pose of an arm's tool, and nothing else of its state.
+
+    Raises:
+        DeviceError: there is no answer in time, or it is no pose.
+    """
+    answer = client.ask("getpos", limit_s=limit_s)
+    return _pose(client, _numbers(client, answer if isinstance(answer, dict) else {}, "pose"))
+
+
 def _asked_one_by_one(client: SerlClient, limit_s: float) -> dict[str, Any]:
     answers = [client.ask(route, limit_s=limit_s) for route in SINGLE_ROUTES]
     return {name: value for one in answers if isinstance(one, dict) for name, value in one.items()}

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hilctl.devices import Finding, Options, Rig
-from hilctl.errors import DeviceError
-from hilctl.robots.base import Command, Robot, RobotLimits, RobotState
+from hilctl.robots.base import Command, RobotLimits, RobotState
 from hilctl.robots.feetech_bus import FeetechBus
-from hilctl.robots.reopening import Reopening
 from hilctl.robots.so101_arm import So101Arm
 from hilctl.robots.so101_description import So101Description
 from hilctl.robots.straight_way import Manner, StraightWay
 from hilctl.robots.targets import attainable, within_reach
+from hilctl.robots.wired import Closable, WiredRobot
 from hilctl.robots.yielding import YieldingReference
 
 Array = NDArray[np.float64]
@@ -42,54 +41,27 @@ class So101Options(So101Description):
     )
 
 
-class So101Robot(Robot):
-    """A follower arm on a serial port."""
+class So101Robot(WiredRobot[So101Arm, Closable]):
+    """A follower arm on a serial port; closed, it is without torque, and sinks."""
 
     OptionsType: ClassVar[type[Options]] = So101Options
+    words = "the SO-101"
     six_dof: ClassVar[bool] = False
 
     def __init__(self, options: Options, rig: Rig) -> None:
         super().__init__(options, rig)
         self._settings = settings = cast(So101Options, options)
         self.limits = RobotLimits(REACH_M, settings.speed_m_s, settings.speed_rad_s)
-        self._arm: So101Arm | None = None
-        self._is_open = False
-        self._reopening = Reopening(self._reopen)
-        self._halts = 0
 
     @classmethod
     def probe(cls, options: Options) -> list[Finding]:
         """Report whether the port is there."""
         return [cast(So101Options, options).port_found()]
 
-    def open(self) -> None:
-        """Find the servos and read them; they are without torque until the arm is led.
-
-        Raises:
-            DeviceError: one of them does not answer, or is not what was calibrated.
-        """
-        self._connect()
-        self._is_open = True
-
-    def close(self) -> None:
-        """Take the torque off: the arm sinks."""
-        self._is_open = False
-        self._hang_up()
-
     @property
     def has_gripper(self) -> bool:
         """Whether it has a gripper: always."""
         return True
-
-    def state(self) -> RobotState:
-        """Return the newest measurement.
-
-        Raises:
-            DeviceError: there has been none for too long.
-        """
-        if not self._is_open:
-            raise DeviceError("the SO-101 is not open")
-        return self._reopening.read(self._measured)
 
     def servo(self, command: Command) -> Command:
         """Let the reference run to the pose nearest to a target that five joints can bring about.
@@ -100,7 +72,7 @@ class So101Robot(Robot):
         """
         opening = attainable(command, self.limits.reach_m).gripper
         target = self._brought_about(command.tcp_pose)
-        self._opened.run_to(target, opening)
+        self.opened.run_to(target, opening)
         return Command(target, opening)
 
     def move_to(self, tcp_pose: Array, *, speed: float) -> None:
@@ -109,7 +81,7 @@ class So101Robot(Robot):
         Raises:
             DeviceError: something resists, the arm does not get there in time, or it was stopped.
         """
-        arm, limits = self._opened, self.limits
+        arm, limits = self.opened, self.limits
         goal = self._brought_about(tcp_pose)
         manner = Manner(
             speed_m_s=speed * limits.speed_m_s,
@@ -122,42 +94,16 @@ class So101Robot(Robot):
             near_m=NEAR_M,
             near_rad=NEAR_RAD,
         )
-        halts = self._halts
-
-        def lead(reference: Array) -> None:
-            if self._halts != halts:
-                raise DeviceError(
-                    "the arm was stopped on its way",
-                    where=self._settings.port,
-                    hint="run the command again when it may move",
-                )
-            arm.run_to(reference, None)
-
+        lead = self.until_stopped(lambda pose: arm.run_to(pose, None), self._settings.port)
         StraightWay(self, goal, manner, lead).go()
 
-    def stop(self) -> None:
-        """Hold where the arm is.
+    def measured(self) -> RobotState:
+        """Return the newest measurement.
 
         Raises:
-            DeviceError: its servos could not be told.
+            DeviceError: there has been none for too long.
         """
-        self._halts += 1
-        if self._arm is not None:
-            self._arm.halt()
-
-    def _brought_about(self, tcp_pose: Array) -> Array:
-        """Return the (7,) pose nearest to one that the joints can bring about from here.
-
-        Raises:
-            SafetyStopError: it is no pose.
-        """
-        target = within_reach(tcp_pose, self.limits.reach_m)
-        kinematics = self._kinematics
-        here = self._opened.read().q
-        return kinematics.tool_pose(kinematics.joints_for(target, here, ITERATIONS))
-
-    def _measured(self) -> RobotState:
-        reading = self._opened.read()
+        reading = self.opened.read()
         return RobotState(
             tcp_pose=self._kinematics.tool_pose(reading.q),
             tcp_velocity=self._kinematics.tool_velocity(reading.q, reading.dq),
@@ -167,7 +113,12 @@ class So101Robot(Robot):
             stamp_ns=reading.stamp_ns,
         )
 
-    def _connect(self) -> None:
+    def connected_arm(self) -> So101Arm:
+        """Return the arm, its servos found and read; they are without torque until it is led.
+
+        Raises:
+            DeviceError: one of them does not answer, or is not what was calibrated.
+        """
         settings, folder = self._settings, self.rig.folder
         motors = settings.motors(folder)
         self._kinematics = settings.kinematics(folder)
@@ -176,22 +127,22 @@ class So101Robot(Robot):
         try:
             motors.require_on(bus)
             reference = YieldingReference(settings.speed_m_s, settings.speed_rad_s, NO_FORCE_N)
-            self._arm = So101Arm(bus, motors, led_by, reference, settings.grip, self.rig.clock)
+            return So101Arm(bus, motors, led_by, reference, settings.grip, self.rig.clock)
         except BaseException:
             bus.close()
             raise
 
-    def _hang_up(self, *, limp: bool = True) -> None:
-        if self._arm is not None:
-            self._arm.close(limp=limp)
-            self._arm = None
+    def hang_up(self, arm: So101Arm, *, for_good: bool) -> None:
+        """Let go of the port; the torque goes off, unless the arm is found again at once."""
+        arm.close(limp=for_good)
 
-    def _reopen(self) -> None:
-        self._hang_up(limp=False)
-        self._connect()
+    def _brought_about(self, tcp_pose: Array) -> Array:
+        """Return the (7,) pose nearest to one that the joints can bring about from here.
 
-    @property
-    def _opened(self) -> So101Arm:
-        if self._arm is None:
-            raise DeviceError("the SO-101 is not open")
-        return self._arm
+        Raises:
+            SafetyStopError: it is no pose.
+        """
+        target = within_reach(tcp_pose, self.limits.reach_m)
+        kinematics = self._kinematics
+        here = self.opened.read().q
+        return kinematics.tool_pose(kinematics.joints_for(target, here, ITERATIONS))

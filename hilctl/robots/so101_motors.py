@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +25,7 @@ MODEL, OFFSET, MODE = 3, 31, 33  # registers
 TORQUE, ACCELERATION, GOAL, TORQUE_LIMIT, PRESENT = 40, 41, 42, 48, 56
 PRESENT_BYTES = 6  # position, speed, load
 OFFSET_SIGN, SPEED_SIGN = 11, 15
+WAKING_S = 1.0  # of servos that have just got their power; a busy computer takes time to listen
 CALIBRATE = "calibrate the arm with LeRobot (lerobot-calibrate), and say where its file is"
 
 
@@ -148,7 +150,10 @@ class So101Motors:
         Raises:
             DeviceError: they are not.
         """
+        deadline_s = time.monotonic() + WAKING_S
         silent = [servo for servo in self.ids if not bus.ping(servo)]
+        while silent and time.monotonic() < deadline_s:
+            silent = [servo for servo in silent if not bus.ping(servo)]
         if silent:
             raise bus.silent(silent)
         for name, motor in zip((*JOINTS, GRIPPER), (*self._joints, self._gripper), strict=True):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from hilctl import geometry
 from hilctl.errors import DeviceError
+from hilctl.host_names import address_of
 from hilctl.robots.ur_controller import (
     ANSWER_S,
     CLEAR,
@@ -164,7 +165,7 @@ class UrArm:
         import rtde_control
 
         try:
-            self._control = rtde_control.RTDEControlInterface(self._host, RATE_HZ)
+            self._control = rtde_control.RTDEControlInterface(address_of(self._host), RATE_HZ)
             self._control.setWatchdog(WATCHDOG_HZ)
         except Exception as error:
             raise ur_fault("taking control of", self._host, error) from error

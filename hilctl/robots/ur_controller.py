@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import struct
 import time
 from contextlib import suppress
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from hilctl import geometry
 from hilctl.errors import DeviceError, StaleStateError
+from hilctl.host_names import address_of, connected
 from hilctl.robots.line_server import LineServer
 
 Array = NDArray[np.float64]
@@ -58,7 +58,9 @@ class UrController:
         self._time_s, self._seen_ns = -1.0, time.monotonic_ns()
         _require_speaking(host)  # the library waits for ever, and holds Python's lock meanwhile
         try:
-            self._receive: Any = rtde_receive.RTDEReceiveInterface(host, RATE_HZ, list(VARIABLES))
+            self._receive: Any = rtde_receive.RTDEReceiveInterface(
+                address_of(host), RATE_HZ, list(VARIABLES)
+            )
         except Exception as error:
             raise ur_fault("reading", host, error) from error
         self.read()
@@ -176,7 +178,7 @@ def _require_speaking(host: str) -> None:
     """
     asked = struct.pack(">HBH", 5, ord("V"), 2)
     try:
-        with socket.create_connection((host, RTDE_PORT), timeout=ANSWER_S) as connection:
+        with connected(host, RTDE_PORT, ANSWER_S) as connection:
             connection.settimeout(ANSWER_S)
             connection.sendall(asked)
             answer = connection.recv(4)

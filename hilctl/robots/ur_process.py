@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.errors import DeviceError, StaleStateError
+from hilctl.real_time import become_real_time
 from hilctl.robots.yielding import YieldingReference
 
 Array = NDArray[np.float64]
@@ -71,7 +72,6 @@ class UrProcess:
 
     def __init__(self, settings: UrSettings) -> None:
         self._settings = settings
-        self.halts = 0
         calls, their_calls = socket.socketpair()
         stops, their_stops = socket.socketpair()
         theirs = [their_calls, their_stops]
@@ -126,7 +126,6 @@ class UrProcess:
         Raises:
             DeviceError: it could not be told.
         """
-        self.halts += 1
         try:
             self._stops.ask({"do": "halt"}, HALT_S)
         except (OSError, ValueError):
@@ -234,6 +233,7 @@ def _main(calls: MessageLine, stops: MessageLine) -> None:
         settings = UrSettings(**given)
         reference = YieldingReference(settings.speed_m_s, settings.speed_rad_s, settings.force_n)
         arms.append(UrArm(settings.host, reference, settings.lookahead_s, settings.gain))
+        become_real_time()  # the arm wants a reference every 8 ms
         return {}
 
     def do(message: dict[str, Any]) -> Mapping[str, Any]:

@@ -13,12 +13,13 @@ from pydantic import Field, model_validator
 
 from hilctl.devices import Finding, Options, Rig
 from hilctl.errors import DeviceError
-from hilctl.robots.base import Command, Robot, RobotLimits, RobotState
-from hilctl.robots.reopening import Reopening
+from hilctl.host_names import address_of
+from hilctl.robots.base import Command, RobotLimits, RobotState
 from hilctl.robots.robotiq import Robotiq
 from hilctl.robots.straight_way import Manner, StraightWay
 from hilctl.robots.targets import attainable, within_reach
 from hilctl.robots.ur_process import UrProcess, UrSettings
+from hilctl.robots.wired import WiredRobot
 
 Array = NDArray[np.float64]
 
@@ -72,19 +73,16 @@ class UrRtdeOptions(Options):
         return self
 
 
-class UrRtdeRobot(Robot):
-    """A UR whose controller is reached over the network."""
+class UrRtdeRobot(WiredRobot[UrProcess, Robotiq]):
+    """A UR whose controller is reached over the network; it is stopped before it is hung up."""
 
     OptionsType: ClassVar[type[Options]] = UrRtdeOptions
+    words = "the UR"
 
     def __init__(self, options: Options, rig: Rig) -> None:
         super().__init__(options, rig)
         self._settings = settings = cast(UrRtdeOptions, options)
         self.limits = RobotLimits(REACH_M[settings.model], settings.speed_m_s, settings.speed_rad_s)
-        self._arm: UrProcess | None = None
-        self._is_open = False
-        self._reopening = Reopening(self._reopen)
-        self._gripper: Robotiq | None = None
         self._seen_ns = self._stamp_ns = 0
 
     @classmethod
@@ -95,34 +93,10 @@ class UrRtdeRobot(Robot):
         except PackageNotFoundError:
             return [Finding(False, "library", "ur-rtde is not installed", INSTALL)]
 
-    def open(self) -> None:
-        """Connect to arm and gripper, and have the library's program run; nothing moves.
-
-        Raises:
-            DeviceError: one of them cannot be reached.
-        """
-        self._connect()
-        self._is_open = True
-
-    def close(self) -> None:
-        """Stop and hang up."""
-        self._is_open = False
-        self._hang_up()
-
     @property
     def has_gripper(self) -> bool:
         """Whether the arm has a gripper."""
         return self._settings.gripper != "none"
-
-    def state(self) -> RobotState:
-        """Return the newest measurement.
-
-        Raises:
-            DeviceError: there has been none for too long.
-        """
-        if not self._is_open:
-            raise DeviceError("the UR is not open")
-        return self._reopening.read(self._measured)
 
     def servo(self, command: Command) -> Command:
         """Let the reference run to a pose; it is kept within the arm's reach.
@@ -132,7 +106,7 @@ class UrRtdeRobot(Robot):
             SafetyStopError: the target is no pose.
         """
         sent = attainable(command, self.limits.reach_m)
-        self._opened.run_to(sent.tcp_pose)
+        self.opened.run_to(sent.tcp_pose)
         if sent.gripper is not None and self._gripper is not None:
             self._gripper.wish(sent.gripper)
         return sent
@@ -143,7 +117,7 @@ class UrRtdeRobot(Robot):
         Raises:
             DeviceError: something resists, the arm does not get there in time, or it was stopped.
         """
-        arm, limits = self._opened, self.limits
+        arm, limits = self.opened, self.limits
         goal = within_reach(tcp_pose, limits.reach_m)
         manner = Manner(
             speed_m_s=speed * limits.speed_m_s,
@@ -152,27 +126,8 @@ class UrRtdeRobot(Robot):
             lead_rad=max(LEAST_LEAD_RAD, LEAD_S * limits.speed_rad_s),
             force_n=self._settings.resistance_n,
         )
-        halts = arm.halts
-
-        def lead(reference: Array) -> None:
-            if arm.halts != halts:
-                raise DeviceError(
-                    "the arm was stopped on its way",
-                    where=self._settings.host,
-                    hint="run the command again when it may move",
-                )
-            arm.run_to(reference)
-
+        lead = self.until_stopped(arm.run_to, self._settings.host)
         StraightWay(self, goal, manner, lead).go()
-
-    def stop(self) -> None:
-        """Hold where the arm is.
-
-        Raises:
-            DeviceError: the controller could not be told.
-        """
-        if self._arm is not None:
-            self._arm.halt()
 
     def maintenance(self) -> dict[str, str]:
         """What is done on a person's word."""
@@ -187,7 +142,7 @@ class UrRtdeRobot(Robot):
         Raises:
             DeviceError: it is not done.
         """
-        arm = self._opened
+        arm = self.opened
         if chore == "clear-errors":
             arm.do("clear")
         elif chore == "zero-force":
@@ -195,8 +150,13 @@ class UrRtdeRobot(Robot):
         elif self._gripper is not None:
             self._gripper.activate()
 
-    def _measured(self) -> RobotState:
-        reading = self._opened.read()
+    def measured(self) -> RobotState:
+        """Return the newest measurement.
+
+        Raises:
+            DeviceError: there has been none for too long.
+        """
+        reading = self.opened.read()
         if reading.seen_ns != self._seen_ns:  # else it is the same as before, and so is its stamp
             age_ns = time.monotonic_ns() - reading.seen_ns
             self._seen_ns, self._stamp_ns = reading.seen_ns, self.rig.clock.now_ns() - age_ns
@@ -209,11 +169,17 @@ class UrRtdeRobot(Robot):
             stamp_ns=self._stamp_ns,
         )
 
-    def _connect(self) -> None:
+    def connected_arm(self) -> UrProcess:
+        """Return the arm, on which the library's program runs.
+
+        Raises:
+            DeviceError: it cannot be reached.
+        """
         if find_spec("rtde_control") is None:
             raise DeviceError("ur-rtde is not installed", hint=INSTALL)
         settings = self._settings
-        self._arm = UrProcess(
+        address_of(settings.host)  # for what stops the arm from here, too
+        return UrProcess(
             UrSettings(
                 settings.host,
                 settings.speed_m_s,
@@ -223,32 +189,16 @@ class UrRtdeRobot(Robot):
                 settings.gain,
             )
         )
-        if self.has_gripper:
-            try:
-                self._gripper = Robotiq(
-                    settings.host,
-                    settings.gripper_span,
-                    settings.grip_speed,
-                    settings.grip_force,
-                )
-            except BaseException:
-                self._hang_up()
-                raise
 
-    def _hang_up(self) -> None:
-        if self._arm is not None:
-            self._arm.close()
-            self._arm = None
-        if self._gripper is not None:
-            self._gripper.close()
-            self._gripper = None
+    def connected_gripper(self) -> Robotiq | None:
+        """Return the gripper, if the arm has one.
 
-    def _reopen(self) -> None:
-        self._hang_up()
-        self._connect()
-
-    @property
-    def _opened(self) -> UrProcess:
-        if self._arm is None:
-            raise DeviceError("the UR is not open")
-        return self._arm
+        Raises:
+            DeviceError: it does not answer.
+        """
+        settings = self._settings
+        if not self.has_gripper:
+            return None
+        return Robotiq(
+            settings.host, settings.gripper_span, settings.grip_speed, settings.grip_force
+        )

@@ -16,6 +16,8 @@ from hilctl.sim.world import SimWorld
 
 Array = NDArray[np.float64]
 
+SHOWN_TOLERANCE = 0.5  # share of what a scene tolerates within which success is shown
+
 
 @dataclass(frozen=True)
 class LabelSpot:
@@ -38,11 +40,18 @@ class Expert(ABC):
     Args:
         world: that it looks at.
         arm: name of the arm that it drives.
+
+    Attributes:
+        leeway_m: radius of the ball of places in which it shows success; 0 = there is one place.
+        aside: (3,) m from the middle of that ball to where it heads for.
     """
+
+    leeway_m = 0.0
 
     def __init__(self, world: SimWorld, arm: str = "") -> None:
         self.world = world
         self.arm = world.arms[arm]
+        self.aside = np.zeros(3)
 
     @abstractmethod
     def target(self) -> Array:
@@ -55,6 +64,15 @@ class Expert(ABC):
     def gripper(self) -> int:
         """Return what to tell the gripper right now: -1 close, 0 leave, 1 open."""
         return 0
+
+    def vary_success(self, rng: np.random.Generator) -> None:
+        """Head from now on for another place that counts as success, where there are many.
+
+        A policy ends anywhere in what is tolerated, and a classifier that has seen the middle alone
+        finds all else strange.
+        """
+        if self.leeway_m:
+            self.aside = _within(self.leeway_m, rng)
 
     @abstractmethod
     def label_spot(self, rng: np.random.Generator) -> LabelSpot:
@@ -159,11 +177,11 @@ class ReachExpert(Expert):
         scene = world.scene
         assert isinstance(scene, ReachScene)
         self._scene = scene
+        self.leeway_m = SHOWN_TOLERANCE * scene.TOLERANCE_M
 
     def target(self) -> Array:
         """Return the tcp pose that puts the tip on the ball, upright."""
-        x, y, z = self._scene.TARGET_M
-        return geometry.pose([x, y, z + self._scene.TIP_M], self._scene.home_tcp[3:])
+        return _tip_at(self._scene, self.aside)
 
     def remaining_m(self) -> float:
         """Return the distance from tip to ball."""
@@ -172,9 +190,8 @@ class ReachExpert(Expert):
 
     def label_spot(self, rng: np.random.Generator) -> LabelSpot:
         """Draw: on the ball, or a few centimetres beside it."""
-        offset = np.zeros(3) if rng.random() < 0.4 else rng.uniform(-0.04, 0.04, 3)
-        goal = self.target()
-        goal[:3] += offset
+        offset = _within(self.leeway_m, rng) if rng.random() < 0.4 else rng.uniform(-0.04, 0.04, 3)
+        goal = _tip_at(self._scene, offset)
 
         def near() -> bool:
             return bool(np.linalg.norm(self.world.tcp_pose()[:3] - goal[:3]) < 0.006)
@@ -319,11 +336,11 @@ class ReachBothExpert(Expert):
         scene = world.scene
         assert isinstance(scene, ReachBothScene)
         self._scene, self._name = scene, arm
+        self.leeway_m = SHOWN_TOLERANCE * scene.TOLERANCE_M
 
     def target(self) -> Array:
         """Return the tcp pose that puts the tip on the ball, upright."""
-        x, y, z = self._scene.TARGET_M
-        return geometry.pose([x, y, z + self._scene.TIP_M], self._scene.home_tcp[3:])
+        return _tip_at(self._scene, self.aside)
 
     def remaining_m(self) -> float:
         """Return the distance from tip to ball."""
@@ -331,9 +348,8 @@ class ReachBothExpert(Expert):
 
     def label_spot(self, rng: np.random.Generator) -> LabelSpot:
         """Draw: on the ball, or a few centimetres beside it."""
-        offset = np.zeros(3) if rng.random() < 0.6 else rng.uniform(-0.04, 0.04, 3)
-        goal = self.target()
-        goal[:3] += offset
+        offset = _within(self.leeway_m, rng) if rng.random() < 0.6 else rng.uniform(-0.04, 0.04, 3)
+        goal = _tip_at(self._scene, offset)
 
         def near() -> bool:
             return bool(np.linalg.norm(self.arm.tcp_pose()[:3] - goal[:3]) < 0.006)
@@ -343,6 +359,18 @@ class ReachBothExpert(Expert):
     def retreat(self) -> Array | None:
         """Return None: nothing is ever in the way."""
         return None
+
+
+def _tip_at(scene: ReachScene | ReachBothScene, offset: Array) -> Array:
+    """Return the (7,) tcp pose that puts an upright tip so far (3,) from the arm's ball."""
+    x, y, z = np.add(scene.TARGET_M, offset)
+    return geometry.pose([x, y, z + scene.TIP_M], scene.home_tcp[3:])
+
+
+def _within(radius_m: float, rng: np.random.Generator) -> Array:
+    """Draw a (3,) offset in a ball: any way, and any distance as often as any other."""
+    way = rng.standard_normal(3)
+    return np.asarray(way / np.linalg.norm(way) * radius_m * rng.random())
 
 
 EXPERTS: dict[type, type[Expert]] = {

@@ -44,19 +44,23 @@ class GLRenderer:
         model: whose cameras are drawn, up to its offscreen size.
         backend: "egl", "osmesa" or "glfw".
         scale: of the canvas, in sizes of the model's offscreen buffer.
+        samples: of each pixel, which make edges smooth; 0 = edges are as they come, which takes
+            a third of the time of 4 where software draws. None = as the model says.
     """
 
     FLAGS_OFF = ("SHADOW", "REFLECTION", "SKYBOX", "HAZE", "FOG")
     MAX_GEOMS = 4000  # a board of 9 by 7 squares has a thousand patches of ink
 
-    def __init__(self, model: mujoco.MjModel, backend: str, scale: int = 1) -> None:
+    def __init__(
+        self, model: mujoco.MjModel, backend: str, scale: int = 1, samples: int | None = None
+    ) -> None:
         self._model = model
         size = model.vis.global_
         width, height = scale * size.offwidth, scale * size.offheight
         gl = importlib.import_module(f"mujoco.{backend}")
         self._gl = gl.GLContext(width, height)
         self._gl.make_current()
-        self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+        self._context = _context(model, samples)
         mujoco.mjr_resizeOffscreen(width, height, self._context)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         self._scene = mujoco.MjvScene(model, maxgeom=self.MAX_GEOMS)
@@ -85,6 +89,17 @@ class GLRenderer:
         self._gl.make_current()
         self._context.free()
         self._gl.free()
+
+
+def _context(model: mujoco.MjModel, samples: int | None) -> mujoco.MjrContext:
+    """Return what is drawn on; MuJoCo takes the samples of its pixels from the model."""
+    quality = model.vis.quality
+    usual = quality.offsamples
+    quality.offsamples = usual if samples is None else samples
+    try:
+        return mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+    finally:
+        quality.offsamples = usual
 
 
 class RayRenderer:
@@ -191,12 +206,13 @@ def try_out(backend: str) -> None:
     renderer.close()
 
 
-def make_renderer(model: mujoco.MjModel, scale: int = 1) -> Renderer:
+def make_renderer(model: mujoco.MjModel, scale: int = 1, samples: int | None = None) -> Renderer:
     """Return the best renderer this machine has.
 
     Args:
         model: whose cameras are drawn.
         scale: of the canvas, in sizes of the model's offscreen buffer.
+        samples: of each pixel; None = as the model says.
     """
     name = renderer_name()
-    return RayRenderer(model) if name == "raycast" else GLRenderer(model, name, scale)
+    return RayRenderer(model) if name == "raycast" else GLRenderer(model, name, scale, samples)

@@ -142,6 +142,13 @@ class ResetSpec(Section):
         le=3.15,
         description="half width in rad of the random start in yaw, about the vertical",
     )
+    depth_m: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="how deep the tool goes into something, in m: it is drawn out slowly that far; "
+        "absent = as far as its own way in tells, or all the way",
+    )
     by: Literal["script", "human"] = Field(
         default="script",
         description="who puts the objects of the scene back; "

@@ -37,16 +37,19 @@ class SceneDemonstrator(Demonstrator):
         arm: str = "",
     ) -> None:
         self._world, self._rng, self._skill, self._scale = world, rng, skill, action_scale
-        self._arm = world.arms[arm]
+        self._name, self._arm = arm, world.arms[arm]
         self._expert: Expert = expert_for(world, arm)
         self.full_action = float(action_scale[0])
 
     def begin_episode(self, role: Role) -> None:
-        """Take the hand of the day: its pace, its pauses."""
+        """Take the hand of the day: its pace, its pauses; and the place where success is shown."""
         pauses = role is not Role.SUPERVISE
         self._hand = ScriptedHand(self._rng, self._skill, self._scale, pauses=pauses)
         self._spot: LabelSpot | None = None
         self._leaving = False
+        self._expert = expert_for(self._world, self._name)
+        if role is Role.SHOW:
+            self._expert.vary_success(self._rng)
 
     def look(self) -> None:
         """Do nothing: the world is there to be seen at any time."""

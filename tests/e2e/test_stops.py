@@ -15,9 +15,12 @@ from typing import Any
 
 import pytest
 import yaml
+from fake_robot_server import PulledArm, serving
 from processes import Running, Start, install, make_task
 from video_server import write_film
 
+from hilctl.env.safety import reset_pose
+from hilctl.task.spec import ResetSpec
 from hilctl.task.workspace import Workspace
 
 HERE = Path(__file__).parent
@@ -30,6 +33,15 @@ RATE_HZ = 10.0
 PERIOD_NS = round(1e9 / RATE_HZ)
 PATIENCE_S = 30.0
 TRIES = 4  # a busy computer may be late once and again, but not each time
+SLUGGISH_M_S, GAP_M = 0.0005, 0.004  # it would be pulled on for 8 s
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Wait."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @dataclass
@@ -48,21 +60,14 @@ class FakeArm:
         """How fast it is."""
         return max(abs(part) for part in self.ask()["velocity"])
 
-    def until(self, is_so: Callable[[], bool]) -> None:
-        """Wait."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not is_so():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
     def moves(self, slowest_m_s: float = 0.03) -> None:
         """Wait until it is at work, and so fast at least."""
-        self.until(lambda: self.speed_m_s() >= slowest_m_s)
+        until(lambda: self.speed_m_s() >= slowest_m_s)
 
     def held_after_ns(self, moment_ns: int) -> int:
         """Return how long after a moment it moved last, once it is still."""
         time.sleep(0.5)
-        self.until(lambda: self.speed_m_s() == 0)
+        until(lambda: self.speed_m_s() == 0)
         return int(self.ask()["moved_ns"]) - moment_ns
 
 
@@ -139,7 +144,7 @@ def test_a_termination_on_the_way_to_a_start_stops_the_arm_within_a_period(
 ) -> None:
     def ended() -> int:
         arm.ask(target=[0.52, 0.03, 0.09], speed=1.0)
-        arm.until(lambda: arm.ask(target=[0.52, 0.03, 0.09], speed=1.0)["place"][1] > 0.02)
+        until(lambda: arm.ask(target=[0.52, 0.03, 0.09], speed=1.0)["place"][1] > 0.02)
         arm.ask(hold=True)
         running = drive()
         arm.moves(slowest_m_s=0.002)
@@ -162,7 +167,7 @@ def test_an_arm_stops_when_its_loop_stalls_and_when_its_process_hangs_or_dies(
         """A driver blocks: the watchdog's thread stops the arm, and the loop goes on later."""
         arm.moves()
         (tmp_path / "stall").touch()
-        arm.until(lambda: not (tmp_path / "stall").exists())
+        until(lambda: not (tmp_path / "stall").exists())
         return arm.held_after_ns(time.monotonic_ns())
 
     def hung() -> int:
@@ -189,3 +194,29 @@ def test_an_arm_stops_when_its_loop_stalls_and_when_its_process_hangs_or_dies(
     assert is_held_within(4, stalled)
     assert is_held_within(4, hung)
     assert is_held_within(3, killed)
+
+
+def test_an_arm_behind_a_robot_server_is_held_when_the_process_that_moves_it_hangs_or_dies(
+    space: Workspace, drive: Callable[[], Running]
+) -> None:
+    """Such a server pulls the arm on to the last pose that it was told, whoever is gone."""
+    data = yaml.safe_load(space.task_file.read_text())
+    data["reset"]["random_z_m"] = 0.0
+    start = reset_pose(ResetSpec(pose=tuple(data["reset"]["pose"]))).tolist()
+    with serving(PulledArm(pose=start, target=start[:3])) as arm:
+        data["robot"] = {"type": "serl_http", "url": arm.url, "frozen_after_s": None}
+        space.task_file.write_text(yaml.safe_dump(data))
+        running = drive()
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            until(lambda: len(arm.told("pose")) > 5)
+            arm.speed_m_s = SLUGGISH_M_S
+            until(lambda: arm.gap_m() > GAP_M)
+            running.kill(number)
+            begun_s = time.monotonic()
+            until(lambda: arm.gap_m() < 1e-5)
+            assert arm.moved_s - begun_s < 0.5 * GAP_M / SLUGGISH_M_S
+            arm.speed_m_s = 0.2
+            arm.calls.clear()
+            running.kill(signal.SIGCONT)
+        running.finish()
+        assert arm.told("pose") == []

@@ -29,6 +29,7 @@ class Eye(Camera):
 
     in_real_time = True
     lost = False
+    name = "the camera"
 
     def open(self) -> None: ...
 
@@ -36,7 +37,7 @@ class Eye(Camera):
 
     def latest(self, *, max_age_s: float) -> Frame:
         if self.lost:
-            raise StaleFrameError("no new picture of the camera: unplugged", hint="plug it in")
+            raise StaleFrameError(f"no new picture of {self.name}: unplugged", hint="plug it in")
         return Frame(np.full((24, 32, 3), 90, np.uint8), self.rig.clock.now_ns())
 
 
@@ -44,10 +45,13 @@ class TroubledRobot(PaperRobot):
     """An arm that stops itself with an error, or says the same again and again."""
 
     error = ""
+    gone = False
     frozen_ns: int | None = None
     chores: tuple[str, ...] = ()
 
     def state(self) -> RobotState:
+        if self.gone:
+            raise StaleStateError("the arm does not answer", hint="is it on?")
         state = super().state()
         if self.frozen_ns is None:
             return state
@@ -57,6 +61,11 @@ class TroubledRobot(PaperRobot):
         if self.error:
             raise DeviceError(self.error, hint="free it")
         return super().servo(command)
+
+    def stop(self) -> None:
+        super().stop()
+        if self.gone:
+            raise DeviceError("the arm cannot be told to stop")
 
     def maintenance(self) -> Mapping[str, str]:
         return {"clear-errors": "clear them"}
@@ -104,15 +113,17 @@ class Cell:
         self.rig = paper_rig()
         camera = next(iter(spec.cameras.values()))
         reset = spec.reset.model_copy(update={"random_xy_m": 0.0, "random_yaw_rad": 0.0})
-        task = spec.model_copy(update={"cameras": {"eye": camera}, "reset": reset})
+        cameras = {"eye": camera, "other": camera}
+        task = spec.model_copy(update={"cameras": cameras, "reset": reset})
         rng = np.random.default_rng(0)
         self.robot = TroubledRobot(reset_pose(reset), rng, rig=self.rig)
-        self.eye = Eye(Options(), self.rig)
+        self.eye, self.other = Eye(Options(), self.rig), Eye(Options(), self.rig)
+        self.other.name = "the other camera"
         self.hand = hand(self.rig)
         self.told: list[str] = []
         waits = spec.operator.model_copy(update=waits)
         questions = Questions(self.hand, self.rig.clock, waits, self._screen)
-        bare = RobotEnv(task, {"": self.robot}, {"eye": self.eye}, rng)
+        bare = RobotEnv(task, {"": self.robot}, {"eye": self.eye, "other": self.other}, rng)
         self.env = Takeover(HoldOnLoss(bare, questions), self.hand, questions)
         self.env.reset()
         self.robot.stops = 0
@@ -286,6 +297,117 @@ def test_a_hand_that_is_gone_holds_the_robot_before_the_step(cell: Cell) -> None
     assert not cell.step()["truncated"]
     assert sum("the mouse is gone; the robot holds" in text for text in cell.told) == 2
     assert len(cell.robot.sent) == sent + 1
+
+
+def test_a_hand_and_an_arm_that_are_lost_at_once_are_told_in_one_and_go_on_with_one_key(
+    cell: Cell,
+) -> None:
+    cell.step()
+    sent = len(cell.robot.sent)
+    cell.hand.present, cell.robot.gone = False, True
+
+    def come_back() -> None:
+        assert len(cell.robot.sent) == sent
+        cell.hand.present, cell.robot.gone = True, False
+
+    cell.answers(nothing, come_back, pause)
+    assert not cell.step()["truncated"]
+    (asked,) = [text for text in cell.told if "the robot holds" in text]
+    assert "the mouse is gone" in asked
+    assert "the arm does not answer" in asked
+    assert "plug it in again" in asked
+    assert "is it on?" in asked
+    assert len(cell.robot.sent) == sent + 1
+
+
+@pytest.mark.parametrize("first", ["hand", "arm"])
+def test_a_key_that_comes_when_only_one_of_them_is_back_names_the_other_one(
+    cell: Cell, first: str
+) -> None:
+    cell.hand.present, cell.robot.gone = False, True
+
+    def hand_is_back() -> TeleopEvent:
+        cell.hand.present = True
+        return TeleopEvent.PAUSE
+
+    def arm_is_back() -> TeleopEvent:
+        cell.robot.gone = False
+        return TeleopEvent.PAUSE
+
+    both = (hand_is_back, arm_is_back)
+    cell.answers(*(both if first == "hand" else reversed(both)))
+    assert not cell.step()["truncated"]
+    asked = [text for text in cell.told if "the robot holds" in text]
+    assert len(asked) == 2
+    gone, back = ("does not answer", "is gone")[:: 1 if first == "hand" else -1]
+    assert gone in asked[1]
+    assert back not in asked[1]
+
+
+def test_a_camera_and_an_arm_or_two_cameras_that_are_lost_at_once_are_told_in_one(
+    cell: Cell,
+) -> None:
+    cell.eye.lost = cell.other.lost = cell.robot.gone = True
+
+    def come_back() -> None:
+        cell.eye.lost = cell.other.lost = cell.robot.gone = False
+
+    cell.answers(nothing, come_back, pause)
+    assert not cell.step()["truncated"]
+    (asked,) = [text for text in cell.told if "the robot holds" in text]
+    for words in ("of the camera", "of the other camera", "the arm does not answer"):
+        assert words in asked
+
+
+def test_an_arm_that_stopped_itself_is_named_beside_the_camera_that_is_lost(cell: Cell) -> None:
+    cell.robot.error = "protective stop"
+    cell.eye.lost = True
+    cell.answers(nothing, lambda: setattr(cell.eye, "lost", False), pause)
+    assert not cell.step()["truncated"]
+    (asked,) = [text for text in cell.told if "the robot holds" in text]
+    assert "protective stop; no new picture of the camera" in asked
+    assert cell.robot.chores == ("clear-errors",)
+
+
+def test_an_arm_that_is_lost_again_as_it_goes_on_is_waited_for_again(cell: Cell) -> None:
+    sent = len(cell.robot.sent)
+    cell.eye.lost = True
+    resume, fails = cell.env.unwrapped.resume, iter([True])
+
+    def lost_again() -> None:
+        cell.robot.gone = next(fails, False)
+        resume()
+
+    cell.env.unwrapped.resume = lost_again  # type: ignore[method-assign]
+    come_back = [lambda: setattr(cell.robot, "gone", False), pause]
+    cell.answers(lambda: setattr(cell.eye, "lost", False), pause, *come_back)
+    assert not cell.step()["truncated"]
+    asked = [text for text in cell.told if "the robot holds" in text]
+    assert ["the arm does not answer" in text for text in asked] == [False, True]
+    assert len(cell.robot.sent) == sent + 1
+
+
+def test_an_arm_that_is_lost_while_a_person_pauses_is_waited_for(cell: Cell) -> None:
+    sent = len(cell.robot.sent)
+    cell.hand.asked = True
+
+    def lose() -> TeleopEvent:
+        cell.robot.gone = True
+        return TeleopEvent.PAUSE
+
+    cell.answers(pause, lose, nothing, lambda: setattr(cell.robot, "gone", False), pause)
+    assert not cell.step()["truncated"]
+    asked = [text for text in cell.told if "the robot holds" in text]
+    assert ["paused" in text for text in asked] == [True, False]
+    assert "the arm does not answer" in asked[1]
+    assert len(cell.robot.sent) == sent + 1
+
+
+def test_what_does_not_come_back_beside_a_hand_that_is_gone_ends_the_work(cell: Cell) -> None:
+    cell.hand.present, cell.robot.gone = False, True
+    cell.answers(nothing, lambda: TeleopEvent.QUIT)
+    with pytest.raises(StaleStateError, match="the arm does not answer"):
+        cell.step()
 
 
 def test_with_a_dead_mans_button_the_robot_moves_only_while_it_is_held(spec: TaskSpec) -> None:

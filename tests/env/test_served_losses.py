@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from hilctl.env.questions import Questions
 from hilctl.env.robot_env import RobotEnv
 from hilctl.env.safety import reset_pose
 from hilctl.env.wrappers import Takeover
+from hilctl.errors import StaleStateError
 from hilctl.robots.serl_http import SerlHttpRobot
 from hilctl.robots.serl_options import SerlHttpOptions
 from hilctl.task.spec import TaskSpec
@@ -36,7 +37,8 @@ class Cell:
     def __init__(self, spec: TaskSpec, arm: FakeArm, stack: ExitStack) -> None:
         rig = Rig()
         self.arm, self.hand, self.told = arm, PersonsHand(rig), list[str]()
-        reset = spec.reset.model_copy(update={"random_xy_m": 0.0, "random_yaw_rad": 0.0})
+        nothing = dict.fromkeys(("random_xy_m", "random_z_m", "random_yaw_rad"), 0.0)
+        reset = spec.reset.model_copy(update=nothing)  # it is at its start
         arm.pose = reset_pose(reset).tolist()
         options = SerlHttpOptions(url=arm.url)
         self.robot = stack.enter_context(SerlHttpRobot(options, rig))
@@ -53,6 +55,12 @@ class Cell:
     def _screen(self, name: str, text: str, figures: Mapping[str, Any]) -> None:
         self.told.append(text)
         self.hand.asked = name == "waiting"
+
+    def until_noticed(self) -> None:
+        """Wait until the server is known to be lost: half a second."""
+        with suppress(StaleStateError):
+            while self.robot.state():
+                pass
 
     def mend(self) -> TeleopEvent:
         """Mend the server, and say that it goes on."""
@@ -106,3 +114,27 @@ def test_an_arm_that_stopped_itself_is_cleared_with_the_same_key(cell: Cell) -> 
             break
     assert "pose with 500" in info["lost"]
     assert "clearerr" in cell.arm.routes
+
+
+def test_a_hand_and_a_server_that_are_lost_at_once_are_told_in_one_and_go_on_with_one_key(
+    cell: Cell,
+) -> None:
+    cell.env.step(FORWARD)
+    cell.arm.misbehaves, cell.hand.present = hang_up, False
+    cell.until_noticed()
+
+    def come_back() -> TeleopEvent:
+        cell.hand.present = True
+        return cell.mend()
+
+    cell.hand.answers = [lambda: None, come_back]
+    *_, truncated, _ = cell.env.step(FORWARD)
+    assert not truncated
+    (asked,) = [text for text in cell.told if "the robot holds" in text]
+    assert "the mouse is gone" in asked
+    assert "hung up" in asked
+    assert set(cell.arm.routes) == {"pose"}
+    posted = len(cell.arm.calls)
+    for _ in range(3):
+        cell.env.step(FORWARD)
+    assert len(cell.arm.calls) > posted

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,9 +15,11 @@ from hypothesis import strategies as st
 
 from hilctl import geometry
 from hilctl.devices import Options, Rig
+from hilctl.env import travel
 from hilctl.env.robot_env import RobotEnv
 from hilctl.env.safety import reset_pose
-from hilctl.env.travel import Travel
+from hilctl.env.travel import OUT_SPEED, Travel
+from hilctl.env.way_in import MARGIN_M, WayIn
 from hilctl.errors import DeviceError
 from hilctl.pipeline.calibrate.devices import go_home
 from hilctl.robots.sim import SimRobot
@@ -28,6 +31,7 @@ from hilctl.task.spec import Bounds, ResetSpec, TaskSpec
 
 PEAK_N = 15.0
 TOLERANCE_M = 0.0025
+SLOWLY_M_S = OUT_SPEED * SimRobot.limits.speed_m_s
 
 
 class PlainRobot(SimRobot):
@@ -124,6 +128,98 @@ def test_eight_of_eight_resets_from_in_and_on_the_socket_succeed_without_force(
         assert abs(start[2] - home[2]) < spec.reset.random_z_m + TOLERANCE_M
 
 
+def test_a_tool_is_drawn_out_slowly_while_it_is_inside_and_quickly_from_there_on(
+    spec: TaskSpec, robot: PlainRobot, felt: list[tuple[float, np.ndarray]]
+) -> None:
+    reset = spec.reset.model_copy(update={"depth_m": 0.03})
+    task = spec.model_copy(update={"reset": reset})
+    env, world = RobotEnv(task, {"": robot}, {}, np.random.default_rng(4)), robot.world
+    scene, clock, seen = cast(Any, world.scene), robot.rig.clock, list[tuple[float, float]]()
+
+    def look(sleep: Any, stamp_ns: int) -> None:
+        sleep(stamp_ns)
+        seen.append((scene.depth_m(world.data), world.tcp_velocity()[2]))
+
+    for _ in range(3):
+        into_the_hole(env, world, 0.02)
+        robot.stop()
+        felt.clear()
+        seen.clear()
+        begun_ns = clock.now_ns()
+        advance = world.advance_to
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(world, "advance_to", partial(look, advance))
+            env.reset()
+        assert max(force for force, _ in felt) < PEAK_N
+        assert max(speed for depth, speed in seen if depth > 0) < 1.5 * SLOWLY_M_S
+        assert max(speed for _, speed in seen) > 4 * SLOWLY_M_S
+        way_m = world.tcp_pose()[2] - 0.07
+        assert (clock.now_ns() - begun_ns) * 1e-9 < way_m / SLOWLY_M_S
+
+
+def test_a_tool_that_still_feels_something_is_drawn_out_slowly_all_the_way(
+    spec: TaskSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    way_in, told = WayIn(), list[float]()
+    home = reset_pose(spec.reset)
+    for beside_m, up_m in ((0.02, 0.05), (0.01, 0.04), (0.0, 0.03), (0.0, 0.015), (0.0, 0.0)):
+        way_in.note(home[:3] + np.array([beside_m, 0.0, up_m - 0.08]))
+    here = geometry.pose(home[:3] - np.array([0, 0, 0.08]), home[3:])
+    monkeypatch.setattr(travel, "move", lambda robot, goal, speed: told.append(speed))
+    for felt_n in (0.0, 8.0):
+        told.clear()
+        wrench = np.array([0, 0, felt_n, 0, 0, 0])
+        robot: Any = SimpleNamespace(
+            state=lambda wrench=wrench: SimpleNamespace(tcp_pose=here, tcp_wrench=wrench)
+        )
+        Travel(cast(Any, spec.each_arm[""])).back_out(robot, way_in)
+        slow = [speed for speed in told if speed < 0.1]
+        assert len(slow) == (len(told) if felt_n else 1)
+
+
+OUT = np.array([0.0, 0.0, 1.0])
+
+
+def way(*places: tuple[float, float]) -> WayIn:
+    """Return a way of so many metres beside and above where it ends."""
+    way_in = WayIn()
+    for beside_m, up_m in places:
+        way_in.note(np.array([0.5 + beside_m, 0.0, 0.1 + up_m]))
+    return way_in
+
+
+def test_a_tool_was_not_inside_where_it_was_beside_its_way_out() -> None:
+    here = np.array([0.5, 0.0, 0.1])
+    came = [(0.02, 0.06), (0.015, 0.05), (0.006, 0.04), (0.002, 0.03), (0.0, 0.015), (0.0, 0.0)]
+    assert way(*came).inside_m(here, OUT) == pytest.approx(0.04 + MARGIN_M)
+    # what was before it came in is of no account, however low that was
+    before = [(0.05, 0.0), (0.05, 0.02), (0.05, 0.04), (0.04, 0.05), (0.03, 0.06)]
+    assert way(*before, *came).inside_m(here, OUT) == pytest.approx(0.04 + MARGIN_M)
+
+
+@pytest.mark.parametrize(
+    "came",
+    [
+        [],
+        [(0.0, 0.03), (0.0, 0.02), (0.0, 0.0)],
+        [(0.02, 0.05), (0.01, 0.05), (0.0, 0.025), (0.0, 0.0)],
+        [(0.02, 0.0), (0.01, 0.0), (0.0, 0.03)],
+        [(0.01, -0.02), (0.01, -0.01), (0.0, -0.01), (0.0, 0.0)],
+    ],
+    ids=["never seen", "straight", "over a gap", "moved since", "from further in"],
+)
+def test_a_tool_of_whose_way_too_little_is_known_may_be_inside_all_the_way(
+    came: list[tuple[float, float]],
+) -> None:
+    assert way(*came).inside_m(np.array([0.5, 0.0, 0.1]), OUT) is None
+
+
+def test_a_new_start_forgets_the_way_before() -> None:
+    way_in = way((0.02, 0.02), (0.01, 0.01), (0.0, 0.0))
+    way_in.begin()
+    assert way_in.inside_m(np.array([0.5, 0.0, 0.1]), OUT) is None
+
+
 def test_the_scene_is_put_back_when_the_arm_is_out_of_the_way(
     spec: TaskSpec, robot: PlainRobot
 ) -> None:
@@ -186,7 +282,7 @@ def test_every_way_backs_out_first_goes_over_and_stays_in_the_bounds(
     bounds = Bounds(
         low=(*(middle - half), -0.3, -0.3, -0.3), high=(*(middle + half), 0.3, 0.3, 0.3)
     )
-    travel = Travel(_task(reset, bounds))
+    ways = Travel(_task(reset, bounds))
     home = reset_pose(reset)
 
     def at(share: np.ndarray, scale: float) -> np.ndarray:
@@ -196,7 +292,7 @@ def test_every_way_backs_out_first_goes_over_and_stays_in_the_bounds(
         )
 
     start, end = at(here, 1.0), at(goal, 0.2)
-    legs = travel.legs(start, end)
+    legs = ways.legs(start, end)
     away = geometry.rotate(home[3:], [0, 0, -1.0])
     heights = [away @ pose[:3] for pose in (start, *(leg.goal for leg in legs))]
     np.testing.assert_array_equal(legs[-1].goal, end)

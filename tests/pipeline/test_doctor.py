@@ -25,7 +25,7 @@ from hilctl.pipeline.doctor.devices import examine_devices
 from hilctl.pipeline.doctor.measures import CameraPace, keep_time, time_robot
 from hilctl.pipeline.doctor.surroundings import UsbStream, examine_usb
 from hilctl.pipeline.doctor.trial import Thoroughness
-from hilctl.pipeline.train.processes.share import become_ordinary, become_real_time
+from hilctl.real_time import become_ordinary, become_real_time
 from hilctl.task.workspace import Workspace
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "env"))

@@ -19,6 +19,7 @@ from hilctl.pipeline.record import labels as verb
 from hilctl.pipeline.record.demos import record_demos
 from hilctl.pipeline.record.label_counts import SOURCE, LabelsResult
 from hilctl.pipeline.record.label_sources import ALIKE, RANDOM, SHOWN, SOURCES, SWEEP
+from hilctl.pipeline.record.labelling import FAILURE, SUCCESS
 from hilctl.pipeline.record.labels import record_labels
 from hilctl.rewards import REWARDS
 from hilctl.rewards.base import Reward
@@ -131,7 +132,7 @@ class StopAfter:
 
 
 def test_an_interrupted_recording_goes_on_later(space: Workspace) -> None:
-    first = record_labels(space, stop=StopAfter(100), keep=lambda: True)
+    first = record_labels(space, stop=StopAfter(60), keep=lambda: True)
     assert first.episodes > 0
     assert "success, want 40" in first.missing
     done = record_labels(Workspace(space.root))
@@ -179,3 +180,13 @@ def test_a_reward_without_labels_says_so(space: Workspace, monkeypatch: pytest.M
     monkeypatch.setattr(REWARDS, "get", lambda name: Reward)
     with pytest.raises(UsageError, match="learns from no labels"):
         record_labels(space)
+
+
+def test_success_in_one_episode_is_not_enough_however_many_its_frames() -> None:
+    result = LabelsResult({"success": 20, "failure": 40}, Counter(), 0)
+    result.count(ALIKE, {SUCCESS: 27, FAILURE: 40})
+    assert result.lacking(SHOWN) == 1
+    assert result.missing == "success in 1 of 2 episodes"
+    result.count(SHOWN, {SUCCESS: 1})
+    assert result.lacking(SHOWN) == 0
+    assert result.missing == ""

@@ -13,7 +13,8 @@ import pytest
 
 TAKE_SHARE = """
 import json, os, subprocess, sys, threading
-from hilctl.pipeline.train.processes.share import become_real_time, take_share
+from hilctl.pipeline.train.processes.share import take_share
+from hilctl.real_time import become_real_time
 
 REAL_TIME = (os.SCHED_RR, os.SCHED_RR | os.SCHED_RESET_ON_FORK)
 HELPER = "import os; print(os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK == os.SCHED_OTHER)"

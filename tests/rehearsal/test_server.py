@@ -184,9 +184,8 @@ def test_a_person_leads_the_arm_until_it_is_told_where_to_go(arm: Asked) -> None
     assert eventually(lambda: not is_at(arm, before, 0.01))
     target = arm.pull(0, 0, 0)
     assert eventually(lambda: rests_at(arm, target))
-    here = arm.pose()
     time.sleep(1.0)
-    assert is_at(arm, here, 0.002)
+    assert is_at(arm, target)
 
 
 def test_keys_of_a_person_show_boards_and_put_things_back(insert: Rehearsal, arm: Asked) -> None:

@@ -23,6 +23,7 @@ from hilctl import geometry
 from hilctl.clock import Clock, SystemClock
 from hilctl.devices import Rig
 from hilctl.errors import DeviceError, SafetyStopError
+from hilctl.real_time import before_others
 from hilctl.robots import franky_arm, franky_hand
 from hilctl.robots.base import Command
 from hilctl.robots.franky import FrankyOptions, FrankyRobot
@@ -239,6 +240,24 @@ def test_a_stop_that_comes_with_the_first_motion_is_not_lost(
         robot.stop()  # the library's own is lost where the motion has not begun yet
         wait(robot, 0.02)
         assert franka.history()[-1].mode == "idle"
+
+
+def priorities() -> dict[int, int]:
+    """Return the real-time priority of each thread of this process; 0 is an ordinary one."""
+    threads = map(int, os.listdir("/proc/self/task"))
+    return {thread: os.sched_getparam(thread).sched_priority for thread in threads}
+
+
+def test_what_keeps_the_arm_going_waits_for_no_other_thread_of_here(robot: FrankyRobot) -> None:
+    before = priorities()
+    with before_others():
+        ours = max(priorities().values())
+        if ours == 0:
+            pytest.skip("this person may not have threads run before others")
+        robot.servo(Command(robot.state().tcp_pose))
+        with before_others():
+            (driving,) = (now for thread, now in priorities().items() if thread not in before)
+            assert driving > ours
 
 
 def test_a_stop_from_another_thread_ends_a_way_and_says_so(

@@ -19,6 +19,7 @@ from fake_ur import HOME, NORMAL, RTDE, UrController
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from urgency import goes_first, may_go_first
 
 from hilctl import geometry
 from hilctl.devices import Rig
@@ -354,6 +355,7 @@ def test_a_local_controller_is_told_from_a_remote_one(ur: UrController) -> None:
 def test_a_stream_that_stops_is_a_dead_robot(ur: UrController, robot: UrRtdeRobot) -> None:
     target = moved(robot, 0.3, 0, 0)  # a second's way
     robot.servo(Command(target))
+    assert soon(lambda: robot.state().tcp_velocity.any())
     ur.set("silent", True)
     fault = fault_of(robot.state, at_once=False)
     assert "has said nothing for" in fault.message
@@ -492,3 +494,9 @@ def test_a_killed_process_leaves_an_arm_that_rests(ur: UrController) -> None:
     assert soon(lambda: ur.get("runtime") == 1)  # its watchdog has ended the program
     assert soon(lambda: not ur.get("moves")[-1][1])
     assert ur.get("pose")[1] < HOME[1] + 0.3  # it was sent 0.4 m, two seconds' way
+
+
+@pytest.mark.skipif(not may_go_first(), reason="it is not permitted here")
+def test_what_streams_to_the_arm_goes_before_ordinary_programs(robot: UrRtdeRobot) -> None:
+    threads = os.listdir(f"/proc/{robot.opened._process.pid}/task")
+    assert sum(goes_first(int(thread)) for thread in threads) >= 3  # calls, stops and the stream

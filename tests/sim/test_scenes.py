@@ -13,6 +13,8 @@ from hilctl import geometry
 from hilctl.sim.experts import expert_for
 from hilctl.sim.scenes import SCENES, InsertScene, ReachScene
 from hilctl.sim.world import SimWorld
+from hilctl.teleop.base import Role
+from hilctl.teleop.scene_demonstrator import SceneDemonstrator
 
 
 def put_tip(world: SimWorld, height_m: float, tilt_rad: float) -> Callable[[float], np.ndarray]:
@@ -153,6 +155,26 @@ def test_a_reach_is_solved_at_the_ball_and_not_beside_it() -> None:
     assert world.solved()
     glide(world, at(x + 1.5 * ReachScene.TOLERANCE_M, y, z + ReachScene.TIP_M), 0.5)
     assert not world.solved()
+
+
+@pytest.mark.parametrize("scene", ["reach", "reach-both"])
+def test_success_is_shown_all_over_what_counts_as_one_and_demonstrated_in_its_middle(
+    scene: str,
+) -> None:
+    world, rng = world_of(scene), np.random.default_rng(0)
+    tolerance_m = world.scene.TOLERANCE_M  # type: ignore[attr-defined]
+    for name, arm in world.arms.items():
+        arm.set_target(expert_for(world, name).target())
+        run(world, 2.0)
+        operator = SceneDemonstrator(world, rng, 1.0, np.repeat([0.01, 0.06], 3), name)
+        aims_m: dict[Role, list[np.ndarray]] = {Role.SHOW: [], Role.DEMONSTRATE: []}
+        for role in 100 * list(aims_m):
+            operator.begin_episode(role)
+            aims_m[role].append(0.01 * operator.drive().twist[:3])
+        shown = np.linalg.norm(aims_m[Role.SHOW], axis=1)
+        assert 0.4 * tolerance_m < shown.max() < tolerance_m
+        assert (np.ptp(aims_m[Role.SHOW], axis=0) > tolerance_m / 2).all()
+        assert np.linalg.norm(aims_m[Role.DEMONSTRATE], axis=1).max() < tolerance_m / 5
 
 
 def test_a_steady_hand_inserts_at_least_19_of_20(tmp_path: Path) -> None:

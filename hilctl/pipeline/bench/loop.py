@@ -6,15 +6,11 @@ in real time, beside a learner that takes all it can get.
 
 from __future__ import annotations
 
-import json
-import select
-import subprocess
-import sys
+import gc
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,37 +20,29 @@ from hilctl.cameras.opencv import OpencvOptions
 from hilctl.data.episode import Episode
 from hilctl.data.index import episode_paths
 from hilctl.devices import Rig
-from hilctl.errors import DataError, HilctlError
-from hilctl.pipeline.bench.cadence import Stopwatch, without_end
+from hilctl.errors import DataError
+from hilctl.pipeline.bench.cadence import RATES_HZ, Stopwatch, without_end
+from hilctl.pipeline.bench.served_sim import RigAddresses, served
 from hilctl.pipeline.classify.train_classifier import train_classifier
 from hilctl.pipeline.events import Event, Report
 from hilctl.pipeline.record.demos import record_demos
 from hilctl.pipeline.record.labels import record_labels
 from hilctl.pipeline.run_folder.resume import EPISODES
 from hilctl.pipeline.train.train import train
+from hilctl.real_time import before_others
 from hilctl.rewards.classifier import ClassifierOptions
 from hilctl.robots.base import Command
 from hilctl.robots.rehearsed import RehearsedOptions, RehearsedRobot
 from hilctl.robots.serl_client import SerlClient
 from hilctl.task import scaffold
-from hilctl.task.spec import PluginSpec, TaskSpec
+from hilctl.task.spec import CameraSpec, PluginSpec, TaskSpec
 from hilctl.task.workspace import Workspace
 from hilctl.teleop.rehearsed import RehearsedTeleopOptions
 
-RATES_HZ = (10, 20)
-PICTURES = ("--size", "320x240", "--rate-hz", "30")
-START_S, LEAVE_S = 60.0, 10.0
+ANSWER_S = 10.0
 COMMANDS, COMMAND_S = 300, 0.05
 FEW = {"success_frames": 20, "failure_frames": 100}
 MORE = 2  # times as many labels, where one episode had them all
-
-
-@dataclass(frozen=True)
-class RigAddresses:
-    """Where a rehearsed rig is: its arms and its cameras, by name."""
-
-    arms: dict[str, str]
-    cameras: dict[str, str]
 
 
 def bench_loop(seconds: float, report: Report) -> dict[str, Any]:
@@ -79,42 +67,6 @@ def bench_loop(seconds: float, report: Report) -> dict[str, Any]:
     return figures
 
 
-@contextmanager
-def served(scene: str) -> Iterator[RigAddresses]:
-    """Run `hilctl serve-sim` with two cameras at 30 Hz.
-
-    Raises:
-        HilctlError: it does not start.
-    """
-    command = [sys.executable, "-m", "hilctl", "serve-sim", "--scene", scene, "--port", "0"]
-    with tempfile.TemporaryFile() as talk:
-        process = subprocess.Popen(
-            [*command, *PICTURES, "--json"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=talk,
-            text=True,
-        )
-        assert process.stdout is not None
-        try:
-            ready = select.select([process.stdout], [], [], START_S)[0]
-            line = process.stdout.readline() if ready else ""
-            if not line:
-                talk.seek(0)
-                raise HilctlError(
-                    f"serve-sim does not start: {talk.read().decode(errors='replace')}"
-                )
-            told = json.loads(line)
-            yield RigAddresses(told["arms"], told["cameras"])
-        finally:
-            process.terminate()
-            try:
-                process.communicate(timeout=LEAVE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
-
-
 def _trained(
     root: Path, rig: RigAddresses, rate_hz: int, seconds: float, report: Report
 ) -> dict[str, Any]:
@@ -125,7 +77,22 @@ def _trained(
     busy = Workspace(root, spec=without_end(spec, rate_hz))
     record_demos(busy, report=report)
     busy = _with_classifier(busy, report)
-    report(Event("bench", f"control at {rate_hz} Hz over HTTP beside a learner at full load"))
+    return loop_figures(busy, rate_hz, "http", seconds, report)
+
+
+def loop_figures(
+    busy: Workspace, rate_hz: int, over: str, seconds: float, report: Report
+) -> dict[str, Any]:
+    """Train a task that never ends by itself, and return how its control loop went.
+
+    Args:
+        busy: the task, with all that training needs.
+        rate_hz: of its control.
+        over: what the arm is reached by; figures begin with it.
+        seconds: of training.
+        report: told what is going on.
+    """
+    report(Event("bench", f"control at {rate_hz} Hz ({over}) beside a learner at full load"))
     watch = Stopwatch(seconds, report)
     result = train(busy, new=True, lockstep=False, report=watch.report, stop=watch.is_over)
     if result is None or not result.progress.robot_steps:
@@ -134,10 +101,10 @@ def _trained(
     (run,) = busy.all_runs()
     ages_ms = _frame_ages_ms(run / EPISODES)
     return {
-        f"http_late_periods_{rate_hz}hz_pct": 100 * progress.late_periods / progress.robot_steps,
-        f"http_periods_{rate_hz}hz": progress.robot_steps,
-        f"http_worst_period_{rate_hz}hz_ms": 1e3 * (progress.worst_late_s + 1 / rate_hz),
-        f"http_frame_age_p99_{rate_hz}hz_ms": float(np.percentile(ages_ms, 99)),
+        f"{over}_late_periods_{rate_hz}hz_pct": 100 * progress.late_periods / progress.robot_steps,
+        f"{over}_periods_{rate_hz}hz": progress.robot_steps,
+        f"{over}_worst_period_{rate_hz}hz_ms": 1e3 * (progress.worst_late_s + 1 / rate_hz),
+        f"{over}_frame_age_p99_{rate_hz}hz_ms": float(np.percentile(ages_ms, 99)),
     }
 
 
@@ -167,20 +134,24 @@ def _with_classifier(space: Workspace, report: Report) -> Workspace:
 def _rehearsed(spec: TaskSpec, rig: RigAddresses) -> TaskSpec:
     """Return a task that a rehearsed rig and its scripted operator do by themselves."""
     url = rig.arms[""]
-    cameras = {
-        name: camera.model_copy(update={"options": OpencvOptions(source=rig.cameras[name])})
-        for name, camera in spec.cameras.items()
-    }
     reward = spec.reward.model_copy(update={"options": spec.reward.options.model_copy(update=FEW)})
     return spec.model_copy(
         update={
             "robot": PluginSpec(type="rehearsed", options=RehearsedOptions(url=url)),
             "teleop": PluginSpec(type="rehearsed", options=RehearsedTeleopOptions(url=url)),
-            "cameras": cameras,
+            "cameras": seen_by(spec, rig),
             "reset": spec.reset.model_copy(update={"by": "script"}),
             "reward": reward,
         }
     )
+
+
+def seen_by(spec: TaskSpec, rig: RigAddresses) -> dict[str, CameraSpec]:
+    """Return a task's cameras with the pictures of a rig of that name."""
+    return {
+        name: camera.model_copy(update={"options": OpencvOptions(source=rig.cameras[name])})
+        for name, camera in spec.cameras.items()
+    }
 
 
 def _frame_ages_ms(folder: Path) -> list[float]:
@@ -191,6 +162,21 @@ def _frame_ages_ms(folder: Path) -> list[float]:
         for stamps_ns in episode.frame_stamps_ns.values():
             ages += ((episode.stamps_ns - stamps_ns) * 1e-6).tolist()
     return ages
+
+
+@contextmanager
+def as_in_training() -> Iterator[None]:
+    """Run meanwhile as the process that acts in a training does.
+
+    Its threads run before ordinary programs, and its garbage collector has nothing to look through.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        with before_others():
+            yield
+    finally:
+        gc.unfreeze()
 
 
 def _commanded(rig: RigAddresses) -> dict[str, float]:
@@ -204,6 +190,7 @@ def _commanded(rig: RigAddresses) -> dict[str, float]:
             robot.servo(Command(robot.state().tcp_pose))
         sent_ns: list[int] = []
         own_s: list[list[float]] = [[], []]
+        stack.enter_context(as_in_training())
         for number in range(COMMANDS):
             for robot, times_s in zip(robots, own_s, strict=True):
                 begun_s = time.perf_counter()
@@ -232,6 +219,6 @@ def _commanded(rig: RigAddresses) -> dict[str, float]:
 def _heard_ns(url: str) -> np.ndarray:
     client = SerlClient(url)
     try:
-        return np.array(client.ask("rehearsal/heard", limit_s=LEAVE_S)["stamps_ns"])
+        return np.array(client.ask("rehearsal/heard", limit_s=ANSWER_S)["stamps_ns"])
     finally:
         client.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 from hilctl import __version__
 from hilctl.devices import Finding
 from hilctl.errors import UsageError
-from hilctl.pipeline.train.processes.share import become_ordinary, become_real_time
+from hilctl.real_time import become_ordinary, become_real_time
 from hilctl.system_libraries import explain_missing_library
 from hilctl.training.backend import check_backend
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from hilctl.clock import SystemClock
 from hilctl.devices import Finding
 from hilctl.env.robot_env import MAX_FRAME_AGE_S
 from hilctl.errors import StaleFrameError
-from hilctl.pipeline.train.processes.share import become_ordinary, become_real_time
+from hilctl.real_time import before_others
 from hilctl.robots.base import Robot
 
 LOOK_S = 0.004
@@ -117,7 +116,7 @@ def keep_time(
     """
     clock, period_ns = SystemClock(), round(1e9 / rate_hz)
     due_ns, late_s, refused = clock.now_ns(), list[float](), 0
-    with _before_others():
+    with before_others():
         for _ in range(round(seconds * rate_hz)):
             if stop():
                 break
@@ -141,14 +140,3 @@ def keep_time(
     is_kept = late <= MOST_LATE * len(late_s) and not refused
     hint = "end other programs, see `scheduling` above, or lower control.rate_hz"
     yield Finding(is_kept, "cadence", detail, None if is_kept else hint)
-
-
-@contextmanager
-def _before_others() -> Iterator[None]:
-    """Let this process's threads run before ordinary programs, where that is permitted."""
-    permitted = become_real_time()
-    try:
-        yield
-    finally:
-        if permitted:
-            become_ordinary()

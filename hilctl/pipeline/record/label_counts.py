@@ -20,7 +20,7 @@ from hilctl.pipeline.record.label_sources import ALIKE, SHOWN, SOURCES, LabelSou
 from hilctl.pipeline.record.labelling import FAILURE, NEITHER, SUCCESS
 from hilctl.rewards import REWARDS
 from hilctl.rewards.classifier import ClassifierOptions
-from hilctl.rewards.frames import what_is_missing
+from hilctl.rewards.frames import LEAST_EPISODES, what_is_missing
 from hilctl.task.workspace import Workspace
 
 SOURCE = "source"  # episode attribute: the name of the source
@@ -34,6 +34,7 @@ class LabelsResult:
         wanted: "success" and "failure" → frames.
         counts: frames for each source and label.
         episodes: that there are now.
+        showing: those of them in which success was seen.
         sources: the ways to labelled frames of the task.
         coverage: share of the workspace's cells that the tool has been in, demonstrations included;
             None = it has no tool.
@@ -45,6 +46,7 @@ class LabelsResult:
     wanted: dict[str, int]
     counts: Counter[tuple[str, int]]
     episodes: int
+    showing: int = 0
     sources: tuple[LabelSource, ...] = SOURCES
     coverage: float | None = 0.0
     variety: float | None = None
@@ -62,17 +64,22 @@ class LabelsResult:
     @property
     def missing(self) -> str:
         """What is still lacking, in words; "" when nothing."""
-        return what_is_missing(self.found, self.wanted, self.variety)
+        lacks = [what_is_missing(self.found, self.wanted, self.variety)]
+        if self.found["success"] >= self.wanted["success"] and self._episodes_lacking:
+            lacks.append(f"success in {self.showing} of {LEAST_EPISODES} episodes")
+        return "; ".join(filter(None, lacks))
 
     def count(self, source: LabelSource, frames: Mapping[int, int]) -> None:
         """Take an episode's label → frames."""
         self.episodes += 1
+        self.showing += bool(frames.get(SUCCESS))
         for label, number in frames.items():
             self.counts[source.name, label] += number
 
     def take_back(self, source: LabelSource, frames: Mapping[int, int]) -> None:
         """Count down an episode that was set aside."""
         self.episodes -= 1
+        self.showing -= bool(frames.get(SUCCESS))
         for label, number in frames.items():
             self.counts[source.name, label] -= number
 
@@ -80,12 +87,17 @@ class LabelsResult:
         """Return how many frames a source still has to bring; the last one fills up the rest."""
         found, wanted = self.found, self.wanted
         if source.name == SHOWN.name:
-            return max(0, wanted["success"] - found["success"])
+            return max(0, wanted["success"] - found["success"], self._episodes_lacking)
         quota = ceil(source.failure_share * wanted["failure"])
         lacking = quota - self.counts[source.name, FAILURE]
         if source is self.sources[-1]:
             lacking = max(lacking, wanted["failure"] - found["failure"])
         return max(0, lacking)
+
+    @property
+    def _episodes_lacking(self) -> int:
+        """How many more must show success: a classifier is judged on some that it has not seen."""
+        return max(0, LEAST_EPISODES - self.showing)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -132,6 +144,19 @@ def count_labels(headers: Sequence[EpisodeHeader]) -> Counter[tuple[str, int]]:
             labels = labels_of(episode)
         counts.update({(source, label): int((labels == label).sum()) for label in (1, 0, -1)})
     return counts
+
+
+def count_showing(headers: Sequence[EpisodeHeader]) -> int:
+    """Return in how many episodes success was seen.
+
+    Raises:
+        DataError: a file is unreadable.
+    """
+    showing = 0
+    for header in headers:
+        with opened(header.path) as episode:
+            showing += bool((labels_of(episode) == SUCCESS).any())
+    return showing
 
 
 def labels_of(episode: h5py.Group) -> NDArray[np.int8]:

@@ -133,7 +133,7 @@ class HeldSuccess(gymnasium.Wrapper[Obs, Array, Obs, Array]):
 # successes rather than a few long ones, because each episode holds its object a little differently.
 # Of the way there only the end counts: sweeps see the rest, and every frame has to be encoded.
 # Demonstrations do not join in: they end as soon as they succeed, within the guard of that change.
-FROM_ALL_SIDES = "show success, each time from another side"
+FROM_ALL_SIDES = "show success, each time from another side, and as far off as still counts"
 NEARLY = "show what could be mistaken for success, and is none"
 ALIKE = LabelSource("look-alike", NEARLY, Role.LABEL, 8.0, 0.2)
 SHOWN = LabelSource("success", FROM_ALL_SIDES, Role.SHOW, 12.0, 0.0, lead_s=0.5, hold_frames=5)

@@ -22,7 +22,13 @@ from hilctl.errors import HilctlError
 from hilctl.pipeline.between_episodes import between_episodes
 from hilctl.pipeline.calibrate.check import check_cameras
 from hilctl.pipeline.events import Event, Figures, Report, ShouldStop, never, silent, told_by
-from hilctl.pipeline.record.label_counts import SOURCE, LabelsResult, count_labels, frames_wanted
+from hilctl.pipeline.record.label_counts import (
+    SOURCE,
+    LabelsResult,
+    count_labels,
+    count_showing,
+    frames_wanted,
+)
 from hilctl.pipeline.record.label_sources import LabelSource, guard_s, sources_of
 from hilctl.pipeline.record.labelling import Labeller, LabelWindow
 from hilctl.pipeline.record.recording import (
@@ -77,6 +83,7 @@ def record_labels(
         wanted,
         count_labels(there.headers),
         len(there),
+        count_showing(there.headers),
         sources_of(spec),
         recovered=len(found),
     )
@@ -104,8 +111,8 @@ def are_complete(workspace: Workspace) -> bool:
     """
     there = open_dataset(workspace.labels, workspace.spec)
     sources = sources_of(workspace.spec)
-    counts = count_labels(there.headers)
-    result = LabelsResult(frames_wanted(workspace), counts, len(there), sources)
+    counts, showing = count_labels(there.headers), count_showing(there.headers)
+    result = LabelsResult(frames_wanted(workspace), counts, len(there), showing, sources)
     return not any(result.lacking(source) for source in sources)
 
 

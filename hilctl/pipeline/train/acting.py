@@ -70,6 +70,7 @@ class ActingSide:
         max_steps: robot steps after which it gives up.
         falls_back: an older policy takes over from one whose actions are no numbers.
         first_updates: critic updates behind the first policy.
+        goes_first: see `EpisodeLoop`.
     """
 
     run: Run
@@ -83,6 +84,7 @@ class ActingSide:
     max_steps: int | None = None
     falls_back: bool = False
     first_updates: int = 0
+    goes_first: bool = True
 
     @contextmanager
     def ready(self) -> Iterator[Actor]:
@@ -128,6 +130,7 @@ class ActingSide:
             stop=self.stop,
             questions=self.station.questions,
             put_back=self._putting_back(),
+            goes_first=self.goes_first,
         )
 
     def _putting_back(self) -> Callable[[], bool]:

@@ -77,6 +77,7 @@ def train_in_lockstep(
                     stop,
                     after_episode=lambda: _save_now_and_then(side, link),
                     max_steps=max_steps,
+                    goes_first=False,  # it learns, too
                 )
                 with acting_side.ready() as actor:
                     reached = actor.run()

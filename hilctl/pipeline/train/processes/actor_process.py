@@ -23,8 +23,8 @@ from hilctl.pipeline.run_folder.run import Run
 from hilctl.pipeline.train.acting import ActingSide, prepared_policy
 from hilctl.pipeline.train.processes.child import ProcessTask
 from hilctl.pipeline.train.processes.event_sender import EventSender
-from hilctl.pipeline.train.processes.share import become_real_time
 from hilctl.pipeline.train.processes.signals import ProcessSignals
+from hilctl.real_time import become_real_time
 from hilctl.rewards.base import Reward
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
+from hilctl.real_time import become_real_time
+
 LEARNER_NICENESS = 10
-LOWEST_REAL_TIME = 1  # above all ordinary programs, below what drives the robot
 
 
 def take_share(role: str) -> None:
@@ -27,32 +27,3 @@ def take_share(role: str) -> None:
         os.nice(LEARNER_NICENESS)
     else:
         become_real_time()
-
-
-def become_real_time() -> bool:
-    """Let every thread that this process has now run before ordinary programs.
-
-    Threads and programs that these start later are ordinary: what uploads figures or tries out a
-    graphics library must not stand in the control loop's way.
-
-    Returns:
-        Whether this person may do that; without, other programs can delay the control loop.
-    """
-    try:
-        _schedule(os.SCHED_RR, LOWEST_REAL_TIME)
-    except OSError:  # not this person, or not in this container
-        return False
-    return True
-
-
-def become_ordinary() -> None:
-    """Undo `become_real_time`."""
-    _schedule(os.SCHED_OTHER, 0)
-
-
-def _schedule(policy: int, priority: int) -> None:
-    for thread in os.listdir("/proc/self/task"):
-        with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
-            # who may not do more than this may not take the flag back either
-            flagged = policy | os.SCHED_RESET_ON_FORK
-            os.sched_setscheduler(int(thread), flagged, os.sched_param(priority))

@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from hilctl.robots.time_limit import within
+from hilctl.time_limit import within
 
 
 class Connection:
