@@ -68,8 +68,16 @@ class FakeFranka:
         return [Moment(*entry) for entry in json.loads(self._line())]
 
     def freeze(self) -> None:
-        """Let it say nothing any more."""
+        """Let it say nothing any more; return when it has stopped."""
         os.kill(self._process.pid, signal.SIGSTOP)
+        limit_s = time.monotonic() + ANSWER_S
+        while not self._is_stopped():
+            assert time.monotonic() < limit_s, "franky-sim goes on"
+            time.sleep(0.001)
+
+    def _is_stopped(self) -> bool:
+        tasks = Path(f"/proc/{self._process.pid}/task").glob("*/stat")
+        return all(" T " in task.read_text().rpartition(")")[2][:3] for task in tasks)
 
     def thaw(self) -> None:
         """Let it go on."""

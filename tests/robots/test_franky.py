@@ -410,7 +410,7 @@ def test_an_error_that_the_control_does_not_clear_in_time_is_given_up(
     try:
         begun_s = time.monotonic()
         fault = fault_of(lambda: robot.maintain("clear-errors"))
-        assert time.monotonic() - begun_s < 3.0
+        assert time.monotonic() - begun_s < 10.0
         assert "clearing errors the Franka failed: no answer within 0.3 s" in fault.message
     finally:
         franka.thaw()

@@ -37,6 +37,12 @@ SERVOS = [1, 2, 3, 4, 5, 6]
 SOON_S = 20.0
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take all servos for silent later: a busy computer may not hear any of them for a while."""
+    monkeypatch.setattr(so101_arm, "STALE_S", 1.0)
+
+
 @pytest.fixture
 def bus() -> Iterator[FakeBus]:
     bus = FakeBus()
