@@ -32,6 +32,7 @@ def figures_of(robot: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(PATIENCE_S + 60)
 @pytest.mark.parametrize("robot", ["serve-sim", "franky-sim"])
 def test_the_loop_is_measured_over_sockets(robot: str) -> None:
     if robot == "franky-sim" and not (find_spec("franky") and find_spec("franky_sim")):
