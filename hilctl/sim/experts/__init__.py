@@ -1,0 +1,25 @@
+"""What a skilled person would do next in each scene, from the simulator's privileged state."""
+
+from __future__ import annotations
+
+from hilctl.sim.experts.base import Expert, LabelSpot
+from hilctl.sim.experts.insert import InsertExpert
+from hilctl.sim.experts.pick import PickExpert
+from hilctl.sim.experts.reach import ReachExpert
+from hilctl.sim.experts.reach_both import ReachBothExpert
+from hilctl.sim.scenes import InsertScene, PickScene, ReachBothScene, ReachScene
+from hilctl.sim.world import SimWorld
+
+__all__ = ["EXPERTS", "Expert", "LabelSpot", "expert_for"]
+
+EXPERTS: dict[type, type[Expert]] = {
+    InsertScene: InsertExpert,
+    ReachScene: ReachExpert,
+    PickScene: PickExpert,
+    ReachBothScene: ReachBothExpert,
+}
+
+
+def expert_for(world: SimWorld, arm: str = "") -> Expert:
+    """Return the expert of the world's scene, who drives the arm of that name."""
+    return EXPERTS[type(world.scene)](world, arm)
