@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hilctl.data.step import EpisodeSummary, Observation, Outcome, Step
 from hilctl.env.base import Obs, environment_of
 from hilctl.env.questions import NOTHING, REJECTED, Questions, Said
-from hilctl.errors import TravelStoppedError
+from hilctl.errors import DeviceError, TravelStoppedError
 from hilctl.real_time import before_others
 from hilctl.teleop.base import Role, Teleop, TeleopEvent
 
@@ -124,13 +124,16 @@ class EpisodeLoop:
         One that is stopped on the way to its start has no steps, and nobody is told that it ended.
         """
         bare = environment_of(self.env)
+        drive: _Drive | None = None
         with before_others() if self.goes_first and bare.is_real else nullcontext():
             try:
                 drive = self._drive()
             except TravelStoppedError:
                 return EpisodeSummary(Outcome.ABORTED, 0, 0.0, 0, False, None)
             finally:
-                bare.stop()
+                # what was done is kept first: the next start asks for an arm that is lost now
+                with suppress(DeviceError) if drive is not None else nullcontext():
+                    bare.stop()
         return self._conclude(drive)
 
     def _drive(self) -> _Drive:

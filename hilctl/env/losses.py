@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import gymnasium
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.env.base import Obs
-from hilctl.env.lost_devices import LATE, LostDevices
+from hilctl.env.lost_devices import LostDevices
 from hilctl.env.questions import ENDS, Questions
 from hilctl.env.robot_env import RobotEnv
 from hilctl.errors import DeviceError, OutsideBoundsError, TravelStoppedError
@@ -40,34 +39,40 @@ class HoldOnLoss(gymnasium.Wrapper[Obs, Array, Obs, Array]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Obs, dict[str, Any]]:
-        """Reset; a device that is not there then ends the work, unless it was late for a moment.
+        """Reset, or hold until what is lost on the way to the start is back.
 
         Raises:
             OutsideBoundsError: an arm is far out of its bounds, and no person lets it go back.
+            DeviceError: a device is not there for longer than a moment, and no person is, or none
+                wants to wait any longer.
+            TravelStoppedError: a person wants an end.
         """
+
+        def begin() -> tuple[Obs, dict[str, Any]]:
+            if self._questions.over or self._questions.stop():
+                raise TravelStoppedError("nobody wants the arm at its start any more")
+            return self._begun(seed, options)
+
         try:
             return self._noted(*self._begun(seed, options))
+        except (TravelStoppedError, OutsideBoundsError):
+            raise
+        except DeviceError as loss:
+            _, begun = self._lost.until_back(loss, begin)
+            return self._noted(*begun)
+
+    def _begun(
+        self, seed: int | None, options: dict[str, Any] | None
+    ) -> tuple[Obs, dict[str, Any]]:
+        """Reset; an arm far out of its bounds at a person's word alone."""
+        try:
+            return self._bare.reset(seed=seed, options=options)
         except OutsideBoundsError as outside:
             if not self._questions.teleop.in_real_time:
                 raise
             if TeleopEvent.PAUSE not in self._questions.lost(outside, lambda: None):
                 raise
-        back = {**(options or {}), "from_outside": True}
-        return self._noted(*self._begun(seed, back))
-
-    def _begun(
-        self, seed: int | None, options: dict[str, Any] | None
-    ) -> tuple[Obs, dict[str, Any]]:
-        """Reset, and once more where a device was late and is there again by itself."""
-        try:
-            return self._bare.reset(seed=seed, options=options)
-        except LATE as late:
-            with suppress(DeviceError):
-                self._bare.stop()
-            if not self._lost.was_brief(late):
-                raise
-        self._bare.resume()
-        return self._bare.reset(seed=seed, options=options)
+        return self._bare.reset(seed=seed, options={**(options or {}), "from_outside": True})
 
     def step(self, action: Array) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
         """Step, or hold until what was lost is back.

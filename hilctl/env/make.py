@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +130,8 @@ def open_station(
         if isinstance(bare, RobotEnv) and bare.is_real:
             env = HoldOnLoss(bare, questions)
             if bare.moves_real_arms:
-                look_after(bare, rig, stack, stop)
+                arms = {arm.name: arm.robot for arm in bare.arms}
+                bare.watch = look_after(arms, bare.hold, bare.period_s, rig, stack, stop)
         if by_hand and spec.operator.view_hz:
             env = ShowFrames(env, screen, spec.operator.view_hz)
         if encode is not None:
@@ -223,20 +224,36 @@ def _open_hands(
     return operator
 
 
-def look_after(env: RobotEnv, rig: Rig, stack: ExitStack, stop: Callable[[], bool]) -> None:
+def look_after(
+    robots: Mapping[str, Robot],
+    hold: Callable[[], None],
+    period_s: float,
+    rig: Rig,
+    stack: ExitStack,
+    stop: Callable[[], bool] = lambda: False,
+) -> Watchdog:
     """Have arms stopped when their loop stalls or dies, and as soon as a person wants an end.
+
+    Args:
+        robots: open, by name of their arm.
+        hold: stops all of them, from any thread.
+        period_s: of the loop that moves them.
+        rig: that they share.
+        stack: ends the watch.
+        stop: whether a person wants an end.
 
     Raises:
         DeviceError: what would hold an arm does not start.
     """
-    limit_s = STALLED_PERIODS * env.period_s
+    limit_s = STALLED_PERIODS * period_s
     guards = [
-        stack.enter_context(Guard(of_arm("robot", arm.name), arm.robot, limit_s))
-        for arm in env.arms
-        if arm.robot.needs_guard
+        stack.enter_context(Guard(of_arm("robot", name), robot, limit_s))
+        for name, robot in robots.items()
+        if robot.needs_guard
     ]
-    watchdog = Watchdog(env.hold, env.period_s, rig.clock, stop, guards)
-    env.watch = rig.watch = stack.enter_context(watchdog)
+    watchdog = stack.enter_context(Watchdog(hold, period_s, rig.clock, stop, guards))
+    rig.watch = watchdog
+    return watchdog
 
 
 def _refuse_the_same_twice(spec: TaskSpec) -> None:

@@ -220,3 +220,22 @@ def test_an_arm_behind_a_robot_server_is_held_when_the_process_that_moves_it_han
             running.kill(signal.SIGCONT)
         running.finish()
         assert arm.told("pose") == []
+
+
+def test_an_arm_that_is_moved_for_a_calibration_is_held_when_that_dies(
+    start: Start, space: Workspace
+) -> None:
+    data = yaml.safe_load(space.task_file.read_text())
+    home = reset_pose(ResetSpec(pose=tuple(data["reset"]["pose"]))).tolist()
+    above = [*home[:2], home[2] + 0.02]
+    with serving(PulledArm(pose=[*above, *home[3:]], target=above, speed_m_s=SLUGGISH_M_S)) as arm:
+        data["robot"] = {"type": "serl_http", "url": arm.url, "frozen_after_s": None}
+        data["teleop"] = {"type": "keyboard"}
+        space.task_file.write_text(yaml.safe_dump(data))
+        running = start(space, "calibrate", "drift", "--allow-motion")
+        until(lambda: arm.gap_m() > GAP_M)
+        running.kill(signal.SIGKILL)
+        killed_s = time.monotonic()
+        until(lambda: arm.gap_m() < 1e-5)
+        assert arm.moved_s - killed_s < 0.5 * GAP_M / SLUGGISH_M_S
+        running.finish()

@@ -11,15 +11,22 @@ from paper_robot import PaperRobot, paper_rig
 
 from hilctl.cameras.base import Camera, Frame
 from hilctl.devices import Options, Rig
+from hilctl.env.loop import EpisodeLoop, HandsOff, Outcome
 from hilctl.env.losses import HoldOnLoss
 from hilctl.env.questions import Questions
 from hilctl.env.robot_env import RobotEnv
 from hilctl.env.safety import reset_pose
 from hilctl.env.wrappers import Takeover
-from hilctl.errors import DeviceError, OutsideBoundsError, StaleFrameError, StaleStateError
+from hilctl.errors import (
+    DeviceError,
+    OutsideBoundsError,
+    StaleFrameError,
+    StaleStateError,
+    TravelStoppedError,
+)
 from hilctl.robots.base import Command, RobotState
 from hilctl.task.spec import TaskSpec
-from hilctl.teleop.base import Teleop, TeleopEvent, TeleopInput, TeleopStatus
+from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput, TeleopStatus
 
 FORWARD = np.array([0.0, 0, 1, 0, 0, 0])  # along the tool, which looks down
 
@@ -122,9 +129,9 @@ class Cell:
         self.hand = hand(self.rig)
         self.told: list[str] = []
         waits = spec.operator.model_copy(update=waits)
-        questions = Questions(self.hand, self.rig.clock, waits, self._screen)
+        self.questions = Questions(self.hand, self.rig.clock, waits, self._screen)
         bare = RobotEnv(task, {"": self.robot}, {"eye": self.eye, "other": self.other}, rng)
-        self.env = Takeover(HoldOnLoss(bare, questions), self.hand, questions)
+        self.env = Takeover(HoldOnLoss(bare, self.questions), self.hand, self.questions)
         self.env.reset()
         self.robot.stops = 0
 
@@ -218,6 +225,46 @@ def test_a_camera_that_is_late_for_a_moment_at_a_start_does_not_end_the_work(cel
     cell.eye.latest = plainly  # type: ignore[method-assign]
     with pytest.raises(StaleFrameError, match="unplugged"):
         cell.env.reset()
+
+
+def test_an_arm_that_is_lost_at_an_episodes_end_is_waited_for_at_the_next_start(
+    cell: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = EpisodeLoop(cell.env, HandsOff(), cell.hand, Role.SUPERVISE, questions=cell.questions)
+    plainly = cell.env.step
+
+    def step(action: np.ndarray) -> Any:
+        """Step, and break a cable in the last one."""
+        *seen, truncated, info = plainly(action)
+        cell.robot.gone = truncated
+        return *seen, truncated, info
+
+    def come_back() -> TeleopEvent:
+        cell.robot.gone = False
+        return TeleopEvent.PAUSE
+
+    monkeypatch.setattr(cell.env, "step", step)
+    cell.answers(lambda: TeleopEvent.FAILURE)
+    assert loop.run_episode().outcome is Outcome.FAILURE
+    assert cell.robot.gone
+    cell.answers(nothing, come_back, nothing, lambda: TeleopEvent.FAILURE)
+    assert loop.run_episode().outcome is Outcome.FAILURE
+    assert any("the arm does not answer" in text for text in cell.told)
+
+
+def test_a_way_to_a_start_that_a_person_gives_up_is_not_gone_when_all_is_back(cell: Cell) -> None:
+    cell.eye.lost = True
+    ways = []
+
+    def give_up() -> TeleopEvent:
+        cell.eye.lost = False
+        ways.append(len(cell.robot.speeds))
+        return TeleopEvent.QUIT
+
+    cell.answers(nothing, give_up)
+    with pytest.raises(TravelStoppedError):
+        cell.env.reset()
+    assert ways == [len(cell.robot.speeds)]
 
 
 def test_where_nobody_is_it_goes_on_by_itself(spec: TaskSpec) -> None:

@@ -14,13 +14,15 @@ from hilctl.cameras import CAMERAS
 from hilctl.cameras.base import STILL_MAX_AGE_S, Camera, Frame
 from hilctl.devices import Rig
 from hilctl.driver_faults import attended
-from hilctl.env.make import rig_of
+from hilctl.env.make import look_after, rig_of
+from hilctl.env.robot_env import LoopWatch, UnwatchedLoop
 from hilctl.env.safety import reset_pose
 from hilctl.env.travel import Travel, move, relax
 from hilctl.errors import DeviceError
 from hilctl.pipeline.events import Event, Report
 from hilctl.robots import ROBOTS
 from hilctl.robots.base import Robot
+from hilctl.robots.scene import SimulatedScene
 from hilctl.task.spec import ArmSpec, TaskSpec
 
 SPEED = 0.2  # share of the robot's limits
@@ -34,6 +36,8 @@ def open_devices(
 ) -> Iterator[tuple[Robot, dict[str, Camera]]]:
     """Open a task's robot and some of its cameras; the robot stops first, whatever happens.
 
+    A real one is watched: should this process die, another one holds the arm.
+
     Args:
         spec: of the task.
         names: of the cameras.
@@ -46,10 +50,14 @@ def open_devices(
     rig = rig_of(spec, seed, folder=folder)
     with ExitStack() as stack:
         robot = stack.enter_context(_robot(spec, rig))
+        watch: LoopWatch = UnwatchedLoop()
+        if not isinstance(robot, SimulatedScene):
+            period_s = 1.0 / spec.control.rate_hz
+            watch = look_after({"": robot}, robot.stop, period_s, rig, stack)
         cameras = {}
         for name in names:
             cameras[name] = stack.enter_context(_camera(spec, name, rig))
-        stack.callback(robot.stop)
+        stack.callback(_stop, robot, watch)
         yield robot, cameras
 
 
@@ -72,6 +80,11 @@ def go_home(robot: Robot, spec: ArmSpec) -> None:
     relax(robot)
     Travel(spec, SPEED).go(robot, reset_pose(spec.reset))
     _rest(robot)
+
+
+def _stop(robot: Robot, watch: LoopWatch) -> None:
+    robot.stop()
+    watch.rest()  # not when it has failed to stop
 
 
 def _rest(robot: Robot) -> None:
