@@ -13,6 +13,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from hilctl.data import layout
 from hilctl.data.header import opened
@@ -80,7 +81,7 @@ def _put_aside(partial: Path) -> RecoveredFile:
     return RecoveredFile(partial, broken, 0)
 
 
-def _rows(group: h5py.Group) -> layout.Columns:
+def _rows(group: h5py.Group) -> dict[str, NDArray[Any]]:
     """Read the rows that every dataset has; none if there are fewer than two."""
     wanted = [*layout.STEP_COLUMNS, layout.STAMP_COLUMN]
     if not all(has_link(group, name) for name in (*wanted, "obs", layout.FRAME_STAMPS.strip("/"))):
@@ -116,7 +117,7 @@ def _is_text(text: str) -> bool:
     return True
 
 
-def _rewrite(path: Path, columns: layout.Columns, attributes: dict[str, Any]) -> None:
+def _rewrite(path: Path, columns: Mapping[str, NDArray[Any]], attributes: dict[str, Any]) -> None:
     file = EpisodeFile(path, attributes)
     per_observation = (layout.STAMP_COLUMN, layout.FRAME_STAMPS)
     final = {

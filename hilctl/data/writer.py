@@ -51,6 +51,7 @@ class EpisodeFile:
         self._file = h5py.File(self._disk, "w")
         self._group = self._file.create_group(layout.GROUP)
         self._group.create_group(layout.FRAME_STAMPS)
+        self._rows = layout.GrowingRows(self._group)
         self._set({**attributes, "format": layout.FORMAT, "versions": versions()})
         self._flush()
 
@@ -60,7 +61,7 @@ class EpisodeFile:
         Raises:
             HilctlError: the disk is full or gone; the unfinished file is removed.
         """
-        layout.append(self._group, columns)
+        self._rows.append(columns)
         self._flush()
 
     def finish(self, attributes: Mapping[str, Any]) -> Path:
@@ -127,7 +128,7 @@ class EpisodeWriter:
         self._keeps_labels = kind == "label"
         self._trims_idle = kind == "demo" if trim_idle is None else trim_idle
         self._last: Step | None = None
-        self._pending: list[tuple[Step, int]] = []
+        self._pending: list[tuple[Step, int, layout.Packed]] = []
         self._file = EpisodeFile(path, {**attributes, "kind": kind})
 
     def __enter__(self) -> Self:
@@ -158,7 +159,7 @@ class EpisodeWriter:
         if self._last is not None and not _follows(step, self._last):
             raise ValueError("an episode's steps must be contiguous")
         self._last = step
-        self._pending.append((step, label))
+        self._pending.append((step, label, layout.packed(step.observation)))
         self.steps += 1
         if len(self._pending) == _FLUSH_STEPS:
             self._write()
@@ -183,9 +184,10 @@ class EpisodeWriter:
     def _write(self) -> None:
         if not self._pending:
             return
-        columns = layout.columns_of([step for step, _ in self._pending])
+        steps, labels, frames = zip(*self._pending, strict=True)
+        columns = layout.columns_of(steps, frames)
         if self._keeps_labels:
-            columns[layout.LABELS] = np.array([label for _, label in self._pending], np.int8)
+            columns[layout.LABELS] = np.array(labels, np.int8)
         self._pending.clear()
         self._file.append(columns)
 
