@@ -66,7 +66,8 @@ class PackedFrames:
         return len(self.frames)
 
 
-Columns = dict[str, NDArray[Any] | PackedFrames]
+Rows = NDArray[Any] | PackedFrames
+Columns = dict[str, Rows]
 
 
 def packed(observation: Observation) -> Packed:
@@ -135,7 +136,7 @@ class GrowingRows:
         self._group = group
         self._datasets: dict[str, h5py.Dataset] = {}
 
-    def append(self, columns: Mapping[str, NDArray[Any] | PackedFrames]) -> None:
+    def append(self, columns: Mapping[str, Rows]) -> None:
         """Add rows."""
         for name, rows in columns.items():
             if name not in self._datasets:
@@ -143,7 +144,7 @@ class GrowingRows:
             _append(self._datasets[name], rows)
 
 
-def _append(dataset: h5py.Dataset, rows: NDArray[Any] | PackedFrames) -> None:
+def _append(dataset: h5py.Dataset, rows: Rows) -> None:
     start = len(dataset)
     dataset.resize(start + len(rows), axis=0)
     if not isinstance(rows, PackedFrames):
@@ -194,7 +195,7 @@ def _or(action: NDArray[Any] | None, otherwise: NDArray[Any]) -> NDArray[Any]:
     return otherwise if action is None else action
 
 
-def _created(group: h5py.Group, name: str, rows: NDArray[Any] | PackedFrames) -> h5py.Dataset:
+def _created(group: h5py.Group, name: str, rows: Rows) -> h5py.Dataset:
     if isinstance(rows, PackedFrames):
         row, image = rows.row, True
     else:

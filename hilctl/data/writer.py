@@ -55,7 +55,7 @@ class EpisodeFile:
         self._set({**attributes, "format": layout.FORMAT, "versions": versions()})
         self._flush()
 
-    def append(self, columns: layout.Columns) -> None:
+    def append(self, columns: Mapping[str, layout.Rows]) -> None:
         """Add rows and flush them.
 
         Raises:
