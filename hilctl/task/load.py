@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from hilctl.devices import Options
 from hilctl.errors import DataError
-from hilctl.task import sanity
+from hilctl.task import abilities, sanity
 from hilctl.task.document import Document
 from hilctl.task.explain import SettingError, explain
 from hilctl.task.plugins import PluginBlock, PluginProblem, blocks, check_encoder
@@ -104,6 +104,7 @@ class _Checker:
         for loc, arm in sanity.arms_in(self.data):
             yield from sanity.check_geometry(arm, loc)
         yield from sanity.check_grippers(self.data, self.options)
+        yield from abilities.check_wrench(self.data)
         yield from sanity.check_one_encoder(self.options)
         yield from sanity.check_update_groups(self.options, self.data.get("training"))
         yield from sanity.check_reserved_names(cameras)
@@ -126,6 +127,8 @@ class _Checker:
             options = block.options(options_type)
             check_encoder(block, options)
             self.options[block.section] = options
+            if block.section == "robot":
+                yield from abilities.check_abilities(block, self.data)
             if block.section == "cameras":
                 yield from sanity.check_crop(block, block.find_class(), options)
             named = getattr(options, "cameras", None)
