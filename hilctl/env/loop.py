@@ -215,7 +215,8 @@ class EpisodeLoop:
         step = drive.last
         if drive.said & REJECTED:
             return False, NOTHING  # whatever else claims it, and whoever asks
-        has_spoken = step.terminated and TeleopEvent.SUCCESS in step.events
+        # a success that nobody has judged is one that was claimed, now or before
+        has_spoken = step.terminated and (not judged or TeleopEvent.SUCCESS in step.events)
         if drive.stopped or has_spoken or TeleopEvent.DISCARD in step.events:
             return step.terminated, NOTHING
         if not self.claims_end_episode and not (judged and self.teleop.in_real_time):

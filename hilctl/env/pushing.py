@@ -42,7 +42,9 @@ class PushLimiter:
         self, part: ActionPart, spec: ArmSpec, limits: RobotLimits, period_s: float
     ) -> None:
         assert part.axes is not None
+        assert part.scale is not None
         self._axes = [TWIST.index(axis) for axis in part.axes]
+        self._scale = np.array(part.scale)
         self._period_s = period_s
         bounds, home = spec.control.bounds, reset_pose(spec.reset)
         self.bounds = PoseBounds(bounds, home)
@@ -59,15 +61,21 @@ class PushLimiter:
             numbers: wanted; values outside [-1, 1] are clipped.
         """
         left = np.clip(numbers, -1.0, 1.0)
+        ways = self._ways_out(state)
+        # one number may have made up for another that is cut for another reason
+        while any(_cut(left, way) for way in ways):
+            pass
+        return left
+
+    def _ways_out(self, state: RobotState) -> list[Array]:
+        """Return for each direction that leads out: (size,) how far each number leads there."""
         turn = geometry.quat_to_matrix(state.tcp_pose[3:])
+        ways = []
         for half, outward in self._outward(state):
-            # of each number of this half: how far it leads that way
             leads = np.zeros(len(TWIST))
             leads[half] = turn.T @ outward
-            ahead = leads[self._axes]
-            while float(ahead @ left) > NONE:
-                left[np.argmax(ahead * left)] = 0.0
-        return left
+            ways.append(leads[self._axes] * self._scale)
+        return ways
 
     def _outward(self, state: RobotState) -> Iterator[tuple[slice, Array]]:
         """Yield each (3,) direction, base frame, in which the tool may not be pushed."""
@@ -89,3 +97,12 @@ class PushLimiter:
             speed = float(np.linalg.norm(velocity[half]))
             if speed > most:
                 yield half, velocity[half] / speed
+
+
+def _cut(left: Array, way: Array) -> bool:
+    """Take those numbers out that lead most along a way, until none is left; say if there were."""
+    was_cut = False
+    while float(way @ left) > NONE:
+        left[np.argmax(way * left)] = 0.0
+        was_cut = True
+    return was_cut

@@ -24,7 +24,7 @@ def _each(translation: float, rotation: float) -> Array:
 DECELERATION = _each(8.0, 25.0)  # m/s², rad/s²: what the way to stop is reckoned with
 DAMPING = _each(400.0, 8.0)  # N·s/m, N·m·s/rad: on what is too fast
 STIFFNESS = _each(2000.0, 60.0)  # N/m, N·m/rad: beyond a wall
-MARGIN = _each(0.01, 0.03)  # m, rad: before a wall, where the tool comes to rest
+MARGIN = _each(0.015, 0.05)  # m, rad: before a wall, where the tool comes to rest
 HALVES = (slice(0, 3), slice(3, 6))
 
 

@@ -29,11 +29,12 @@ def check_abilities(block: PluginBlock, data: Mapping[str, Any]) -> Iterator[Set
         hint = "write action: delta_pose, or choose a robot that can be pushed, as sim can"
         yield SettingError((*block.loc[:-1], "control", "action"), message, hint)
     state = seen.get("state") if isinstance(seen, dict) else None
-    asks = isinstance(state, list) and "joint_velocity" in state
-    if asks and not block.find_class().tells_joint_velocity:
+    for i, key in enumerate(state if isinstance(state, list) else ()):
+        if key != "joint_velocity" or block.find_class().tells_joint_velocity:
+            continue
         message = f"the driver {kind} does not tell the velocities of its joints"
-        at = ("observation", "state", state.index("joint_velocity"))
-        yield SettingError(at, message, "remove it: every robot tells tcp_velocity")
+        hint = "remove it: every robot tells tcp_velocity"
+        yield SettingError(("observation", "state", i), message, hint)
 
 
 def check_wrench(data: Mapping[str, Any]) -> Iterator[SettingError]:

@@ -123,12 +123,12 @@ class _Checker:
     def _plugin(self, block: PluginBlock) -> Iterator[SettingError]:
         options = Options()
         try:
+            if block.section == "robot":
+                yield from abilities.check_abilities(block, self.data)
             options_type = block.options_type()
             options = block.options(options_type)
             check_encoder(block, options)
             self.options[block.section] = options
-            if block.section == "robot":
-                yield from abilities.check_abilities(block, self.data)
             if block.section == "cameras":
                 yield from sanity.check_crop(block, block.find_class(), options)
             named = getattr(options, "cameras", None)

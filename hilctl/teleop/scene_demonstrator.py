@@ -62,6 +62,10 @@ class SceneDemonstrator(Demonstrator):
         """Return the distance to success in m."""
         return self._expert.remaining_m()
 
+    def is_amid(self) -> bool:
+        """Return whether the expert is amid a swing."""
+        return self._expert.is_amid()
+
     def drive(self) -> TeleopInput:
         """Steer towards success, or push towards it; a hand that cannot help keeps off."""
         if self._expert.is_lost():

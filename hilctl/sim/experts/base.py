@@ -69,6 +69,10 @@ class Expert(ABC):
         """Return the (6,) push in [-1, 1] of this control period, of one who `pushes`."""
         raise NotImplementedError
 
+    def is_amid(self) -> bool:
+        """Return whether what it has begun makes no sense by halves."""
+        return False
+
     def is_lost(self) -> bool:
         """Return whether nothing leads to success any more before the scene is put back."""
         return False

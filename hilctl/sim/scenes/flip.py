@@ -20,17 +20,18 @@ class FlipScene(Scene):
     """Turn a tile over in a pan that the arm holds by its handle.
 
     The pan reaches out ahead of the fingers. Its front wall is a slope, up which the tile slides
-    when the pan is jerked back, and which turns it over as it leaves. It counts when it lies in the
-    pan with its other side up.
+    when the pan is jerked back, and which turns it over as it leaves. It counts when it lies still
+    in the pan with its other side up.
     """
 
     PAN_M = 0.19  # its middle, ahead of the tcp
     HALF_M = (0.075, 0.065)  # of its bottom
     THICK_M, WALL_M = 0.003, 0.03
     SLOPE_RAD, SLOPE_M = 0.9, 0.06  # of the front wall, and how long it is
-    TILE_HALF_M = (0.03, 0.03, 0.006)
+    TILE_HALF_M = (0.045, 0.045, 0.006)
     START_XY_M = (0.02, 0.0)  # of the tile, from the pan's middle
     SPREAD_M, TURN_RAD = 0.008, 0.15
+    STILL_M_S = 0.1
     LOST_M = 0.05  # so far below the pan's bottom
 
     home_tcp = geometry.pose([0.4, 0.0, 0.35], geometry.quat_from_rpy([np.pi, 0.0, 0.0]))
@@ -114,6 +115,10 @@ class FlipScene(Scene):
         """Return whether the tile has fallen out of the pan."""
         return bool(self.tile_in_pan(data)[2] < -self.LOST_M)
 
+    def rests(self, data: mujoco.MjData) -> bool:
+        """Return whether the tile is still, and so is the pan below it."""
+        return bool(np.linalg.norm(data.joint("tile").qvel[:3]) < self.STILL_M_S)
+
     def solved(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:
-        """Return whether the tile lies in the pan with its other side up."""
-        return self.lies_in_pan(data) and self.up(data) < 0
+        """Return whether the tile lies in the pan with its other side up, and all is still."""
+        return self.lies_in_pan(data) and self.up(data) < 0 and self.rests(data)
