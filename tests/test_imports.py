@@ -16,7 +16,7 @@ ROOT = Path(hilctl.__file__).parent
 
 # From the bottom up. A module imports from its own layer or from lower ones, never from above.
 LAYERS: list[set[str]] = [
-    {"__version__", "errors", "clock", "geometry", "interrupts", "patches"}
+    {"__version__", "errors", "clock", "geometry", "interrupts", "patches", "feed_forward"}
     | {"system_libraries", "terminal", "time_limit", "host_names", "real_time"},
     {"registry", "devices", "driver_faults"},
     {"task", "sim"},

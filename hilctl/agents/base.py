@@ -43,6 +43,13 @@ class Agent(ABC):
     def with_acting(self, arrays: Any) -> Self:
         """Return a copy that acts as the agent did whose `acting()` this is."""
 
+    def with_learning_rate(self, rate: float) -> Self:
+        """Return a copy that learns at another rate from now on.
+
+        Only for agents whose options say when: `late_learning_rate`.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     def act(self, observation: Observation, key: jax.Array, *, greedy: bool) -> jax.Array:
         """Return the (A,) action in [-1, 1] for one observation."""

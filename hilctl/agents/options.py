@@ -60,6 +60,16 @@ class RLPDOptions(AgentOptions):
     target_entropy: float = Field(
         default=-0.5, ge=-5, le=1, description="of the actor, per action dimension"
     )
+    late_learning_rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=0.1,
+        description="of Adam, once `late_success` of the last 20 episodes succeed without help; "
+        "HIL-SERL's whip goes from 3e-4 to 3e-5; absent = the same to the end",
+    )
+    late_success: float = Field(
+        default=0.7, gt=0, le=1, description="share of successes from which the later rate counts"
+    )
     critics: int = Field(default=2, ge=1, le=16, description="networks that judge actions")
     critic_width: int = Field(
         default=256, ge=8, le=2048, description="of a critic's two hidden layers"

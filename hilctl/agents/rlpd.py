@@ -99,6 +99,10 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         """Return a copy that acts with another actor and other heads."""
         return self.replace(average=arrays)
 
+    def with_learning_rate(self, rate: float) -> Self:
+        """Return a copy whose options say another rate; it is compiled anew."""
+        return self.replace(options=self.options.model_copy(update={"learning_rate": rate}))
+
     @partial(jax.jit, static_argnames="greedy")
     def act(self, observation: Observation, key: jax.Array, *, greedy: bool) -> jax.Array:
         """Return the (A,) action for one observation: the mode, or a sample."""

@@ -31,7 +31,8 @@ class Observation:
         features: camera → (rows, columns, channels) float16 of the frozen encoder; empty when no
             encoder is in use.
         state: name → float array, absolute (base frame): tcp_pose (7,) m+xyzw, tcp_velocity (6,),
-            tcp_wrench (6,), q (n,), gripper (1,).
+            tcp_wrench (6,), joint_position (n,), joint_velocity (n,) where the robot tells it,
+            gripper (1,).
         stamp_ns: monotonic time of the robot's measurement.
         frame_stamps_ns: camera → monotonic time of its frame.
     """

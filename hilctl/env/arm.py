@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl import geometry
-from hilctl.env.pace import Pace
-from hilctl.env.pressing import PressLimit
-from hilctl.env.safety import ActionLimiter, require_finite, reset_pose
+from hilctl.env.motion import motion_of
+from hilctl.env.safety import require_finite, reset_pose
 from hilctl.env.travel import Travel, relax
 from hilctl.env.way_in import WayIn
 from hilctl.errors import DeviceError, OutsideBoundsError, StaleStateError
@@ -46,19 +45,15 @@ class TaskArm:
     ) -> None:
         self.name, self.spec, self.robot = name, spec, robot
         self.scene = robot if isinstance(robot, SimulatedScene) else None
-        pose = actions.of_arm(name, "delta_pose")
-        assert pose is not None
-        self._pose = actions.slice_of(pose)
+        self._motion = motion_of(name, spec, robot, actions, rate_hz)
+        self._moves = actions.slice_of(self._motion.part)
+        self.bounds = self._motion.bounds
         self._gripper: ActionPart | None = actions.of_arm(name, "gripper")
         if self._gripper is not None:
             _require_gripper(name, spec, robot)
             self._column = actions.slice_of(self._gripper).start
         self._opening = 1.0  # that the gripper was told last
         self._button_step = 1.0 / (GRIPPER_S * rate_hz)
-        self._limiter = ActionLimiter(spec.control, spec.reset)
-        self.bounds = self._limiter.bounds
-        self._pace = Pace(robot.limits, 1.0 / rate_hz, self.bounds)
-        self._press = PressLimit(spec.control)
         self._travel = Travel(spec)
         self._way_in = WayIn()
 
@@ -108,28 +103,21 @@ class TaskArm:
         start = self._draw_start(rng) if given is None else given
         travel = self._travel if speed is None else Travel(self.spec, speed)
         travel.go(self.robot, start)
-        self._pace.begin_at(start)
+        self._motion.begin_at(start)
         self._way_in.begin()
         if self._gripper is not None:
             self._open_gripper(start)
 
     def resume(self) -> None:
         """Go on from where the arm is after a stop."""
-        self._pace.begin_at(self.robot.state().tcp_pose)
+        self._motion.begin_at(self.robot.state().tcp_pose)
 
     def send(self, action: Array, executed: Array) -> None:
         """Send the arm's numbers of an (A,) action, and put those that were executed in another."""
         opening = self._wanted_opening(action, executed)
         state = self._fresh_state()
-        here = state.tcp_pose
-        require_finite(action[self._pose])
-        wanted, _ = self._press.eased(state.tcp_wrench, action[self._pose])
-        target, done = self._limiter.limit(here, wanted)
-        sent = self.robot.servo(Command(self._pace.towards(target), opening)).tcp_pose
-        self._pace.went_to(sent)
-        if not np.array_equal(sent, target):  # too fast, or the robot has limits of its own
-            done = self._limiter.executed_by(here, sent)
-        executed[self._pose] = done
+        require_finite(action[self._moves])
+        executed[self._moves] = self._motion.send(state, action[self._moves], opening)
 
     def drive(self, twist: Array, gripper: int, action: Array) -> None:
         """Put what a hand says into the arm's numbers of an (A,) action.
@@ -139,7 +127,7 @@ class TaskArm:
             gripper: -1 close, 0 leave, 1 open.
             action: to be filled in.
         """
-        action[self._pose] = twist
+        action[self._moves] = self._motion.driven_by(twist)
         if self._gripper is None:
             return
         if self._gripper.choices is not None:
@@ -165,7 +153,7 @@ class TaskArm:
             before, now: the poses.
             executed: (A,) to be filled in.
         """
-        executed[self._pose] = self._limiter.executed_by(before, now)
+        executed[self._moves] = self._motion.between(before, now)
 
     def _fresh_state(self) -> RobotState:
         state = self.robot.state()
@@ -219,13 +207,15 @@ class TaskArm:
 
 def state_arrays(state: RobotState) -> dict[str, Array]:
     """Return the measured quantities by name, as stored and learnt from."""
-    return {
+    told = {
         "tcp_pose": state.tcp_pose,
         "tcp_velocity": state.tcp_velocity,
         "tcp_wrench": state.tcp_wrench,
-        "q": state.q,
+        "joint_position": state.q,
+        "joint_velocity": state.qd,
         "gripper": np.array([state.gripper]),
     }
+    return {name: array for name, array in told.items() if array is not None}
 
 
 def _require_gripper(name: str, spec: ArmSpec, robot: Robot) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import gymnasium
 import numpy as np
@@ -35,6 +35,11 @@ class Environment(gymnasium.Env[Obs, Array]):
     clock: Clock
     action_layout: ActionLayout
     observation_layout: ObservationLayout
+
+    @property
+    def fixed_length(self) -> Literal["end", "during"] | None:
+        """Whether episodes last as long as they can, and when success counts then."""
+        return None
 
     @property
     def is_real(self) -> bool:
@@ -80,6 +85,11 @@ class TaskEnvironment(Environment, Device):
 
     control: ControlSpec
     executed: Array | None = None
+
+    @property
+    def fixed_length(self) -> Literal["end", "during"] | None:
+        """What the task says."""
+        return self.control.fixed_length
 
     @abstractmethod
     def solved(self) -> bool:

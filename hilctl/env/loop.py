@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hilctl.data.step import EpisodeSummary, Observation, Outcome, Step
 from hilctl.env.base import Obs, environment_of
+from hilctl.env.ending import Ending
 from hilctl.env.questions import NOTHING, REJECTED, Questions, Said
 from hilctl.errors import DeviceError, TravelStoppedError
 from hilctl.real_time import before_others
@@ -143,14 +144,16 @@ class EpisodeLoop:
         self.teleop.begin_episode(self.role)
         obs, info = self.env.reset(options={"role": self.role})
         observation = to_observation(obs, info)
+        bare = environment_of(self.env)
         start_ns, waited_s = observation.stamp_ns, self._questions.waited_s
         if self.to_show:
             self._questions.until_moved(self.to_show)
         self.policy.begin_episode(observation)
         steps, interventions = 0, 0
         said = NOTHING
+        ending = Ending(bare.fixed_length)
         while True:
-            step, info = self._step(observation)
+            step, info = self._step(observation, ending)
             steps += 1
             interventions += step.intervened
             said |= {*step.events}
@@ -186,14 +189,14 @@ class EpisodeLoop:
         self._questions.heard(drive.said)
         return summary
 
-    def _step(self, observation: Observation) -> tuple[Step, dict[str, Any]]:
+    def _step(self, observation: Observation, ending: Ending) -> tuple[Step, dict[str, Any]]:
         proposal = self.policy.act(observation)
         wanted = environment_of(self.env).idle_action() if proposal is None else proposal
-        obs, reward, terminated, truncated, info = self.env.step(wanted)
+        obs, _, judged, is_over, info = self.env.step(wanted)
         events = info.get("events", ())
-        info["judged_success"] = terminated
-        if self.claims_end_episode and TeleopEvent.SUCCESS in events and not terminated:
-            reward, terminated, truncated = 1.0, True, False
+        claimed = self.claims_end_episode and TeleopEvent.SUCCESS in events
+        judged, claimed = ending.after(judged=judged, claimed=claimed, is_over=is_over)
+        info["judged_success"], terminated = judged, judged or claimed
         step = Step(
             observation=observation,
             executed_action=info["executed_action"],
@@ -201,9 +204,9 @@ class EpisodeLoop:
             human_action=info.get("human_action"),
             intervened=bool(info.get("intervened", False)),
             next_observation=to_observation(obs, info),
-            reward=float(reward),
+            reward=float(terminated),
             terminated=terminated,
-            truncated=truncated,
+            truncated=is_over and not terminated,
             probability=info.get("probability", float("nan")),
             events=events,
             late_s=info["late_s"],
@@ -215,7 +218,8 @@ class EpisodeLoop:
         step = drive.last
         if drive.said & REJECTED:
             return False, NOTHING  # whatever else claims it, and whoever asks
-        has_spoken = step.terminated and TeleopEvent.SUCCESS in step.events
+        # a success that nobody has judged is one that was claimed, now or before
+        has_spoken = step.terminated and (not judged or TeleopEvent.SUCCESS in step.events)
         if drive.stopped or has_spoken or TeleopEvent.DISCARD in step.events:
             return step.terminated, NOTHING
         if not self.claims_end_episode and not (judged and self.teleop.in_real_time):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 import gymnasium
 import numpy as np
@@ -104,6 +104,11 @@ class RobotEnv(Environment):
         )
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (self.action_layout.size,), np.float64)
         self.observation_space = cast(gymnasium.Space[Obs], self._space())
+
+    @property
+    def fixed_length(self) -> Literal["end", "during"] | None:
+        """What the task says."""
+        return self.task.control.fixed_length
 
     @property
     def moves_real_arms(self) -> bool:

@@ -51,7 +51,7 @@ class EncodeFrames(gymnasium.Wrapper[Obs, Array, Obs, Array]):
 
 
 class JudgeReward(gymnasium.Wrapper[Obs, Array, Obs, Array]):
-    """End the episode with reward 1 when the reward model says that the task is done.
+    """Say with reward 1 when the reward model finds the task done; truncation is said beside it.
 
     It stands outside of `Takeover`, so that a reward hears what the operator says.
     """
@@ -71,7 +71,7 @@ class JudgeReward(gymnasium.Wrapper[Obs, Array, Obs, Array]):
         judgement = self.reward_model.judge(obs["features"], info.get("events", ()))
         info["probability"] = judgement.probability
         done = judgement.success
-        return obs, float(done), done, truncated and not done, info
+        return obs, float(done), done, truncated, info
 
 
 class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.devices import Device, Options
+from hilctl.feed_forward import FeedForward
 
 Array = NDArray[np.float64]
 
@@ -26,6 +27,7 @@ class RobotState:
         q: (n,) joint positions, rad.
         gripper: opening, 0 closed … 1 open.
         stamp_ns: monotonic time of the measurement.
+        qd: (n,) joint velocities, rad/s; None where the robot does not say.
     """
 
     tcp_pose: Array
@@ -34,19 +36,24 @@ class RobotState:
     q: Array
     gripper: float
     stamp_ns: int
+    qd: Array | None = None
 
 
 @dataclass(frozen=True)
 class Command:
-    """Where the controller should pull the tool.
+    """Where the controller should pull the tool, and what it is pushed with.
 
     Attributes:
         tcp_pose: (7,) target `T_base_tcp`, metres and xyzw quaternion.
         gripper: target opening 0…1, or None to leave it.
+        feed_forward: what the tool is pushed with; then it is held about the target softly, so
+            that the wrench moves it. None = it is pulled to the target with all stiffness. Only
+            for a robot that `takes_wrench`.
     """
 
     tcp_pose: Array
     gripper: float | None = None
+    feed_forward: FeedForward | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,8 @@ class RobotLimits:
         reach_m: radius of the workspace, m.
         speed_m_s, speed_rad_s: of the tool.
         acceleration_m_s2, acceleration_rad_s2: of the targets it is sent, one after the other.
+        swing_m_s, swing_rad_s: of a tool that a wrench moves.
+        brakes_s: within which it stands still after `stop`, however a wrench has moved it.
     """
 
     reach_m: float
@@ -64,6 +73,9 @@ class RobotLimits:
     speed_rad_s: float
     acceleration_m_s2: float = 3.0
     acceleration_rad_s2: float = 10.0
+    swing_m_s: float = 0.0
+    swing_rad_s: float = 0.0
+    brakes_s: float = 0.5
 
 
 class Robot(Device):
@@ -75,11 +87,17 @@ class Robot(Device):
             as near to that as they let it, and says in `servo` where that is.
         needs_guard: its controller goes on with a motion when nobody talks to it any more: a
             process of its own calls `hold_from_outside` when the one that moved it dies or hangs.
+        takes_wrench: its controller adds `Command.feed_forward` at 500 Hz or more, keeps the fence
+            that comes with it at that rate, and lets it end by itself; `limits` say how fast the
+            tool may swing.
+        tells_joint_velocity: `RobotState.qd` is measured.
     """
 
     limits: RobotLimits
     six_dof: ClassVar[bool] = True
     needs_guard: ClassVar[bool] = False
+    takes_wrench: ClassVar[bool] = False
+    tells_joint_velocity: ClassVar[bool] = False
 
     @classmethod
     def hold_from_outside(cls, options: Options) -> None:
@@ -129,7 +147,10 @@ class Robot(Device):
 
     @abstractmethod
     def stop(self) -> None:
-        """Hold where the arm is; idempotent, callable from any thread."""
+        """Hold where the arm is; idempotent, callable from any thread.
+
+        A tool that a wrench has swung is braked, and held where it comes to rest.
+        """
 
     def lead_by_hand(self) -> bool:
         """Let a person move the arm, until `stop()`; nothing else may move it meanwhile.

@@ -130,8 +130,8 @@ class FrankyRobot(WiredRobot[FrankyArm, FrankyHand]):
             [np.ravel(state.O_T_EE.translation), np.ravel(state.O_T_EE.quaternion)]
         )
         velocity, wrench = arm.velocity(state), wrench_on_tool(state)
-        q = np.array(state.q, dtype=float)
-        if not np.isfinite(np.concatenate([pose, velocity, wrench, q])).all():
+        q, qd = np.array(state.q, dtype=float), np.array(state.dq, dtype=float)
+        if not np.isfinite(np.concatenate([pose, velocity, wrench, q, qd])).all():
             raise DeviceError(
                 "the Franka's control sends numbers that cannot be",
                 where=self._settings.host,
@@ -144,6 +144,7 @@ class FrankyRobot(WiredRobot[FrankyArm, FrankyHand]):
             q=q,
             gripper=1.0 if self._gripper is None else self._gripper.opening,
             stamp_ns=arm.stamp_ns,
+            qd=qd,
         )
 
     def connected_arm(self) -> FrankyArm:

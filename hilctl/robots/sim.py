@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 import numpy as np
@@ -32,19 +33,23 @@ RESISTANCE_N = 12.0  # the spring pulls with at most 16; a peg that slides out o
 class SimRobotOptions(Options):
     """Which scene stands on the table."""
 
-    scene: Literal["insert", "reach", "pick", "reach-both"] = "insert"
+    scene: Literal["insert", "reach", "pick", "reach-both", "flip"] = "insert"
 
 
 class SimRobot(Robot, SimulatedScene):
     """A torque-controlled seven-joint arm in MuJoCo, on simulated time."""
 
     OptionsType: ClassVar[type[Options]] = SimRobotOptions
+    takes_wrench: ClassVar[bool] = True
+    tells_joint_velocity: ClassVar[bool] = True
     limits = RobotLimits(
         reach_m=0.85,
         speed_m_s=0.5,
         speed_rad_s=1.5,
         acceleration_m_s2=math.inf,
         acceleration_rad_s2=math.inf,
+        swing_m_s=1.7,
+        swing_rad_s=5.0,
     )
 
     def __init__(self, options: Options, rig: Rig) -> None:
@@ -125,18 +130,22 @@ class SimRobot(Robot, SimulatedScene):
             q=arm.q(),
             gripper=arm.opening(),
             stamp_ns=self.world.time_ns,
+            qd=arm.qd(),
         )
 
     def servo(self, command: Command) -> Command:
-        """Set the impedance controller's target; it is kept within the arm's reach."""
+        """Set the impedance controller's target, within the arm's reach, and what pushes."""
         target = np.array(command.tcp_pose, dtype=float)
         distance = float(np.linalg.norm(target[:3]))
         if distance > self.limits.reach_m:
             target[:3] *= self.limits.reach_m / distance
-        self._sim_arm.glide_target(target, self.limits.speed_m_s, self.limits.speed_rad_s)
+        if command.feed_forward is not None:
+            self._sim_arm.push(target, command.feed_forward)
+        else:
+            self._sim_arm.glide_target(target, self.limits.speed_m_s, self.limits.speed_rad_s)
         if command.gripper is not None:
             self._sim_arm.grip(command.gripper)
-        return Command(target, command.gripper)
+        return replace(command, tcp_pose=target)
 
     def move_to(self, tcp_pose: Array, *, speed: float) -> None:
         """Move in a straight line at a share of the speed limits, and settle there.

@@ -109,6 +109,7 @@ class So101Robot(WiredRobot[So101Arm, Closable]):
             tcp_velocity=self._kinematics.tool_velocity(reading.q, reading.dq),
             tcp_wrench=np.zeros(6),
             q=reading.q.copy(),
+            qd=reading.dq.copy(),
             gripper=reading.opening,
             stamp_ns=reading.stamp_ns,
         )

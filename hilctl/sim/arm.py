@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from hilctl import geometry
 from hilctl.errors import DeviceError
-from hilctl.sim.impedance import Gains, ImpedanceController
+from hilctl.feed_forward import FeedForward
+from hilctl.sim.fence import FencedPush
+from hilctl.sim.impedance import BRAKE, SOFT, Gains, ImpedanceController
 from hilctl.sim.person import Person
 from hilctl.sim.scenes.base import FINGER_TRAVEL_M
 
@@ -22,6 +24,8 @@ Array = NDArray[np.float64]
 JOINTS = 7
 # joint angles near which the elbow is up and no joint is close to its limit, rad
 READY_Q = np.array([0.0, -0.3, 0.0, -2.3, 0.0, 2.0, 0.785])
+BRAKE_S = 0.3  # at most, until it is held where it is
+SLOW_M_S, SLOW_RAD_S = 0.02, 0.1  # a tool that is braked and slower than that stands still
 
 
 @dataclass(frozen=True)
@@ -81,12 +85,14 @@ class SimArm:
         )
         self._step_ns = round(model.opt.timestep * 1e9)
         self._glide: Iterator[Array] = iter(())
+        self._braking_steps = 0  # that are left at most
         self._targeting = threading.Lock()  # whoever stops the arm may be another thread
         self.leader: Person | None = None
         self.wrench = np.zeros(6)
 
     def go_home(self) -> None:
         """Be at the home pose at once, the gripper open."""
+        self._let_go()
         self._data.qpos[self._q] = self._home_q
         if self._fingers is not None:
             self._fingers.open(self._data)
@@ -104,19 +110,37 @@ class SimArm:
 
     def act(self) -> None:
         """Move on along a glide, and set the motors for the next step of the physics."""
-        self._glide_on()
-        self._data.ctrl[self._motors] = self.controller.torques()
+        with self._targeting:
+            if (waypoint := next(self._glide, None)) is not None:
+                self._pull(waypoint)
+            if self.controller.instead is BRAKE:
+                self._brake_on()
+            self._data.ctrl[self._motors] = self.controller.torques()
 
     def hold(self) -> None:
-        """Make the present tcp pose the target; nobody leads the arm any more."""
+        """Make the present tcp pose the target; nobody leads the arm any more.
+
+        An arm that was pushed is braked first, and held where it comes to rest.
+        """
         self.leader = None
-        self.set_target(self.tcp_pose())
+        with self._targeting:
+            self._let_go(BRAKE if self.controller.instead else None)
+            self._braking_steps = self._steps(BRAKE_S)
+            self._pull(self.tcp_pose())
 
     def set_target(self, T_base_tcp: Array) -> None:
         """Pull the tcp towards the (7,) pose."""
         with self._targeting:
-            self._glide = iter(())
+            self._let_go()
             self._pull(T_base_tcp)
+
+    def push(self, T_base_tcp: Array, push: FeedForward) -> None:
+        """Hold the tcp about the (7,) pose softly, and push it."""
+        with self._targeting:
+            self._let_go(SOFT)
+            self._pull(T_base_tcp)
+            fenced = FencedPush(push, self._steps(push.lasts_s))
+            self.controller.push = lambda velocity: self._pushed(fenced, velocity)
 
     def glide_target(self, T_base_tcp: Array, speed_m_s: float, speed_rad_s: float) -> float:
         """Let the controller's target run to the (7,) pose; return how many seconds that takes.
@@ -131,6 +155,7 @@ class SimArm:
         goal = T_base_tcp.copy()
         way = (geometry.interpolate(start, goal, k / steps) for k in range(1, steps + 1))
         with self._targeting:
+            self._let_go()
             self._glide = way
         return duration_s
 
@@ -199,10 +224,35 @@ class SimArm:
         to_tcp = data.site_xmat[self._site].reshape(3, 3).T
         return np.concatenate([to_tcp @ force, to_tcp @ torque])
 
-    def _glide_on(self) -> None:
-        with self._targeting:
-            if (waypoint := next(self._glide, None)) is not None:
-                self._pull(waypoint)
+    def _let_go(self, instead: Gains | None = None) -> None:
+        """Neither glide nor push any more, and be as stiff as usual or as that."""
+        self._glide = iter(())
+        self.controller.instead, self.controller.push = instead, None
+
+    def _pushed(self, push: FencedPush, velocity: Array) -> Array:
+        """Return the (6,) wrench of this step; that and the velocity are in the world's frame."""
+        position = self._data.site_xpos[self._site]
+        rotation = self._data.site_xmat[self._site].reshape(3, 3)
+        if not self._stands_apart:
+            return push.step(position, rotation, velocity)
+        turn = geometry.quat_to_matrix(self._T_world_base[3:])
+        at = turn.T @ (position - self._T_world_base[:3])
+        both = velocity.reshape(2, 3) @ turn
+        return np.asarray(
+            (push.step(at, turn.T @ rotation, both.ravel()).reshape(2, 3) @ turn.T).ravel()
+        )
+
+    def _brake_on(self) -> None:
+        """Hold the arm once it stands still."""
+        self._braking_steps -= 1
+        velocity = self.tcp_velocity()
+        slow = np.linalg.norm(velocity[:3]) < SLOW_M_S and np.linalg.norm(velocity[3:]) < SLOW_RAD_S
+        if slow or self._braking_steps <= 0:
+            self._let_go()
+            self._pull(self.tcp_pose())
+
+    def _steps(self, seconds: float) -> int:
+        return round(seconds * 1e9 / self._step_ns)
 
     def _pull(self, T_base_tcp: Array) -> None:
         target = T_base_tcp

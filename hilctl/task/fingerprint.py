@@ -42,11 +42,9 @@ def data_identity(spec: TaskSpec) -> Identity:
 
 
 def _arm(arm: ArmSpec) -> Identity:
-    keys = {"action", "translation_m", "rotation_rad", "gripper"}
-    return {
-        "robot": _plugin(arm.robot),
-        "control": arm.control.model_dump(mode="json", include=keys),
-    }
+    keys = {"action", "translation_m", "rotation_rad", "wrench", "gripper"}
+    control = arm.control.model_dump(mode="json", include=keys, exclude_none=True)
+    return {"robot": _plugin(arm.robot), "control": control}
 
 
 def policy_identity(spec: TaskSpec) -> Identity:

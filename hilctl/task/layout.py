@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from hilctl.task.spec import ArmControlSpec, TaskSpec
 
 Array = NDArray[np.float64]
-PartKind = Literal["delta_pose", "gripper", "generic"]
+PartKind = Literal["delta_pose", "wrench", "gripper", "generic"]
 
 TWIST = ("x", "y", "z", "rx", "ry", "rz")  # translation, then a rotation vector
 TRANSLATION, ROTATION = slice(0, 3), slice(3, len(TWIST))
@@ -31,11 +31,14 @@ class ActionPart:
     Attributes:
         name: "delta_pose", "gripper" …; of one among several arms, "left/gripper".
         arm: that it moves; "" when there is one without a name, or none.
-        kind: "delta_pose" is a displacement of the tcp in its own frame, "gripper" tells it to open
-            or close, "generic" means something to its environment only.
+        kind: "delta_pose" is a displacement of the tcp in its own frame, "wrench" pushes it in that
+            frame, "gripper" tells it to open or close, "generic" means something to its
+            environment only.
         size: how many numbers it has.
         choices: the values its number can have; None = all of [-1, 1].
-        scale: (size,) what 1.0 means in m and rad, or in the environment's unit; None = unknown.
+        scale: (size,) what 1.0 means in m and rad, in N and N·m, or in the environment's unit;
+            None = unknown.
+        axes: which of `TWIST` the numbers of a wrench are; None = it is none.
     """
 
     name: str
@@ -44,12 +47,15 @@ class ActionPart:
     size: int
     choices: tuple[float, ...] | None = None
     scale: tuple[float, ...] | None = None
+    axes: tuple[str, ...] | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of its numbers."""
         if self.kind == "delta_pose":
             return tuple(named(self.arm, axis) for axis in TWIST)
+        if self.axes is not None:
+            return tuple(f"{self.name}_{axis}" for axis in self.axes)
         if self.size == 1:
             return (self.name,)
         return tuple(f"{self.name}_{i}" for i in range(self.size))
@@ -58,6 +64,8 @@ class ActionPart:
         """Return it in words, for a person."""
         if self.kind == "gripper":
             return "continuous" if self.choices is None else "discrete"
+        if self.axes is not None:
+            return ", ".join(self.axes)
         return f"{self.size} numbers" if self.size > 1 else "1 number"
 
 
@@ -133,6 +141,8 @@ class ActionLayout:
         for part in layout.parts:
             if part.size < 1 or (part.scale is not None and len(part.scale) != part.size):
                 raise ValueError(f"action part {part.name!r} is of no size")
+            if part.axes is not None and len(part.axes) != part.size:
+                raise ValueError(f"action part {part.name!r} has other axes than numbers")
             if part.choices is not None and not part.choices:
                 raise ValueError(f"action part {part.name!r} has nothing to choose from")
         return layout
@@ -220,8 +230,13 @@ def pose_scale(control: ArmControlSpec) -> Array:
 
 
 def _parts_of_arm(arm: str, control: ArmControlSpec) -> Iterator[ActionPart]:
-    scale = tuple(map(float, pose_scale(control)))
-    yield ActionPart(named(arm, "delta_pose"), arm, "delta_pose", len(TWIST), None, scale)
+    if control.wrench is not None:
+        axes = tuple(axis for axis in TWIST if axis in control.wrench)
+        loads = tuple(float(control.wrench[axis]) for axis in axes)
+        yield ActionPart(named(arm, "wrench"), arm, "wrench", len(axes), None, loads, axes)
+    else:
+        scale = tuple(map(float, pose_scale(control)))
+        yield ActionPart(named(arm, "delta_pose"), arm, "delta_pose", len(TWIST), None, scale)
     if control.gripper != "none":
         choices = (CLOSE, LEAVE, OPEN) if control.gripper == "discrete" else None
         yield ActionPart(named(arm, "gripper"), arm, "gripper", 1, choices, (1.0,))
@@ -236,7 +251,8 @@ def _difference(theirs: ActionPart, ours: ActionPart) -> str | None:
     name = theirs.name
     if theirs.kind != ours.kind or theirs.arm != ours.arm:
         return f"action part `{name}` as {theirs.kind}, this task has it as {ours.kind}"
-    if theirs.size != ours.size or (theirs.choices is None) != (ours.choices is None):
+    one_kind = (theirs.choices is None) == (ours.choices is None)
+    if theirs.size != ours.size or theirs.axes != ours.axes or not one_kind:
         return f"action part `{name}` ({theirs}), this task has `{name}` ({ours})"
     if theirs.choices != ours.choices:
         return f"action part `{name}` of {theirs.choices}, this task has {ours.choices}"

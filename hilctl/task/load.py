@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from hilctl.devices import Options
 from hilctl.errors import DataError
-from hilctl.task import sanity
+from hilctl.task import abilities, sanity
 from hilctl.task.document import Document
 from hilctl.task.explain import SettingError, explain
 from hilctl.task.plugins import PluginBlock, PluginProblem, blocks, check_encoder
@@ -104,6 +104,7 @@ class _Checker:
         for loc, arm in sanity.arms_in(self.data):
             yield from sanity.check_geometry(arm, loc)
         yield from sanity.check_grippers(self.data, self.options)
+        yield from abilities.check_wrench(self.data)
         yield from sanity.check_one_encoder(self.options)
         yield from sanity.check_update_groups(self.options, self.data.get("training"))
         yield from sanity.check_reserved_names(cameras)
@@ -122,6 +123,8 @@ class _Checker:
     def _plugin(self, block: PluginBlock) -> Iterator[SettingError]:
         options = Options()
         try:
+            if block.section == "robot":
+                yield from abilities.check_abilities(block, self.data)
             options_type = block.options_type()
             options = block.options(options_type)
             check_encoder(block, options)

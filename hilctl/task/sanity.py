@@ -20,6 +20,7 @@ from hilctl.task.spec import (
     Bounds,
     CameraSpec,
     ControlSpec,
+    RateSpec,
     ResetSpec,
     StateKey,
     TrainingSpec,
@@ -108,9 +109,9 @@ def check_environment(
     control = data.get("control")
     for key, value in control.items() if isinstance(control, dict) else ():
         field = ControlSpec.model_fields.get(key)
-        if field and key not in ("rate_hz", "max_episode_s") and value not in (None, field.default):
+        if field and key not in RateSpec.model_fields and value not in (None, field.default):
             message = "an environment has no such setting"
-            hint = "it knows rate_hz and max_episode_s; bounds are environment.action"
+            hint = f"it knows {', '.join(RateSpec.model_fields)}; bounds are environment.action"
             yield SettingError(("control", key), message, hint, at_key=True)
     observation = data.get("observation")
     named = observation.get("state") if isinstance(observation, dict) else None

@@ -18,7 +18,11 @@ Offset = Annotated[int, Field(ge=0)]
 Extent = Annotated[int, Field(ge=1)]
 Box = Annotated[tuple[Offset, Offset, Extent, Extent], Field(strict=False)]
 CHUNK_STEPS = 4  # robot steps whose updates are one compiled call; fixed, so one compilation
-StateKey = Literal["tcp_pose", "tcp_velocity", "tcp_wrench", "q", "gripper"]
+StateKey = Literal[
+    "tcp_pose", "tcp_velocity", "tcp_wrench", "joint_position", "joint_velocity", "gripper"
+]
+Axis = Literal["x", "y", "z", "rx", "ry", "rz"]
+Load = Annotated[float, Field(gt=0, le=300)]
 
 
 class Section(BaseModel):
@@ -86,13 +90,26 @@ class RateSpec(Section):
     max_episode_s: float = Field(
         default=10.0, gt=0, le=300, description="seconds until an episode is cut, up to 300"
     )
+    fixed_length: Literal["end", "during"] | None = Field(
+        default=None,
+        description="every episode lasts max_episode_s, and is rewarded once, at its end: for "
+        "success at its end, or at any time during it; absent = success ends it",
+    )
 
 
 class ArmControlSpec(Section):
     """How the policy's numbers become motion of an arm."""
 
-    action: Literal["delta_pose"] = Field(
-        default="delta_pose", description="what an action means: a step of the tool's pose"
+    action: Literal["delta_pose", "wrench"] = Field(
+        default="delta_pose",
+        description="what an action means: a step of the tool's pose, "
+        "or what the tool is pushed with",
+    )
+    wrench: dict[Axis, Load] | None = Field(
+        default=None,
+        min_length=1,
+        description="numbers of an action: wrench, and what 1.0 of each means: N along the tool's "
+        "x, y, z, N·m about rx, ry, rz; e.g. {x: 20, z: 40, ry: 5}",
     )
     translation_m: float = Field(
         default=0.01, gt=0, le=0.1, description="metres the tool moves for action 1.0, up to 0.1"

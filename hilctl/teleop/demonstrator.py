@@ -32,6 +32,10 @@ class Demonstrator(ABC):
     def remaining(self) -> float:
         """Return what shrinks on the way to success, by `full_action` with each full action."""
 
+    def is_amid(self) -> bool:
+        """Return whether its hand is amid something that makes no sense by halves, as a swing."""
+        return False
+
     @abstractmethod
     def drive(self) -> TeleopInput:
         """Return what its hand does next on the way to success."""

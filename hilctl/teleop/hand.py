@@ -60,9 +60,20 @@ class ScriptedHand:
         if self._back_off > 0:
             self._back_off -= 1
             twist[:3] = [0.0, 0.0, -0.6]  # tool z points at the work: back out along it
+        return np.clip(twist + self._tremor(), -1.0, 1.0)
+
+    def push(self, wanted: Array) -> Array:
+        """Return a (6,) twist in [-1, 1] near a wanted one: a swing has its own pace."""
+        return np.clip(wanted + self._tremor(), -1.0, 1.0)
+
+    def hesitates(self) -> bool:
+        """Return whether it still looks before it begins; asked once a poll."""
+        self._pause -= 1
+        return self._pause >= 0
+
+    def _tremor(self) -> Array:
         self._drift += 0.3 * (self._noise * self._rng.standard_normal(6) - self._drift)
-        noise = self._drift + 0.5 * self._noise * self._rng.standard_normal(6)
-        return np.clip(twist + noise, -1.0, 1.0)
+        return np.asarray(self._drift + 0.5 * self._noise * self._rng.standard_normal(6))
 
     def _towards(self, here: Array, target: Array) -> Array:
         move = geometry.rotate(geometry.quat_conjugate(here[3:]), target[:3] - here[:3])

@@ -62,8 +62,17 @@ class SceneDemonstrator(Demonstrator):
         """Return the distance to success in m."""
         return self._expert.remaining_m()
 
+    def is_amid(self) -> bool:
+        """Return whether the expert is amid a swing."""
+        return self._expert.is_amid()
+
     def drive(self) -> TeleopInput:
-        """Steer towards success."""
+        """Steer towards success, or push towards it; a hand that cannot help keeps off."""
+        if self._expert.is_lost():
+            return TeleopInput()
+        if self._expert.pushes:
+            wanted = no_twist() if self._hand.hesitates() else self._expert.push()
+            return _moving(self._hand.push(wanted), self._expert.gripper())
         # once it is done there is nothing to gain, and no progress is no reason to back off
         remaining_m = None if self._world.solved() else self._expert.remaining_m()
         twist = self._hand.steer(self._arm.tcp_pose(), self._expert.target(), remaining_m)
@@ -71,6 +80,8 @@ class SceneDemonstrator(Demonstrator):
 
     def show(self) -> TeleopInput:
         """Visit successes and look-alike failures, dwelling at each: data for the classifier."""
+        if self._expert.pushes:  # what it leads to shows what to label
+            return self.drive()
         here = self._arm.tcp_pose()
         if self._spot is None:
             self._spot, self._dwell = self._expert.label_spot(self._rng), 0

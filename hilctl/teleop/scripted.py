@@ -136,4 +136,5 @@ class ScriptedTeleop(Teleop):
     def _takes_over(self) -> bool:
         if self._attention is None:
             return False
-        return self._attention.wants_control(self._knows.remaining(), self.rig.clock.now_ns())
+        wants = self._attention.wants_control(self._knows.remaining(), self.rig.clock.now_ns())
+        return wants or self._knows.is_amid()

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hilctl import geometry
+from hilctl.feed_forward import FeedForward, Fence
 from hilctl.registry import Registry
 from hilctl.robots import ROBOTS
 from hilctl.robots.base import Command, Robot
@@ -22,6 +23,7 @@ from hilctl.testing.devices import DeviceContract, DriverChoice, unmarked_texts
 Array = NDArray[np.float64]
 
 LOOK_S = 0.05
+FENCE_M = 0.08
 SOON_S = 10.0  # for what a busy computer may do late
 TRIES = 5  # of what it may be late with once and again, but not each time
 
@@ -54,6 +56,16 @@ def away_m(robot: Robot, pose: Array) -> float:
 def speed_m_s(robot: Robot) -> float:
     """Return how fast the tool is."""
     return float(np.linalg.norm(robot.state().tcp_velocity[:3]))
+
+
+def pushed(robot: Robot, wrench: list[float], *, lasts_s: float) -> FeedForward:
+    """Return a push, with a fence of `FENCE_M` and a third of a radian around the tool."""
+    here = robot.state().tcp_pose
+    room = np.array([FENCE_M] * 3 + [0.3] * 3)
+    middle = np.concatenate([here[:3], np.zeros(3)])
+    limits = robot.limits
+    fence = Fence(middle - room, middle + room, here[3:], limits.swing_m_s, limits.swing_rad_s)
+    return FeedForward(np.array(wrench), fence, lasts_s)
 
 
 def is_open(robot: Robot, opening: float) -> bool:
@@ -193,6 +205,48 @@ class RobotContract(DeviceContract):
         wait(robot, 0.5)
         assert eventually(robot, lambda: speed_m_s(robot) < 0.01, SOON_S)
         assert away_m(robot, here) < 0.02
+
+    def test_a_wrench_pushes_the_tool_its_way_within_the_fence(self, robot: Robot) -> None:
+        if not robot.takes_wrench:
+            return
+        here = robot.state().tcp_pose
+        push = pushed(robot, [0, 0, -40.0, 0, 0, 0], lasts_s=2.0)
+        sent = robot.servo(Command(here, feed_forward=push)).feed_forward
+        assert sent is not None
+        np.testing.assert_array_equal(sent.wrench, push.wrench)
+        ways_m, speeds_m_s = [], []
+        for _ in range(40):
+            wait(robot, 0.02)
+            ways_m.append(away_m(robot, here))
+            speeds_m_s.append(speed_m_s(robot))
+        up = geometry.rotate(here[3:], [0, 0, -1.0])
+        moved_m = robot.state().tcp_pose[:3] - here[:3]
+        assert moved_m @ up > 0.9 * np.linalg.norm(moved_m)
+        assert 0.03 < max(ways_m) < FENCE_M + 0.003
+        assert max(speeds_m_s) < 1.2 * push.fence.speed_m_s
+
+    def test_a_wrench_ends_by_itself(self, robot: Robot) -> None:
+        if not robot.takes_wrench:
+            return
+        here = robot.state().tcp_pose
+        robot.servo(Command(here, feed_forward=pushed(robot, [15.0, 0, 0, 0, 0, 0], lasts_s=0.1)))
+        assert eventually(robot, lambda: away_m(robot, here) > 0.002, SOON_S)
+        assert eventually(robot, lambda: away_m(robot, here) < 0.005, SOON_S)
+        wait(robot, 0.5)
+        assert away_m(robot, here) < 0.01
+
+    def test_a_tool_that_swings_stands_still_soon_after_a_stop(self, robot: Robot) -> None:
+        if not robot.takes_wrench:
+            return
+        here = robot.state().tcp_pose
+        robot.servo(Command(here, feed_forward=pushed(robot, [0, 0, -40.0, 0, 0, 0], lasts_s=2.0)))
+        assert eventually(robot, lambda: speed_m_s(robot) > 0.2, SOON_S)
+        robot.stop()
+        wait(robot, robot.limits.brakes_s)
+        assert speed_m_s(robot) < 0.02
+        here = robot.state().tcp_pose
+        wait(robot, 0.5)
+        assert away_m(robot, here) < 0.003
 
     def test_an_arm_that_can_be_led_is_led_until_it_is_stopped(self, robot: Robot) -> None:
         start = robot.state().tcp_pose

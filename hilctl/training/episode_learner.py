@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hilctl.rewards.base import RewardCorrector
+from hilctl.training.late_rate import LateRate
 from hilctl.training.learner import Learner
 from hilctl.training.link import FinishedEpisode, Health, PolicyUpdate, RewardUpdate
 from hilctl.training.metrics import Progress
@@ -22,6 +23,7 @@ class EpisodeLearner:
         learner: agent and buffers.
         corrector: of the reward, for when the operator disagrees; None when it cannot learn.
         run: id of the run; with its number it names an episode wherever corrections are kept.
+        late_rate: from when on it learns at another rate; None = it never does.
 
     Attributes:
         taken: number of the last episode.
@@ -29,12 +31,18 @@ class EpisodeLearner:
         acted: critic updates behind the policy of that episode.
     """
 
-    def __init__(self, learner: Learner, corrector: RewardCorrector | None, run: str) -> None:
+    def __init__(
+        self,
+        learner: Learner,
+        corrector: RewardCorrector | None,
+        run: str,
+        late_rate: LateRate | None = None,
+    ) -> None:
         self.learner = learner
         self.progress = Progress()
         self.taken = self.acted = 0
         self._corrector = corrector
-        self._run = run
+        self._run, self._late_rate = run, late_rate
 
     def recall(self, episode: FinishedEpisode, *, learnt_steps: int, born: int) -> None:
         """Take in an episode of an earlier part of the run.
@@ -89,6 +97,8 @@ class EpisodeLearner:
     def _take_in(self, episode: FinishedEpisode, *, born: int | None = None) -> None:
         self.taken, self.acted = episode.number, episode.policy_updates
         self.progress.count(episode.summary, trial=episode.trial)
+        if self._late_rate is not None and self._late_rate.begins_with(self.progress):
+            self.learner.learn_at(self._late_rate.rate)
         self._correct(episode)
         self.learner.add_rollout(episode.trajectory, born=born)
 

@@ -86,6 +86,11 @@ class Learner:
         self._deferred_steps = self._backlog_steps = 0
         self._rng.bit_generator.state = state["rng"]
 
+    def learn_at(self, rate: float) -> None:
+        """Go on at another learning rate."""
+        self.agent = self.agent.with_learning_rate(rate)
+        self._last_good.start_from(self.agent)
+
     def add_demonstration(self, episode: Trajectory) -> None:
         """Put an episode into the demonstration buffer."""
         self.demos.add_episode(**vars(episode))

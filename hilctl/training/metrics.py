@@ -108,6 +108,11 @@ class Progress:
         self.online_steps, self.demo_steps = health.online_steps, health.demo_steps
 
     @property
+    def counted(self) -> int:
+        """How many of the last 20 episodes there have been that were not aborted."""
+        return len(self._recent)
+
+    @property
     def success_last20(self) -> float:
         """Share of the last 20 episodes that succeeded, helped or not."""
         return share([success for success, _, _ in self._recent])

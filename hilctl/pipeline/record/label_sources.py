@@ -142,6 +142,8 @@ BY_ITSELF = "the arm moves by itself"
 RANDOM = LabelSource("random", BY_ITSELF, Role.WATCH, 5.0, 0.2)
 SWEEP = LabelSource("sweep", BY_ITSELF, Role.WATCH, 8.0, 0.4)
 SOURCES = (ALIKE, SHOWN, RANDOM, SWEEP)
+# A tool that is pushed cannot be sent to places.
+PUSHED = (ALIKE, SHOWN, replace(RANDOM, failure_share=RANDOM.failure_share + SWEEP.failure_share))
 
 # Where there is no tool to sweep with, the expert breaks off on its way, near success most often.
 INTERRUPTED = LabelSource("interrupted", NEARLY, Role.LABEL, 8.0, 0.6)
@@ -151,7 +153,8 @@ HELD_S = 2.0  # longer than an episode of the task, to hold success
 def sources_of(spec: TaskSpec) -> tuple[LabelSource, ...]:
     """Return the ways to labelled frames of a task."""
     if spec.environment is None:
-        return SOURCES
+        pushes = any(arm.control.action == "wrench" for arm in spec.each_arm.values())
+        return PUSHED if pushes else SOURCES
     longest_s = spec.control.max_episode_s
     return (
         replace(INTERRUPTED, episode_s=longest_s),

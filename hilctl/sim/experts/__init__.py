@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from hilctl.sim.experts.base import Expert, LabelSpot
+from hilctl.sim.experts.flip import FlipExpert
 from hilctl.sim.experts.insert import InsertExpert
 from hilctl.sim.experts.pick import PickExpert
 from hilctl.sim.experts.reach import ReachExpert
 from hilctl.sim.experts.reach_both import ReachBothExpert
-from hilctl.sim.scenes import InsertScene, PickScene, ReachBothScene, ReachScene
+from hilctl.sim.scenes import FlipScene, InsertScene, PickScene, ReachBothScene, ReachScene
 from hilctl.sim.world import SimWorld
 
 __all__ = ["EXPERTS", "Expert", "LabelSpot", "expert_for"]
@@ -17,6 +18,7 @@ EXPERTS: dict[type, type[Expert]] = {
     ReachScene: ReachExpert,
     PickScene: PickExpert,
     ReachBothScene: ReachBothExpert,
+    FlipScene: FlipExpert,
 }
 
 

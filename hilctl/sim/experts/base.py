@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,10 +41,12 @@ class Expert(ABC):
 
     Attributes:
         leeway_m: radius of the ball of places in which it shows success; 0 = there is one place.
+        pushes: it pushes the tool instead of steering it to `target`.
         aside: (3,) m from the middle of that ball to where it heads for.
     """
 
     leeway_m = 0.0
+    pushes: ClassVar[bool] = False
 
     def __init__(self, world: SimWorld, arm: str = "") -> None:
         self.world = world
@@ -61,6 +64,18 @@ class Expert(ABC):
     def gripper(self) -> int:
         """Return what to tell the gripper right now: -1 close, 0 leave, 1 open."""
         return 0
+
+    def push(self) -> Array:
+        """Return the (6,) push in [-1, 1] of this control period, of one who `pushes`."""
+        raise NotImplementedError
+
+    def is_amid(self) -> bool:
+        """Return whether what it has begun makes no sense by halves."""
+        return False
+
+    def is_lost(self) -> bool:
+        """Return whether nothing leads to success any more before the scene is put back."""
+        return False
 
     def vary_success(self, rng: np.random.Generator) -> None:
         """Head from now on for another place that counts as success, where there are many.

@@ -2,6 +2,7 @@
 
 from hilctl.sim.scenes.base import Scene
 from hilctl.sim.scenes.board import BoardScene, PrintedBoard
+from hilctl.sim.scenes.flip import FlipScene
 from hilctl.sim.scenes.insert import InsertScene
 from hilctl.sim.scenes.pick import PickScene
 from hilctl.sim.scenes.reach import ReachScene
@@ -12,11 +13,13 @@ SCENES: dict[str, type[Scene]] = {
     "reach": ReachScene,
     "pick": PickScene,
     "reach-both": ReachBothScene,
+    "flip": FlipScene,
 }
 
 __all__ = [
     "SCENES",
     "BoardScene",
+    "FlipScene",
     "InsertScene",
     "PickScene",
     "PrintedBoard",

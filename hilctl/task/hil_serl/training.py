@@ -22,7 +22,8 @@ STATE = {
     "tcp_force": "tcp_wrench",
     "tcp_torque": "tcp_wrench",
     "gripper_pose": "gripper",
-    "q": "q",
+    "q": "joint_position",
+    "dq": "joint_velocity",
 }
 
 

@@ -33,6 +33,7 @@ from hilctl.task.layout import ActionLayout, ObservationLayout
 from hilctl.task.spec import CHUNK_STEPS, TaskSpec
 from hilctl.training.checkpoints import save_checkpoint
 from hilctl.training.episode_learner import EpisodeLearner, is_warm
+from hilctl.training.late_rate import LateRate
 from hilctl.training.learner import Learner
 from hilctl.training.link import FinishedEpisode, Greeting
 from hilctl.training.trial import evidence
@@ -213,7 +214,9 @@ def open_learning_side(
     if saved is not None:
         learner.restore(saved.agent, saved.about["learner"])
     corrector = reward.corrector(seed=run.seed) if reward else None
-    episode_learner = EpisodeLearner(learner, corrector, run.folder.name)
+    episode_learner = EpisodeLearner(
+        learner, corrector, run.folder.name, LateRate.of(cast(AgentOptions, spec.agent.options))
+    )
     seen = demos.observation_layout(spec)
     side = LearningSide(
         run, encoder, perception, learner, episode_learner, demos.action_layout, seen
