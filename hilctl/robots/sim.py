@@ -32,7 +32,16 @@ RESISTANCE_N = 12.0  # the spring pulls with at most 16; a peg that slides out o
 class SimRobotOptions(Options):
     """Which scene stands on the table."""
 
-    scene: Literal["insert", "reach", "pick", "reach-both"] = "insert"
+    scene: Literal[
+        "insert",
+        "insert-hard",
+        "reach",
+        "reach-both",
+        "pick",
+        "pick-insert",
+        "handover",
+        "route",
+    ] = "insert"
 
 
 class SimRobot(Robot, SimulatedScene):

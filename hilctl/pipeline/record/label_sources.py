@@ -150,9 +150,11 @@ HELD_S = 2.0  # longer than an episode of the task, to hold success
 
 def sources_of(spec: TaskSpec) -> tuple[LabelSource, ...]:
     """Return the ways to labelled frames of a task."""
-    if spec.environment is None:
-        return SOURCES
     longest_s = spec.control.max_episode_s
+    if spec.environment is None:
+        alike = replace(ALIKE, episode_s=max(ALIKE.episode_s, longest_s))
+        shown = replace(SHOWN, episode_s=max(SHOWN.episode_s, longest_s + HELD_S))
+        return (alike, shown, RANDOM, SWEEP)
     return (
         replace(INTERRUPTED, episode_s=longest_s),
         replace(SHOWN, episode_s=longest_s + HELD_S),
