@@ -33,7 +33,17 @@ RESISTANCE_N = 12.0  # the spring pulls with at most 16; a peg that slides out o
 class SimRobotOptions(Options):
     """Which scene stands on the table."""
 
-    scene: Literal["insert", "reach", "pick", "reach-both", "flip"] = "insert"
+    scene: Literal[
+        "insert",
+        "insert-hard",
+        "reach",
+        "reach-both",
+        "pick",
+        "pick-insert",
+        "handover",
+        "route",
+        "flip",
+    ] = "insert"
 
 
 class SimRobot(Robot, SimulatedScene):

@@ -164,6 +164,11 @@ class SimArm:
         position, quat_wxyz = self.controller.target_position, self.controller.target_quat_wxyz
         return self._in_base(geometry.pose(position, quat_wxyz[[1, 2, 3, 0]]))
 
+    @property
+    def T_world_base(self) -> Array:
+        """Where its base stands, (7,)."""
+        return self._T_world_base.copy()
+
     def tcp_pose(self) -> Array:
         """Return the (7,) `T_base_tcp`."""
         return self._in_base(site_pose(self._data, self._site))

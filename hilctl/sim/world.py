@@ -86,7 +86,7 @@ class SimWorld:
         self.scene.randomise(self.model, self.data, self._rng)
         for arm in self.arms.values():
             arm.go_home()
-        mujoco.mj_forward(self.model, self.data)
+        self._hand_over()
         for arm in self.arms.values():
             arm.wrench = np.zeros(6)
         self.hold()
@@ -97,6 +97,7 @@ class SimWorld:
         mujoco.mj_resetData(self.model, self.data)
         self.scene.randomise(self.model, self.data, self._rng)
         self._stand(postures)
+        self._hand_over()
 
     def follow(self, other: SimWorld) -> None:
         """Go on from another world's time, with the arms as they are there, held."""
@@ -107,6 +108,11 @@ class SimWorld:
     def _stand(self, postures: Mapping[str, Posture]) -> None:
         for name, arm in self.arms.items():
             arm.take(postures[name])
+        mujoco.mj_forward(self.model, self.data)
+
+    def _hand_over(self) -> None:
+        mujoco.mj_forward(self.model, self.data)
+        self.scene.hand_over(self.model, self.data)
         mujoco.mj_forward(self.model, self.data)
 
     def hold(self) -> None:
@@ -138,6 +144,7 @@ class SimWorld:
             for arm in self.arms.values():
                 arm.act()
             mujoco.mj_step(self.model, self.data)
+            self.scene.happen(self.model, self.data)
             if step % sample_every == sample_every - 1:
                 wrenches.append(self._contact_wrenches())
         if wrenches:
@@ -207,7 +214,7 @@ class SimWorld:
 
     def _contact_wrenches(self) -> Array:
         """Return (arms, 6) force and torque on each tool from outside, at its tcp, tcp frame."""
-        if self.data.ncon == 0:
+        if self.data.ncon == 0 and self.data.ne == 0:
             return np.zeros((len(self.arms), 6))
         mujoco.mj_rnePostConstraint(self.model, self.data)
         return np.stack([arm.contact_wrench() for arm in self.arms.values()])

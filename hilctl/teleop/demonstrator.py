@@ -28,6 +28,10 @@ class Demonstrator(ABC):
     def solved(self) -> bool:
         """Return whether the task is done, in truth."""
 
+    def is_lost(self) -> bool:
+        """Return whether nothing leads to success any more in this episode."""
+        return False
+
     @abstractmethod
     def remaining(self) -> float:
         """Return what shrinks on the way to success, by `full_action` with each full action."""

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from hilctl.sim.experts import Expert, LabelSpot, expert_for
 from hilctl.sim.world import SimWorld
+from hilctl.teleop.attention import MANNERS, HelpManner
 from hilctl.teleop.base import Role, TeleopInput, no_twist
 from hilctl.teleop.demonstrator import Demonstrator
 from hilctl.teleop.hand import ScriptedHand
@@ -14,7 +15,7 @@ from hilctl.teleop.hand import ScriptedHand
 Array = NDArray[np.float64]
 
 SPOT_DWELL_POLLS = 10
-SPOT_PATIENCE_POLLS = 40
+POLLS_A_S = 10
 
 
 class SceneDemonstrator(Demonstrator):
@@ -26,6 +27,7 @@ class SceneDemonstrator(Demonstrator):
         skill: of the hand, 0 to 1.
         action_scale: (6,) m and rad of one full action.
         arm: name of the arm that it drives.
+        manner: in which it helps.
     """
 
     def __init__(
@@ -35,7 +37,9 @@ class SceneDemonstrator(Demonstrator):
         skill: float,
         action_scale: Array,
         arm: str = "",
+        manner: HelpManner = MANNERS["advised"],
     ) -> None:
+        self._manner = manner
         self._world, self._rng, self._skill, self._scale = world, rng, skill, action_scale
         self._name, self._arm = arm, world.arms[arm]
         self._expert: Expert = expert_for(world, arm)
@@ -43,8 +47,10 @@ class SceneDemonstrator(Demonstrator):
 
     def begin_episode(self, role: Role) -> None:
         """Take the hand of the day: its pace, its pauses; and the place where success is shown."""
-        pauses = role is not Role.SUPERVISE
-        self._hand = ScriptedHand(self._rng, self._skill, self._scale, pauses=pauses)
+        helps = role is Role.SUPERVISE
+        skill = self._skill * (self._manner.skill_share if helps else 1.0)
+        pauses = not helps or self._manner.rests
+        self._hand = ScriptedHand(self._rng, skill, self._scale, pauses=pauses)
         self._spot: LabelSpot | None = None
         self._leaving = False
         self._expert = expert_for(self._world, self._name)
@@ -57,6 +63,10 @@ class SceneDemonstrator(Demonstrator):
     def solved(self) -> bool:
         """Return the simulator's truth."""
         return self._world.solved()
+
+    def is_lost(self) -> bool:
+        """Return what the expert says."""
+        return self._expert.is_lost()
 
     def remaining(self) -> float:
         """Return the distance to success in m."""
@@ -85,7 +95,7 @@ class SceneDemonstrator(Demonstrator):
         here = self._arm.tcp_pose()
         if self._spot is None:
             self._spot, self._dwell = self._expert.label_spot(self._rng), 0
-            self._patience = SPOT_PATIENCE_POLLS
+            self._patience = round(POLLS_A_S * self._spot.patience_s)
         retreat = self._expert.retreat() if self._leaving else None
         if self._leaving and retreat is not None:
             return _moving(self._hand.steer(here, retreat), 1)

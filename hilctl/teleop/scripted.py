@@ -2,21 +2,22 @@
 
 Imperfect on purpose. It demonstrates with noise, pauses and retries, helps a policy the way the
 HIL-SERL paper advises (short, after a reaction time, when the policy stalls or drifts off), and
-helps less and less as the policy succeeds alone.
+helps less and less as the policy succeeds alone. Other profiles help as people do who do not know
+that advice.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
-from typing import ClassVar, cast
+from typing import ClassVar, Literal, cast
 
 from pydantic import Field
 
 from hilctl.devices import Options
 from hilctl.errors import DeviceError
 from hilctl.task.layout import named
-from hilctl.teleop.attention import Attention
+from hilctl.teleop.attention import MANNERS, Attention, HelpManner
 from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput
 from hilctl.teleop.demonstrator import Demonstrator
 from hilctl.teleop.environment_demonstrator import EnvironmentDemonstrator
@@ -30,6 +31,11 @@ class ScriptedOptions(Options):
     """How good the operator's hand is, and what it is willing to do."""
 
     skill: float = Field(default=0.8, ge=0, le=1)  # 1 = steady and quick, 0 = clumsy
+    profile: Literal["advised", "clumsy", "wrong-headed"] = Field(
+        default="advised",
+        description="how it helps: as the HIL-SERL paper advises, late and unsteadily, or until "
+        "success",
+    )
     interventions: bool = True
     veto: bool = True
     operator: str | None = Field(
@@ -54,6 +60,8 @@ class ScriptedTeleop(Teleop):
         """
         self._rng = self.rig.generator(named(self.arm, "operator"))
         self._knows = self._demonstrator()
+        self._began_ns: int | None = None
+        self._longest_ns = 0
         self._alone = deque([False] * REMEMBERED_EPISODES, maxlen=REMEMBERED_EPISODES)
         self.begin_episode(Role.WATCH)
 
@@ -65,16 +73,27 @@ class ScriptedTeleop(Teleop):
         """The validated options."""
         return cast(ScriptedOptions, self.options)
 
+    @property
+    def manner(self) -> HelpManner:
+        """How it helps."""
+        return MANNERS[self.settings.profile]
+
     def begin_episode(self, role: Role) -> None:
         """Start an episode with a fresh mood: pace, pauses, and whether to pay attention."""
         self._role = role
         self._knows.begin_episode(role)
         self._solved_polls = 0
-        attentive = self.settings.interventions and self._rng.random() < self.help_probability()
-        self._attention = Attention(self._rng, self._knows.full_action) if attentive else None
+        self._began_ns = None  # with the first poll: the arm may go to its start before that
+        self._attention: Attention | None = None
+        self._is_attentive = (
+            self.settings.interventions and self._rng.random() < self.help_probability()
+        )
 
     def end_episode(self, *, success: bool, intervened: bool) -> None:
         """Remember whether the policy succeeded alone; one that needed help did not."""
+        if self._began_ns is not None:
+            lasted_ns = self.rig.clock.now_ns() - self._began_ns
+            self._longest_ns = max(self._longest_ns, lasted_ns)
         if self._role is Role.SUPERVISE:
             self._alone.append(success and not intervened)
 
@@ -84,11 +103,14 @@ class ScriptedTeleop(Teleop):
         It shrinks from its most to nothing with the share of the last episodes, however many there
         are, in which the policy succeeded alone.
         """
-        return MOST_HELP * (1 - sum(self._alone) / REMEMBERED_EPISODES)
+        share_alone = sum(self._alone) / REMEMBERED_EPISODES if self.manner.tapers else 0.0
+        return MOST_HELP * (1 - share_alone)
 
     def poll(self) -> TeleopInput:
         """Return what the hand does in this control step."""
         self._knows.look()
+        if self._began_ns is None:
+            self._begin(self.rig.clock.now_ns())
         solved = self._knows.solved()
         self._solved_polls = self._solved_polls + 1 if solved else 0
         if self._role is Role.LABEL:
@@ -98,17 +120,29 @@ class ScriptedTeleop(Teleop):
             return TeleopInput(events=(TeleopEvent.SUCCESS,) if solved else ())
         if self._role in (Role.DEMONSTRATE, Role.SHOW):
             events = (TeleopEvent.SUCCESS,) if self._solved_polls >= 2 else ()
+            if self._knows.is_lost():
+                return TeleopInput(events=(TeleopEvent.FAILURE,))
             return replace(self._knows.drive(), events=events)
         # a reward that has not fired a second after the task was done has missed it
         missed = self.settings.veto and self._solved_polls >= 10
         events = (TeleopEvent.SUCCESS,) if missed else ()
-        if solved or not self._takes_over():  # once it is done there is nothing to correct
+        # once it is done or lost there is nothing to correct
+        if solved or self._knows.is_lost() or not self._takes_over():
             return TeleopInput(events=events)
         return replace(self._knows.drive(), events=events)
 
     def review(self, *, claimed: bool) -> bool:
         """Return the truth, or `claimed` when told not to object."""
         return self._knows.solved() if self.settings.veto else claimed
+
+    def _begin(self, now_ns: int) -> None:
+        """Start the time of an episode, and watch it closely or not."""
+        self._began_ns = now_ns
+        if self._is_attentive:
+            not_before_ns = now_ns + round(self.manner.waits_share * self._longest_ns)
+            self._attention = Attention(
+                self._rng, self._knows.full_action, self.manner, not_before_ns
+            )
 
     def _demonstrator(self) -> Demonstrator:
         skill, operator = self.settings.skill, self.settings.operator
@@ -131,7 +165,7 @@ class ScriptedTeleop(Teleop):
                 "the scripted operator sees only the simulator, and the robot is not simulated",
                 hint="set robot: {type: sim, ...}, or choose another teleop type",
             )
-        return SceneDemonstrator(world, self._rng, skill, self.action_scale, self.arm)
+        return SceneDemonstrator(world, self._rng, skill, self.action_scale, self.arm, self.manner)
 
     def _takes_over(self) -> bool:
         if self._attention is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +11,17 @@ import numpy as np
 from hilctl import geometry
 from hilctl.data.step import EpisodeSummary
 from hilctl.devices import Rig
+from hilctl.env.hands import Hands
 from hilctl.env.loop import EpisodeLoop, HandsOff
 from hilctl.env.questions import Questions
 from hilctl.env.robot_env import RobotEnv
 from hilctl.env.wrappers import Takeover
 from hilctl.robots.sim import SimRobot
+from hilctl.sim.experts import expert_for
 from hilctl.sim.world import SimWorld
 from hilctl.task import scaffold
 from hilctl.task.load import load_task
-from hilctl.task.spec import TaskSpec
+from hilctl.task.spec import ArmSpec, TaskSpec
 from hilctl.teleop.base import Role
 from hilctl.teleop.scripted import ScriptedOptions, ScriptedTeleop
 
@@ -47,6 +51,28 @@ def glide(world: SimWorld, goal: np.ndarray, seconds: float) -> None:
     run(world, 0.5)
 
 
+def follow_expert(world: SimWorld, steps: int) -> None:
+    """Let the expert drive a single arm."""
+    follow_experts(world, steps, [""])
+
+
+def follow_experts(world: SimWorld, steps: int, arms: Sequence[str] | None = None) -> None:
+    """Let experts drive arms, all of them unless they are named, until the task is done."""
+    named = {name: arm for name, arm in world.arms.items() if arms is None or name in arms}
+    experts = {name: expert_for(world, name) for name in named}
+    for _ in range(steps):
+        for name, arm in named.items():
+            here, goal = arm.tcp_pose(), experts[name].target()
+            step = goal[:3] - here[:3]
+            share = min(1.0, 0.01 / max(float(np.linalg.norm(step)), 1e-9))
+            arm.set_target(geometry.pose(here[:3] + step * share, goal[3:]))
+            if told := experts[name].gripper():
+                arm.grip(float(told > 0))
+        run(world, 0.1)
+        if world.solved():
+            return
+
+
 def task_of(template: str, folder: Path) -> TaskSpec:
     found = scaffold.find_template(template)
     scaffold.create(found, folder / "task", found.answers({}))
@@ -54,13 +80,29 @@ def task_of(template: str, folder: Path) -> TaskSpec:
 
 
 def demonstrate(spec: TaskSpec, *, skill: float, episodes: int, seed: int) -> list[EpisodeSummary]:
-    """Let the scripted operator drive whole episodes; nothing is drawn."""
+    """Let scripted operators drive whole episodes; nothing is drawn."""
     rig = Rig(seed)
-    with SimRobot(spec.robot.options, rig) as robot:
-        teleop = ScriptedTeleop(ScriptedOptions(skill=skill), rig)
-        teleop.action_scale = np.repeat([spec.control.translation_m, spec.control.rotation_rad], 3)
-        teleop.open()
-        bare = RobotEnv(spec, {"": robot}, {}, rig.generator("reset"))
+    with ExitStack() as stack:
+        robots = {name: robot_of(arm, name, rig) for name, arm in spec.each_arm.items()}
+        for robot in robots.values():
+            stack.enter_context(robot)
+        bare = RobotEnv(spec, robots, {}, rig.generator("reset"))
+        hands = {name: hand_of(arm, name, rig, skill) for name, arm in spec.each_arm.items()}
+        teleop = hands[""] if "" in hands else Hands(hands, bare)
         env = Takeover(bare, teleop, Questions(teleop, bare.clock))
         loop = EpisodeLoop(env, HandsOff(), teleop, Role.DEMONSTRATE)
         return [loop.run_episode() for _ in range(episodes)]
+
+
+def robot_of(arm: ArmSpec, name: str, rig: Rig) -> SimRobot:
+    robot = SimRobot(arm.robot.options, rig)
+    robot.arm = name
+    return robot
+
+
+def hand_of(arm: ArmSpec, name: str, rig: Rig, skill: float) -> ScriptedTeleop:
+    hand = ScriptedTeleop(ScriptedOptions(skill=skill), rig)
+    hand.arm = name
+    hand.action_scale = np.repeat([arm.control.translation_m, arm.control.rotation_rad], 3)
+    hand.open()
+    return hand

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from arm_in_a_scene import at, demonstrate, glide, run, task_of, world_of
+from arm_in_a_scene import at, demonstrate, follow_experts, glide, run, task_of, world_of
 
 from hilctl import geometry
 from hilctl.sim.experts import EXPERTS, expert_for
@@ -134,22 +134,11 @@ def test_the_same_seed_is_the_same_world_to_the_last_bit() -> None:
 @pytest.mark.parametrize("scene", [name for name in sorted(SCENES) if not pushes(name)])
 def test_the_expert_gets_closer_and_succeeds(scene: str) -> None:
     world = world_of(scene, seed=1)
-    experts = {arm: expert_for(world, name) for name, arm in world.arms.items()}
-    start_m = sum(expert.remaining_m() for expert in experts.values())
-    for _ in range(150):
-        for arm, expert in experts.items():
-            here, goal = arm.tcp_pose(), expert.target()
-            step = goal[:3] - here[:3]
-            length = float(np.linalg.norm(step))
-            position = here[:3] + step * min(1.0, 0.01 / max(length, 1e-9))
-            arm.set_target(geometry.pose(position, goal[3:]))
-            if told := expert.gripper():
-                arm.grip(float(told > 0))
-        run(world, 0.1)
-        if world.solved():
-            break
+    experts = [expert_for(world, name) for name in world.arms]
+    start_m = sum(expert.remaining_m() for expert in experts)
+    follow_experts(world, 200)
     assert world.solved()
-    assert sum(expert.remaining_m() for expert in experts.values()) < 0.2 * start_m
+    assert sum(expert.remaining_m() for expert in experts) < 0.2 * start_m
 
 
 def test_a_reach_is_solved_at_the_ball_and_not_beside_it() -> None:

@@ -143,7 +143,7 @@ RANDOM = LabelSource("random", BY_ITSELF, Role.WATCH, 5.0, 0.2)
 SWEEP = LabelSource("sweep", BY_ITSELF, Role.WATCH, 8.0, 0.4)
 SOURCES = (ALIKE, SHOWN, RANDOM, SWEEP)
 # A tool that is pushed cannot be sent to places.
-PUSHED = (ALIKE, SHOWN, replace(RANDOM, failure_share=RANDOM.failure_share + SWEEP.failure_share))
+PUSHED = replace(RANDOM, failure_share=RANDOM.failure_share + SWEEP.failure_share)
 
 # Where there is no tool to sweep with, the expert breaks off on its way, near success most often.
 INTERRUPTED = LabelSource("interrupted", NEARLY, Role.LABEL, 8.0, 0.6)
@@ -152,12 +152,17 @@ HELD_S = 2.0  # longer than an episode of the task, to hold success
 
 def sources_of(spec: TaskSpec) -> tuple[LabelSource, ...]:
     """Return the ways to labelled frames of a task."""
-    if spec.environment is None:
-        pushes = any(arm.control.action == "wrench" for arm in spec.each_arm.values())
-        return PUSHED if pushes else SOURCES
     longest_s = spec.control.max_episode_s
+    if spec.environment is None:
+        alike = replace(ALIKE, episode_s=max(ALIKE.episode_s, longest_s))
+        shown = replace(SHOWN, episode_s=max(SHOWN.episode_s, longest_s + HELD_S))
+        return (alike, shown, *((PUSHED,) if _is_pushed(spec) else (RANDOM, SWEEP)))
     return (
         replace(INTERRUPTED, episode_s=longest_s),
         replace(SHOWN, episode_s=longest_s + HELD_S),
         replace(RANDOM, episode_s=min(RANDOM.episode_s, longest_s), failure_share=0.4),
     )
+
+
+def _is_pushed(spec: TaskSpec) -> bool:
+    return any(arm.control.action == "wrench" for arm in spec.each_arm.values())

@@ -25,11 +25,13 @@ class LabelSpot:
         target: where to head for.
         reached: whether it is there.
         gripper: what to tell the gripper on the way and there: -1 close, 0 leave, 1 open.
+        patience_s: after which another place is headed for.
     """
 
     target: Callable[[], Array]
     reached: Callable[[], bool]
     gripper: Callable[[], int] = lambda: 0
+    patience_s: float = 4.0
 
 
 class Expert(ABC):
@@ -74,7 +76,7 @@ class Expert(ABC):
         return False
 
     def is_lost(self) -> bool:
-        """Return whether nothing leads to success any more before the scene is put back."""
+        """Return whether nothing leads to success any more in this episode."""
         return False
 
     def vary_success(self, rng: np.random.Generator) -> None:

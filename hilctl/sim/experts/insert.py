@@ -15,6 +15,7 @@ class InsertExpert(Expert):
 
     HOVER_M = 0.008
     PUSH_M = 0.012
+    ALIGNED_M, ALIGNED_RAD = 0.0012, 0.03
 
     def __init__(self, world: SimWorld, arm: str = "") -> None:
         super().__init__(world, arm)
@@ -28,7 +29,7 @@ class InsertExpert(Expert):
         aside_m, tilt_rad = self._misalignment(tip)
         above_m = tip[2] - scene.SOCKET_TOP_M
         inside = scene.depth_m(self.world.data) > 0.002
-        aligned = aside_m < 0.0012 and tilt_rad < 0.03
+        aligned = aside_m < self.ALIGNED_M and tilt_rad < self.ALIGNED_RAD
         if inside or (aligned and above_m < 2 * self.HOVER_M):
             z = tip[2] - self.PUSH_M
         else:

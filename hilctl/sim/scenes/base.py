@@ -26,11 +26,13 @@ class Scene(ABC):
     Attributes:
         home_tcp: (7,) `T_base_tcp` where every arm stands when a scene is reset.
         arms: name → (3,) position of its base in m, in the world; a single one is called "".
+        facing_rad: name → turn of its base about the vertical; 0 for one that is not named.
         gripper: whether the fingers move; else they are for show.
     """
 
     home_tcp: Array
     arms: ClassVar[Mapping[str, tuple[float, float, float]]] = {"": (0.0, 0.0, 0.0)}
+    facing_rad: ClassVar[Mapping[str, float]] = {}
     gripper: ClassVar[bool] = False
 
     def build(self) -> mujoco.MjModel:
@@ -39,7 +41,9 @@ class Scene(ABC):
         if set(self.arms) != {""}:
             spec.delete(spec.body("link0"))
             for name, position in self.arms.items():
-                frame = spec.worldbody.add_frame(pos=position)
+                half_rad = self.facing_rad.get(name, 0.0) / 2
+                turn = [np.cos(half_rad), 0, 0, np.sin(half_rad)]
+                frame = spec.worldbody.add_frame(pos=position, quat=turn)
                 frame.attach_body(_arm(self.gripper).body("link0"), f"{name}/", "")
         self.add_cameras(spec)
         self.add_objects(spec)
@@ -58,6 +62,12 @@ class Scene(ABC):
         self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator
     ) -> None:
         """Draw what differs from episode to episode, before the arms are put home."""
+
+    def hand_over(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:  # noqa: B027
+        """Put into the hands what they hold at first, now that the arms stand."""
+
+    def happen(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:  # noqa: B027
+        """Let what physics alone does not know happen, after each of its steps."""
 
     @abstractmethod
     def solved(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:

@@ -51,7 +51,7 @@ class InsertScene(Scene):
 
     def add_objects(self, spec: Any) -> None:
         """Add peg and socket."""
-        peg = spec.body("hand").add_body(name="peg", pos=[0, 0, TCP_IN_HAND_M])
+        peg = self._add_peg(spec)
         half_length = 0.035
         add_box(
             peg,
@@ -61,8 +61,13 @@ class InsertScene(Scene):
             [0.9, 0.45, 0.1, 1],
         ).mass = 0.08
         peg.add_site(name="peg_tip", pos=[0, 0, self.PEG_TIP_M], size=[0.001] * 3, rgba=[0] * 4)
-        spec.add_exclude(name="grasp", bodyname1="hand", bodyname2="peg")
         self._add_socket(spec.worldbody)
+
+    def _add_peg(self, spec: Any) -> Any:
+        """Add the peg's body, without geoms yet, as a part of the hand; return it."""
+        peg = spec.body("hand").add_body(name="peg", pos=[0, 0, TCP_IN_HAND_M])
+        spec.add_exclude(name="grasp", bodyname1="hand", bodyname2="peg")
+        return peg
 
     def _add_socket(self, world: Any) -> None:
         x, y = self.SOCKET_XY_M
@@ -104,9 +109,13 @@ class InsertScene(Scene):
         self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator
     ) -> None:
         """Draw a new grasp of the peg."""
-        body = model.body("peg").id
         shift = rng.uniform(-1, 1, 3) * self.GRASP_SHIFT_M
-        turn = geometry.quat_from_rotvec(rng.uniform(-1, 1, 3) * self.GRASP_TURN_RAD)
+        self._grasp(model, shift, rng.uniform(-1, 1, 3) * self.GRASP_TURN_RAD)
+
+    def _grasp(self, model: mujoco.MjModel, shift: Array, turn_rad: Array) -> None:
+        """Hold the peg (3,) m and a (3,) rotation vector away from a centred grasp."""
+        body = model.body("peg").id
+        turn = geometry.quat_from_rotvec(turn_rad)
         model.body_pos[body] = [shift[0], shift[1], TCP_IN_HAND_M + shift[2]]
         model.body_quat[body] = turn[[3, 0, 1, 2]]
 
