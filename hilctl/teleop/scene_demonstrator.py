@@ -82,7 +82,9 @@ class SceneDemonstrator(Demonstrator):
             return TeleopInput()
         if self._expert.pushes:
             wanted = no_twist() if self._hand.hesitates() else self._expert.push()
-            return _moving(self._hand.push(wanted), self._expert.gripper())
+            # a hand that does not push does not tremble
+            twist = self._hand.push(wanted) if wanted.any() else wanted
+            return _moving(twist, self._expert.gripper())
         # once it is done there is nothing to gain, and no progress is no reason to back off
         remaining_m = None if self._world.solved() else self._expert.remaining_m()
         twist = self._hand.steer(self._arm.tcp_pose(), self._expert.target(), remaining_m)

@@ -27,7 +27,7 @@ def recorded(tmp_path: Path) -> Workspace:
 
 
 def wants_joints(space: Workspace) -> Workspace:
-    return edit(space, {"tcp_velocity, tcp_wrench]": "tcp_velocity, tcp_wrench, q]"})
+    return edit(space, {"tcp_velocity, tcp_wrench]": "tcp_velocity, tcp_wrench, joint_position]"})
 
 
 def test_a_measurement_that_every_episode_holds_can_be_added(recorded: Workspace) -> None:
@@ -36,7 +36,7 @@ def test_a_measurement_that_every_episode_holds_can_be_added(recorded: Workspace
     assert demos.ready
     (episode,) = open_dataset(changed.demos, changed.spec).episodes()
     states = states_of(episode, changed.spec.observation.state)
-    assert states["q"].shape == (len(episode) + 1, 7)
+    assert states["joint_position"].shape == (len(episode) + 1, 7)
 
 
 def test_a_measurement_that_an_episode_lacks_is_named_with_the_file(recorded: Workspace) -> None:
@@ -45,7 +45,7 @@ def test_a_measurement_that_an_episode_lacks_is_named_with_the_file(recorded: Wo
         for group in ("obs", "final_obs"):
             del file[f"episode/{group}/q"]
         layout = json.loads(file["episode"].attrs["observation_layout"])
-        del layout["state"]["q"]
+        del layout["state"]["joint_position"]
         file["episode"].attrs["observation_layout"] = json.dumps(layout)
     (episode,) = Dataset.of_readable(recorded.demos).episodes()
     assert set(states_of(episode, recorded.spec.observation.state)) == {

@@ -41,7 +41,7 @@ COMPARABLE = {
     "another operator": ("skill: 0.8", "skill: 0.5"),
     "more demonstrations": ("demos: 20", "demos: 30"),
     "other words": ("instruction: ", "instruction: please "),
-    "one measurement more": ("tcp_wrench]", "tcp_wrench, q]"),
+    "one measurement more": ("tcp_wrench]", "tcp_wrench, joint_position]"),
     "one measurement less": ("tcp_velocity, tcp_wrench]", "tcp_velocity]"),
     "order of state keys": ("[tcp_pose, tcp_velocity,", "[tcp_velocity, tcp_pose,"),
 }
@@ -66,7 +66,7 @@ def test_policy_depends_on_what_it_sees_and_on_its_networks(load_changed: Load) 
     before = load_changed()
     for change in (
         ("images: [wrist, side]", "images: [wrist]"),
-        ("tcp_wrench]", "tcp_wrench, q]"),
+        ("tcp_wrench]", "tcp_wrench, joint_position]"),
         ("relative: true", "relative: false"),
         ("agent: {type: rlpd", "agent: {type: bc"),
     ):

@@ -88,8 +88,9 @@ class FlipExpert(Expert):
         return None
 
     def _may_begin(self) -> bool:
-        lies = self._scene.lies_in_pan(self.world.data)
-        return lies and self._speed_m_s() < self.STILL_M_S and not self.world.solved()
+        data = self.world.data
+        unturned = self._scene.lies_in_pan(data) and self._scene.up(data) > 0
+        return unturned and self._speed_m_s() < self.STILL_M_S
 
     def _speed_m_s(self) -> float:
         return float(np.linalg.norm(self.arm.tcp_velocity()[:3]))

@@ -39,7 +39,7 @@ class FlipScene(Scene):
     def add_cameras(self, spec: Any) -> None:
         """Add the side camera, and let the wrist camera look at the pan."""
         spec.worldbody.add_camera(
-            name="side", pos=[0.56, -0.5, 0.72], xyaxes=[1, 0, 0, 0, 0.6, 0.8], fovy=42
+            name="side", pos=[0.56, -0.5, 0.72], xyaxes=[1, 0, 0, 0, 0.5, 0.866], fovy=58
         )
         wrist = spec.camera("wrist")
         wrist.pos = [0.05, 0.0, -0.06]

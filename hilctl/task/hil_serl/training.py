@@ -23,7 +23,6 @@ STATE = {
     "tcp_torque": "tcp_wrench",
     "gripper_pose": "gripper",
     "q": "joint_position",
-    "dq": "joint_velocity",
 }
 
 
