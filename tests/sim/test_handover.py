@@ -37,7 +37,7 @@ def test_the_arms_face_each_other() -> None:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_the_bar_changes_hands_in_the_air_and_counts_when_it_is_let_go_of(seed: int) -> None:
+def test_the_bar_changes_hands_in_the_air_and_counts_when_the_hand_has_left(seed: int) -> None:
     world = world_of("handover", seed)
     scene, held_by_both_m, held_on_pad = scene_of(world), 0.0, False
     for _ in range(200):

@@ -51,5 +51,5 @@ def test_the_hole_is_no_tighter_than_that_of_the_quick_setting() -> None:
 
 
 def test_the_operator_inserts(tmp_path: Path) -> None:
-    episodes = demonstrate(task_of("sim-insert-hard", tmp_path), skill=0.8, episodes=10, seed=0)
-    assert sum(bool(episode.true_success) for episode in episodes) >= 9
+    episodes = demonstrate(task_of("sim-insert-hard", tmp_path), skill=0.8, episodes=6, seed=0)
+    assert sum(bool(episode.true_success) for episode in episodes) >= 5

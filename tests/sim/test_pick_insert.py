@@ -40,7 +40,7 @@ def press_in(world: SimWorld) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_plug_held_by_its_handle_goes_in_and_counts_when_it_is_let_go_of(seed: int) -> None:
+def test_a_plug_held_by_its_handle_goes_in_and_counts_when_the_hand_has_left(seed: int) -> None:
     world = world_of("pick-insert", seed)
     grasp(world, BY_THE_HANDLE_M)
     press_in(world)
@@ -48,6 +48,8 @@ def test_a_plug_held_by_its_handle_goes_in_and_counts_when_it_is_let_go_of(seed:
     assert not world.solved()  # it is still held
     world.arm.grip(1.0)
     run(world, 0.5)
+    assert not world.solved()  # the hand is still around it
+    glide(world, at(*world.tcp_pose()[:2], 0.1), 0.5)
     assert world.solved()
 
 
@@ -108,5 +110,5 @@ def test_every_episode_has_its_plug_elsewhere_upright() -> None:
 
 
 def test_the_operator_picks_and_inserts(tmp_path: Path) -> None:
-    episodes = demonstrate(task_of("sim-pick-insert", tmp_path), skill=0.8, episodes=8, seed=0)
+    episodes = demonstrate(task_of("sim-pick-insert", tmp_path), skill=0.8, episodes=5, seed=0)
     assert all(episode.success and episode.true_success for episode in episodes)

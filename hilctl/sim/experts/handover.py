@@ -55,11 +55,17 @@ class HandoverExpert(Expert):
         scene, bar = self._scene, self._bar()[:3]
         if self._is_placed():
             free = [scene.has_let_go(self.world.data, arm) for arm in scene.arms]
-            return 0.01 * free.count(False)
-        down_m = self.MEET_M + scene.PAD_XY_M[0] - scene.MIDDLE_X_M
+            away_m = scene.away_m(self.world.data)
+            return 0.01 * free.count(False) + max(0.0, scene.LEFT_M - away_m)
+        down_m = scene.LEFT_M + self.MEET_M + scene.PAD_XY_M[0] - scene.MIDDLE_X_M
         if self._holds("right"):
             waits_m = 0.0 if self._left_has_let_go() else 0.02
-            return waits_m + 0.02 + float(np.abs(bar - [*scene.PAD_XY_M, self.LOW_M]).sum())
+            return (
+                waits_m
+                + 0.02
+                + scene.LEFT_M
+                + float(np.abs(bar - [*scene.PAD_XY_M, self.LOW_M]).sum())
+            )
         take_m = float(np.linalg.norm(self._tcp("right") - self._grasp("right", self._meeting())))
         if self._holds("left"):
             lead_m = float(np.abs(bar - self._meeting()).sum())

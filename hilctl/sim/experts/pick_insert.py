@@ -15,7 +15,7 @@ KINDS = {"in": 0.35, "held": 0.2, "part": 0.2, "beside": 0.1, "over": 0.15}
 
 
 class PickInsertExpert(Expert):
-    """Grasp the plug by its handle, carry it over the socket, press it in, and let go.
+    """Grasp the plug by its handle, carry it over the socket, press it in, let go and leave.
 
     A plug that is held by its pin is put down and grasped again.
     """
@@ -60,12 +60,15 @@ class PickInsertExpert(Expert):
         """Return the way to the plug, the way with it and the way down, as far as they are left."""
         scene, plug, here = self._scene, self._plug(), self._here()
         if self._is_in():
-            return 0.0 if scene.has_let_go(self.world.data) else 0.01
-        way_m = float(np.linalg.norm(plug[:2] - scene.SOCKET_XY_M)) + 0.02
-        if self._depth_m() > 0.002 or way_m < 0.022:
-            way_m = 0.02 + max(0.0, scene.SOLVED_DEPTH_M + plug[2] - self.OVER_M)
+            opens_m = 0.0 if scene.has_let_go(self.world.data) else 0.01
+            return opens_m + max(0.0, scene.LEFT_M - scene.away_m(self.world.data))
+        aside_m = float(np.linalg.norm(plug[:2] - scene.SOCKET_XY_M))
+        solved_z = scene.SOCKET_TOP_M + scene.STANDS_M - scene.SOLVED_DEPTH_M
+        way_m = aside_m + scene.LEFT_M + 0.02
+        if self._depth_m() > 0.002 or aside_m < 2 * self.NEAR_M:
+            way_m += max(0.0, float(plug[2]) - solved_z)
         else:
-            way_m += scene.SOLVED_DEPTH_M + max(0.0, self.CARRY_M - plug[2])
+            way_m += self.CARRY_M - solved_z + max(0.0, self.CARRY_M - float(plug[2]))
         if self._holds():
             return way_m if self._is_held_well() else way_m + 0.06
         grasp = np.add(plug, [0, 0, self.GRASP_M])
@@ -80,7 +83,7 @@ class PickInsertExpert(Expert):
     def vary_success(self, rng: np.random.Generator) -> None:
         """Let go at another depth that counts, and go to another height."""
         self._release_m = self._scene.SOLVED_DEPTH_M + float(rng.uniform(0.0005, 0.004))
-        self._height_m = float(rng.uniform(self.GRASP_M, 0.09))
+        self._height_m = float(rng.uniform(self._scene.LEFT_M + 0.005, 0.09))
 
     def label_spot(self, rng: np.random.Generator) -> LabelSpot:
         """Draw: in, in and held, let go of half in, put down beside it, or fingers over the table.

@@ -40,6 +40,7 @@ class HandoverScene(Scene):
     PAD_HALF_M = (0.09, 0.035)
     TOLERANCE_M = 0.025
     LET_GO_M = 0.006  # of each finger from the bar
+    LEFT_M = 0.03  # of the right tcp over the bar's middle, when the hand has left
 
     home_tcp = geometry.pose([0.40, 0.0, 0.16], geometry.quat_from_rpy([np.pi, 0.0, 0.0]))
 
@@ -48,7 +49,7 @@ class HandoverScene(Scene):
         spec.worldbody.add_camera(
             name="front",
             pos=[self.MIDDLE_X_M, -0.5, 0.25],
-            xyaxes=[1, 0, 0, 0, 0.28, 0.96],
+            xyaxes=[1, 0, 0, 0, 0.2, 0.98],
             fovy=43,
         )
 
@@ -99,7 +100,14 @@ class HandoverScene(Scene):
         aside_m = np.linalg.norm(place[:2] - self.PAD_XY_M)
         return bool(aside_m <= self.TOLERANCE_M and place[2] < self.BAR_HALF_M[2] + 0.003)
 
+    def away_m(self, data: mujoco.MjData) -> float:
+        """Return how far the right tcp is above the bar's middle."""
+        return float(self.tcp_m(data, "right")[2] - self.bar(data)[2])
+
     def solved(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:
-        """Return whether the bar lies on the pad and both arms have let go of it."""
+        """Return whether the bar lies on the pad, both hands are open, and the right one has left.
+
+        No camera sees whether fingers are open that are still around the bar.
+        """
         free = all(self.has_let_go(data, arm) for arm in self.arms)
-        return free and self.lies_on_pad(data)
+        return free and self.lies_on_pad(data) and self.away_m(data) >= self.LEFT_M

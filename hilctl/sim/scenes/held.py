@@ -85,8 +85,6 @@ def contacts(
     model: mujoco.MjModel, data: mujoco.MjData, body: str, geoms: list[int]
 ) -> NDArray[np.intp]:
     """Return which of all contacts are those of a body with one of some geoms."""
-    if data.ncon == 0:
-        return np.zeros(0, np.intp)
     pairs = data.contact.geom
     own = model.geom_bodyid[pairs] == model.body(body).id
     return np.nonzero((own & np.isin(pairs, geoms)[:, ::-1]).any(axis=1))[0]

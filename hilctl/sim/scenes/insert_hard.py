@@ -42,7 +42,7 @@ class InsertHardScene(InsertScene):
 
     def happen(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
         """Free the peg when it comes down on the rim."""
-        if not self.peg.is_held(model, data):
+        if data.ncon == 0 or not self.peg.is_held(model, data):
             return
         on_rim = contacts(model, data, self.peg.name, self._rim)
         if (np.abs(data.contact.frame[on_rim, 2]) > FLAT).any():

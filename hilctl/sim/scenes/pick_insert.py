@@ -18,7 +18,7 @@ BLUE, LIGHT_BLUE = [0.12, 0.3, 0.62, 1], [0.16, 0.38, 0.72, 1]
 
 
 class PickInsertScene(Scene):
-    """Grasp a plug by its handle, press its pin into a socket, and let go.
+    """Grasp a plug by its handle, press its pin into a socket, let go and leave.
 
     The plug stands on the table, a little elsewhere each time, and falls over for good when it is
     knocked. Whoever holds it by the pin gets as far as the fingers allow: a spring in the socket
@@ -40,6 +40,7 @@ class PickInsertScene(Scene):
     SPRING_DEPTH_M, SPRING_REACH_M, SPRING_RADIUS_M = 0.009, 0.0025, 0.006
     FINGER_TIP_M = 0.0046  # below the tcp
     LET_GO_M = 0.006  # of each finger from the handle
+    LEFT_M = 0.03  # of the tcp over the plug's middle, when the hand has left
 
     gripper: ClassVar[bool] = True
     home_tcp = geometry.pose([0.5, 0.0, 0.16], geometry.quat_from_rpy([np.pi, 0.0, 0.0]))
@@ -138,6 +139,14 @@ class PickInsertScene(Scene):
         """Return whether the fingers are open around the handle."""
         return self.opening_m(data) >= 2 * (self.HANDLE_HALF_M[1] + self.LET_GO_M)
 
+    def away_m(self, data: mujoco.MjData) -> float:
+        """Return how far the tcp is above the plug's middle."""
+        return float(data.site("tcp").xpos[2] - data.body("plug").xpos[2])
+
     def solved(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:
-        """Return whether the pin is in by `SOLVED_DEPTH_M` and the fingers have let go."""
-        return self.depth_m(data) >= self.SOLVED_DEPTH_M and self.has_let_go(data)
+        """Return whether the pin is in by `SOLVED_DEPTH_M` and the open hand has left it.
+
+        No camera sees whether fingers are open that are still around the handle.
+        """
+        has_left = self.has_let_go(data) and self.away_m(data) >= self.LEFT_M
+        return has_left and self.depth_m(data) >= self.SOLVED_DEPTH_M

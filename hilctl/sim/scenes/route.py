@@ -91,8 +91,8 @@ class RouteScene(Scene):
         """Free the part at a touch of the fence, or when it is pulled hard."""
         if not self.part.is_held(model, data):
             return
-        knocked = contacts(model, data, self.part.name, self._fence).size > 0
-        if knocked or self.part.pull_n(data)[2] > self.PULL_OFF_N:
+        touching = data.ncon and contacts(model, data, self.part.name, self._fence).size
+        if touching or self.part.pull_n(data)[2] > self.PULL_OFF_N:
             self.part.free(model, data)
 
     def clip_y_m(self, model: mujoco.MjModel) -> float:
