@@ -8,11 +8,10 @@ from typing import Any, ClassVar, Self
 import flax.struct
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
-from numpy.typing import NDArray
 
 from hilctl.agents.base import Agent, Metrics, Observation
+from hilctl.agents.choices import continuous_columns, discrete_parts, log_likelihood
 from hilctl.agents.options import AgentOptions, BCOptions
 from hilctl.data.batch import Batch
 from hilctl.networks.augment import random_shift
@@ -125,26 +124,3 @@ class BC(flax.struct.PyTreeNode, Agent):
             return mean, log_std, ()
         choosing = ChoiceNetwork(tuple(len(choices) for _, choices in kinds))
         return mean, log_std, evaluate(choosing, params["choices"], embedding)
-
-
-def continuous_columns(actions: ActionLayout) -> NDArray[np.int64]:
-    """Return which numbers of an action can be anything in [-1, 1]."""
-    smooth = [part for part in actions.parts if part.choices is None]
-    return np.concatenate([np.arange(actions.size)[actions.slice_of(part)] for part in smooth])
-
-
-def discrete_parts(actions: ActionLayout) -> list[tuple[int, tuple[float, ...]]]:
-    """Return the column and the choices of every number that is one of several."""
-    return [
-        (column, part.choices)
-        for part in actions.parts
-        if part.choices is not None
-        for column in range(actions.size)[actions.slice_of(part)]
-    ]
-
-
-def log_likelihood(numbers: jax.Array, choices: tuple[float, ...], logits: jax.Array) -> jax.Array:
-    """Return the (...) log probability of (...) numbers, each the nearest of its choices."""
-    chosen = jnp.abs(numbers[..., None] - jnp.asarray(choices)).argmin(axis=-1)
-    probability = jax.nn.log_softmax(logits)
-    return jnp.take_along_axis(probability, chosen[..., None], axis=-1)[..., 0]

@@ -14,7 +14,8 @@ class AgentOptions(Options):
 
     needs_robot: ClassVar[bool] = True  # False: learns from demonstrations alone
     stages: ClassVar[tuple[str, ...]] = ("demos",)  # of the task, that it learns from
-    learns_grippers: ClassVar[bool] = False
+    learns_grippers: ClassVar[bool] = False  # those that are told to open or close
+    learns_openings: ClassVar[bool] = False  # continuous grippers
 
     encoder: str = Field(
         default="efficientnet-lite0", description="frozen image encoder; HIL-SERL's is resnet10"
@@ -42,6 +43,8 @@ class AgentOptions(Options):
 
 class RLPDOptions(AgentOptions):
     """Settings of soft actor-critic; the defaults are HIL-SERL's unless a description differs."""
+
+    learns_grippers: ClassVar[bool] = True
 
     discount: float = Field(default=0.97, gt=0, lt=1, description="of the next step's value")
     target_rate: float = Field(
@@ -95,6 +98,18 @@ class RLPDOptions(AgentOptions):
         description="updates of the actor, since a step came in, that halve its weight; "
         "absent = never",
     )
+    gripper_cost: float = Field(
+        default=0.02,
+        ge=0,
+        lt=1,
+        description="of a gripper that begins to open or to close, where a success is worth 1",
+    )
+    gripper_exploration: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of steps in which grippers are told anything; 0 is HIL-SERL's",
+    )
 
 
 class BCOptions(AgentOptions):
@@ -102,6 +117,7 @@ class BCOptions(AgentOptions):
 
     needs_robot: ClassVar[bool] = False
     learns_grippers: ClassVar[bool] = True
+    learns_openings: ClassVar[bool] = True
 
     updates: int = Field(default=3000, ge=1, description="how often it learns from a batch")
     initial_log_std: float = Field(

@@ -3,10 +3,12 @@
 With HIL-SERL's choices (arXiv 2410.21845): LayerNorm critic ensemble, no entropy in the backup,
 adaptive temperature, the observation heads trained by the critic alone, bootstrapping through
 truncation. The actor follows the mean of the critics, the target takes the minimum of two.
+Discrete grippers are no part of this: they have a critic of their own (`gripper_critic.py`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Self
 
@@ -16,6 +18,8 @@ import jax.numpy as jnp
 import optax
 
 from hilctl.agents.base import Agent, Metrics, Observation
+from hilctl.agents.choices import continuous_columns, discrete_parts
+from hilctl.agents.gripper_critic import GripperCritic
 from hilctl.agents.options import AgentOptions, RLPDOptions
 from hilctl.data.batch import Batch
 from hilctl.networks.augment import random_shift
@@ -35,17 +39,17 @@ class RLPD(flax.struct.PyTreeNode, Agent):
     OptionsType: ClassVar[type[AgentOptions]] = RLPDOptions
 
     key: jax.Array
-    critic: Params  # {"head": ..., "ensemble": ...}
+    critic: Params  # {"head": ..., "ensemble": ...}, and "grippers" where some are discrete
     target_critic: Params
     actor: Params
-    average: Params  # of actor and observation heads over the last updates: what acts
+    average: Params  # of what acts over the last updates: what acts
     log_temperature: jax.Array
     critic_optimiser: optax.OptState
     actor_optimiser: optax.OptState
     temperature_optimiser: optax.OptState
     options: RLPDOptions = flax.struct.field(pytree_node=False)
     cameras: tuple[str, ...] = flax.struct.field(pytree_node=False)
-    action_dim: int = flax.struct.field(pytree_node=False)
+    actions: ActionLayout = flax.struct.field(pytree_node=False)
 
     @classmethod
     def create(
@@ -53,7 +57,7 @@ class RLPD(flax.struct.PyTreeNode, Agent):
     ) -> Self:
         """Return an untrained agent."""
         cameras = tuple(name for name in observation if name != STATE)
-        return cls._created(key, dict(observation), cameras, actions.size, options)
+        return cls._created(key, dict(observation), cameras, actions, options)
 
     @classmethod
     @partial(jax.jit, static_argnums=(0, 3, 4, 5))  # one program: 0.3 s instead of 1.9
@@ -62,18 +66,22 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         key: jax.Array,
         observation: Observation,
         cameras: tuple[str, ...],
-        action_dim: int,
+        actions: ActionLayout,
         options: RLPDOptions,
     ) -> Self:
         key, head_key, critic_key, actor_key = jax.random.split(key, 4)
-        action = jnp.zeros(action_dim)
+        action = jnp.zeros(len(continuous_columns(actions)))
         head = ObservationHead(cameras)
         head_params = head.init(head_key, observation)
         embedding = head.apply(head_params, observation)
         network = critic_ensemble(options.critics, options.critic_width)
         ensemble = network.init(critic_key, embedding, action)
         critic = {"head": head_params, "ensemble": ensemble}
-        actor = ActorNetwork(action_dim, options.initial_log_std).init(actor_key, embedding)
+        if discrete_parts(actions):
+            grippers_key = jax.random.fold_in(critic_key, 1)
+            grippers = GripperCritic(actions, options).create(grippers_key, embedding)
+            critic["grippers"] = grippers
+        actor = ActorNetwork(action.size, options.initial_log_std).init(actor_key, embedding)
         log_temperature = jnp.log(jnp.asarray(options.initial_temperature, jnp.float32))
         adam = optax.adam(options.learning_rate)
         return cls(
@@ -81,22 +89,32 @@ class RLPD(flax.struct.PyTreeNode, Agent):
             critic=critic,
             target_critic=jax.tree.map(jnp.copy, critic),  # `update` donates both
             actor=actor,
-            average=jax.tree.map(jnp.copy, {"actor": actor, "head": head_params}),
+            average=jax.tree.map(jnp.copy, _what_acts(actor, critic)),
             log_temperature=log_temperature,
             critic_optimiser=adam.init(critic),
             actor_optimiser=adam.init(actor),
             temperature_optimiser=adam.init(log_temperature),
             options=options,
             cameras=cameras,
-            action_dim=action_dim,
+            actions=actions,
         )
 
+    @property
+    def action_dim(self) -> int:
+        """How many numbers of an action the actor decides."""
+        return len(continuous_columns(self.actions))
+
+    @property
+    def grippers(self) -> GripperCritic | None:
+        """What decides the others; None where there are none."""
+        return GripperCritic(self.actions, self.options) if discrete_parts(self.actions) else None
+
     def acting(self) -> Any:
-        """Return the averaged actor and observation heads."""
+        """Return the averaged actor, observation heads and gripper critic."""
         return self.average
 
     def with_acting(self, arrays: Any) -> Self:
-        """Return a copy that acts with another actor and other heads."""
+        """Return a copy that acts with another actor, other heads and another gripper critic."""
         return self.replace(average=arrays)
 
     def with_learning_rate(self, rate: float) -> Self:
@@ -108,9 +126,16 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         """Return the (A,) action for one observation: the mode, or a sample."""
         embedding = self._embed(self.average, observation)
         mean, log_std = self._gaussian(self.average["actor"], embedding)
+        smooth = jnp.tanh(mean) if greedy else sample_with_log_prob(key, mean, log_std)[0]
+        if (grippers := self.grippers) is None:
+            return smooth
+        params = self.average["grippers"]
         if greedy:
-            return jnp.tanh(mean)
-        return sample_with_log_prob(key, mean, log_std)[0]
+            told = grippers.choose(params, embedding)
+        else:
+            told = grippers.explore(params, embedding, jax.random.fold_in(key, 1))
+        action = jnp.zeros(self.actions.size).at[continuous_columns(self.actions)].set(smooth)
+        return action.at[jnp.asarray(grippers.columns)].set(told)
 
     @partial(jax.jit, donate_argnums=0)
     def update(self, batches: Batch) -> tuple[Self, Metrics]:
@@ -131,12 +156,18 @@ class RLPD(flax.struct.PyTreeNode, Agent):
     def _critic_update(self, batch: Batch) -> tuple[Self, Metrics]:
         key, action_key = jax.random.split(self.key)
         target = self._target(action_key, batch.next_observations, batch)
+        gripper_loss = self._gripper_loss(action_key, batch)
 
         def loss(critic: Params) -> tuple[jax.Array, Metrics]:
-            q = self._q(critic, self._embed(critic, batch.observations), batch.actions)
+            embedding = self._embed(critic, batch.observations)
+            q = self._q(critic, embedding, self._smooth(batch.actions))
             error = q - target
             value = jnp.square(error).mean()
-            return value, {"critic_loss": value, "q": q.mean(), "target_q": target.mean()}
+            metrics = {"critic_loss": value, "q": q.mean(), "target_q": target.mean()}
+            if gripper_loss is None:
+                return value, metrics
+            more, gripper_metrics = gripper_loss(critic["grippers"], embedding)
+            return value + more, metrics | gripper_metrics
 
         gradients, metrics = jax.grad(loss, has_aux=True)(self.critic)
         critic, optimiser = self._adam(gradients, self.critic_optimiser, self.critic)
@@ -156,13 +187,36 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         next_actions, _ = sample_with_log_prob(action_key, mean, log_std)
         target_embedding = self._embed(self.target_critic, next_observations)
         every_q = self._q(self.target_critic, target_embedding, next_actions)
-        size = min(CRITICS_IN_TARGET, self.options.critics)
-        some = jax.random.choice(some_key, self.options.critics, (size,), replace=False)
-        next_q = every_q[some].min(axis=0)
+        next_q = every_q[self._some_critics(some_key)].min(axis=0)
         # a sparse reward of at most 1, once: no value lies outside [0, 1]
         next_q = jnp.clip(next_q, 0.0, 1.0)
         rewards, masks = jnp.asarray(batch.rewards), jnp.asarray(batch.masks)
         return rewards + self.options.discount * masks * next_q
+
+    def _some_critics(self, key: jax.Array) -> jax.Array:
+        size = min(CRITICS_IN_TARGET, self.options.critics)
+        return jax.random.choice(key, self.options.critics, (size,), replace=False)
+
+    def _gripper_loss(
+        self, key: jax.Array, batch: Batch
+    ) -> Callable[[Params, jax.Array], tuple[jax.Array, Metrics]] | None:
+        """Return the loss of the gripper critic's parameters, given an embedding."""
+        if (grippers := self.grippers) is None:
+            return None
+        after = batch.next_observations  # embedded above already: the compiler does it once
+        newest = grippers.values(self.critic["grippers"], self._embed(self.critic, after))
+        target_embedding = self._embed(self.target_critic, after)
+        slow = grippers.values(self.target_critic["grippers"], target_embedding)
+        some = self._some_critics(jax.random.fold_in(key, 2))
+        target = grippers.target(newest, slow[some], batch)
+        weight = self._imitation_weight(0 if batch.born is None else batch.born)
+        return lambda params, embedding: grippers.loss(params, embedding, batch, target, weight)
+
+    def _smooth(self, actions: Any) -> Any:
+        """Return the (..., continuous) numbers of (..., A) actions."""
+        if self.grippers is None:
+            return actions
+        return jnp.asarray(actions)[..., continuous_columns(self.actions)]
 
     def _actor_update(self, batch: Batch) -> tuple[Self, Metrics]:
         key, action_key = jax.random.split(self.key)
@@ -187,7 +241,7 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         log_temperature, temperature_optimiser = self._adam(
             gradient, self.temperature_optimiser, self.log_temperature
         )
-        newest = {"actor": actor, "head": self.critic["head"]}
+        newest = _what_acts(actor, self.critic)
         agent = self.replace(
             key=key,
             actor=actor,
@@ -213,7 +267,7 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         It is 0 for other steps.
         """
         weight = self._imitation_weight(0 if batch.born is None else batch.born)
-        distance = jnp.square(jnp.tanh(mean) - batch.actions).sum(axis=-1)
+        distance = jnp.square(jnp.tanh(mean) - self._smooth(batch.actions)).sum(axis=-1)
         return (weight * batch.is_demo * distance).mean()
 
     def _adam(
@@ -251,3 +305,8 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         network = ActorNetwork(self.action_dim, self.options.initial_log_std)
         mean, log_std = evaluate(network, actor, embedding)
         return mean, log_std
+
+
+def _what_acts(actor: Params, critic: Params) -> Params:
+    """Return the parameters that `act` needs, of the critic all but its values of actions."""
+    return {"actor": actor} | {part: critic[part] for part in critic if part != "ensemble"}

@@ -23,6 +23,7 @@ class Batch(NamedTuple):
         intervened: (...) bool, a human chose the action.
         is_demo: (...) bool, drawn from the demonstration buffer.
         born: (...) int32, learner updates made before it came in; None = all were there before any.
+        toggles: (...) uint8, grippers that turned round by measurement; None = none did.
     """
 
     observations: dict[str, Array]
@@ -33,6 +34,7 @@ class Batch(NamedTuple):
     intervened: NDArray[np.bool_]
     is_demo: NDArray[np.bool_]
     born: NDArray[np.int32] | None = None
+    toggles: NDArray[np.uint8] | None = None
 
 
 class Sampler(ABC):
@@ -87,4 +89,5 @@ def part(batch: Batch, index: int | slice) -> Batch:
         intervened=batch.intervened[index],
         is_demo=batch.is_demo[index],
         born=None if batch.born is None else batch.born[index],
+        toggles=None if batch.toggles is None else batch.toggles[index],
     )

@@ -46,6 +46,7 @@ class ReplayBuffer(Sampler):
         self._masks = np.zeros(capacity, np.float32)
         self._intervened = np.zeros(capacity, np.bool_)
         self._born = np.zeros(capacity, np.int32)
+        self._toggles = np.zeros(capacity, np.uint8)
         self._is_start = np.zeros(capacity, np.bool_)
         self._starts: NDArray[np.int64] = np.empty(0, np.int64)
         self._next_slot = 0
@@ -53,8 +54,8 @@ class ReplayBuffer(Sampler):
     @property
     def nbytes(self) -> int:
         """Memory in bytes when full."""
-        columns = (self._actions, self._rewards, self._masks, self._intervened, self._born)
-        arrays = [*self._observations.values(), *columns, self._is_start]
+        columns = (self._rewards, self._masks, self._intervened, self._born, self._toggles)
+        arrays = [*self._observations.values(), self._actions, *columns, self._is_start]
         return sum(array.nbytes for array in arrays) + 8 * self.capacity
 
     def __len__(self) -> int:
@@ -68,6 +69,7 @@ class ReplayBuffer(Sampler):
         rewards: Array,
         terminated: Array,
         intervened: Array,
+        toggles: Array,
         *,
         born: int = 0,
     ) -> None:
@@ -79,6 +81,7 @@ class ReplayBuffer(Sampler):
             rewards: (T,).
             terminated: (T,) bool, the task ended with this step (not a mere time limit).
             intervened: (T,) bool.
+            toggles: (T,) grippers that turned round.
             born: learner updates made so far.
 
         Raises:
@@ -86,7 +89,12 @@ class ReplayBuffer(Sampler):
                 do not fit.
         """
         steps = len(actions)
-        columns = {"rewards": rewards, "terminated": terminated, "intervened": intervened}
+        columns = {
+            "rewards": rewards,
+            "terminated": terminated,
+            "intervened": intervened,
+            "toggles": toggles,
+        }
         self._check(steps, observations, actions, columns)
         slots = (self._next_slot + np.arange(steps + 1)) % self.capacity
         starts = slots[:-1]
@@ -97,6 +105,7 @@ class ReplayBuffer(Sampler):
         self._masks[starts] = ~np.asarray(terminated, np.bool_)
         self._intervened[starts] = intervened
         self._born[starts] = born
+        self._toggles[starts] = toggles
         # The slot before the first one ends the previous episode, so no older transition
         # reaches into the new one.
         self._is_start[slots[-1]] = False
@@ -111,6 +120,7 @@ class ReplayBuffer(Sampler):
         rewards: Array,
         terminated: Array,
         intervened: Array,
+        toggles: Array,
         *,
         born: int = 0,
     ) -> None:
@@ -126,6 +136,7 @@ class ReplayBuffer(Sampler):
                 rewards[steps],
                 terminated[steps],
                 intervened[steps],
+                toggles[steps],
                 born=born,
             )
 
@@ -139,6 +150,7 @@ class ReplayBuffer(Sampler):
             intervened=np.empty(lead, np.bool_),
             is_demo=np.zeros(lead, np.bool_),
             born=np.empty(lead, np.int32),
+            toggles=np.empty(lead, np.uint8),
         )
 
     def _allocate_observations(self, lead: tuple[int, ...]) -> dict[str, Array]:
@@ -160,6 +172,8 @@ class ReplayBuffer(Sampler):
         _take(self._intervened, slots, batch.intervened)
         if batch.born is not None:
             _take(self._born, slots, batch.born)
+        if batch.toggles is not None:
+            _take(self._toggles, slots, batch.toggles)
 
     def _check(
         self,
@@ -226,7 +240,7 @@ def human_segments(intervened: Array) -> list[slice]:
 def bytes_needed(capacity: int, observation_spec: ObservationSpec, action_dim: int) -> int:
     """Return the memory in bytes that a full `ReplayBuffer` of these arguments takes."""
     slot = sum(prod(shape) * np.dtype(dtype).itemsize for shape, dtype in observation_spec.values())
-    step = 4 * action_dim + 4 + 4 + 1 + 4 + 1
+    step = 4 * action_dim + 4 + 4 + 1 + 4 + 1 + 1
     index = np.dtype(np.int64).itemsize
     return capacity * (slot + step + index)
 

@@ -204,7 +204,6 @@ def _open_hands(
     spec: TaskSpec, rig: Rig, stack: ExitStack, env: Environment, screen: Screen
 ) -> Teleop:
     """Return the operator: the only hand, or all of them as one."""
-    _refuse_the_same_twice(spec)
     robots = {arm.name: arm.robot for arm in env.arms} if isinstance(env, RobotEnv) else {}
     hands = {
         name: stack.enter_context(teleop_of(spec, rig, robots.get(name), screen, name))
@@ -254,18 +253,6 @@ def look_after(
     watchdog = stack.enter_context(Watchdog(hold, period_s, rig.clock, stop, guards))
     rig.watch = watchdog
     return watchdog
-
-
-def _refuse_the_same_twice(spec: TaskSpec) -> None:
-    for name, hand in spec.hands.items():
-        arms = [other for other, its in spec.hands.items() if its == hand]
-        if len(arms) > 1 and TELEOPS.get(hand.type).is_unique:
-            raise DeviceError(
-                f"there is one {hand.type} of these settings, and it cannot drive several arms: "
-                + " and ".join(arms),
-                where=f"arms.{name}.teleop",
-                hint="choose another teleop type in task.yaml for all of them but one",
-            )
 
 
 def control_of(spec: TaskSpec, arm: str) -> ArmControlSpec:

@@ -6,7 +6,7 @@ and tanh, a state head of 64.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -85,15 +85,42 @@ class CriticNetwork(nn.Module):
 
 def critic_ensemble(size: int, width: int = 256) -> nn.Module:
     """Return `size` independent critics evaluated at once: output (size, ...)."""
-    ensemble = nn.vmap(
-        CriticNetwork,
+    return _ensemble(CriticNetwork, size)(width)
+
+
+def choice_critic_ensemble(size: int, choices: int, width: int = 256) -> nn.Module:
+    """Return `size` independent critics of choices: output (size, ..., choices)."""
+    return _ensemble(ChoiceCriticNetwork, size)(choices, width)
+
+
+def _ensemble(network: type[nn.Module], size: int) -> Callable[..., nn.Module]:
+    ensemble: Callable[..., nn.Module] = nn.vmap(
+        network,
         variable_axes={"params": 0},
         split_rngs={"params": True},
         in_axes=None,
         out_axes=0,
         axis_size=size,
     )
-    return ensemble(width)
+    return ensemble
+
+
+class ChoiceCriticNetwork(nn.Module):
+    """Q of an embedding and each of several choices.
+
+    Attributes:
+        choices: how many.
+        width: of both hidden layers.
+    """
+
+    choices: int
+    width: int = 256
+
+    @nn.compact
+    def __call__(self, embedding: jax.Array) -> jax.Array:
+        """Return (..., choices) values."""
+        x = MLP((self.width, self.width))(embedding)
+        return nn.Dense(self.choices, kernel_init=nn.initializers.zeros_init())(x)
 
 
 class ActorNetwork(nn.Module):

@@ -14,6 +14,7 @@ from hilctl.data.cache import ArrayCache, written
 from hilctl.data.dataset import Dataset
 from hilctl.data.episode import Episode
 from hilctl.data.step import Outcome
+from hilctl.data.toggles import toggles
 from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.perception import Perception, pose_key
 from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
@@ -115,6 +116,7 @@ def trajectory_from(episode: Episode, observations: Mapping[str, NDArray[Any]]) 
         episode.rewards,
         episode.terminated,
         episode.intervened,
+        toggles({key: episode.state(key) for key in episode.state_keys}),
     )
 
 

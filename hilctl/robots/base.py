@@ -116,6 +116,11 @@ class Robot(Device):
             DeviceError: it cannot be done.
         """
 
+    @classmethod
+    def may_have_gripper(cls, options: Options) -> bool:
+        """Return whether a robot of these options can have a gripper, before it is open."""
+        return getattr(options, "gripper", None) != "none"
+
     @property
     def has_gripper(self) -> bool:
         """Whether `Command.gripper` opens and closes something; asked once it is open."""

@@ -30,6 +30,9 @@ SETTLE_S = 3.0
 RESISTANCE_N = 12.0  # the spring pulls with at most 16; a peg that slides out of its hole with 4
 
 
+FINGERS_FOR_SHOW = frozenset({"insert", "reach", "reach-both"})  # scenes in which none moves
+
+
 class SimRobotOptions(Options):
     """Which scene stands on the table."""
 
@@ -124,6 +127,11 @@ class SimRobot(Robot, SimulatedScene):
             DeviceError: the robot is not open.
         """
         return self.world.arms[self.arm]
+
+    @classmethod
+    def may_have_gripper(cls, options: Options) -> bool:
+        """Return whether the fingers move in the scene."""
+        return cast(SimRobotOptions, options).scene not in FINGERS_FOR_SHOW
 
     @property
     def has_gripper(self) -> bool:

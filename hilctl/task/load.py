@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from hilctl.devices import Options
 from hilctl.errors import DataError
 from hilctl.task import abilities, sanity
-from hilctl.task.document import Document
+from hilctl.task.document import Document, Loc
 from hilctl.task.explain import SettingError, explain
-from hilctl.task.plugins import PluginBlock, PluginProblem, blocks, check_encoder
+from hilctl.task.plugins import OF_AN_ARM, Driver, PluginBlock, PluginProblem, blocks, check_encoder
 from hilctl.task.problems import Problem, TaskProblemsError
 from hilctl.task.spec import (
     ArmsTaskSpec,
@@ -85,6 +85,7 @@ class _Checker:
         self.data = data
         self.resolved: dict[str, Any] = {**data}
         self.options: dict[str, Options] = {}
+        self.drivers: dict[Loc, Driver] = {}
 
     def run(self) -> Iterator[SettingError]:
         cameras, model = self._seen, spec_type(self.data)
@@ -105,6 +106,8 @@ class _Checker:
             yield from sanity.check_geometry(arm, loc)
         yield from sanity.check_grippers(self.data, self.options)
         yield from abilities.check_wrench(self.data)
+        yield from sanity.check_robots_grippers(self.data, self.drivers)
+        yield from sanity.check_hands(self.drivers)
         yield from sanity.check_one_encoder(self.options)
         yield from sanity.check_update_groups(self.options, self.data.get("training"))
         yield from sanity.check_reserved_names(cameras)
@@ -129,6 +132,8 @@ class _Checker:
             options = block.options(options_type)
             check_encoder(block, options)
             self.options[block.section] = options
+            if block.section in OF_AN_ARM:
+                self.drivers[block.loc] = Driver(block.data["type"], block.find_class(), options)
             if block.section == "cameras":
                 yield from sanity.check_crop(block, block.find_class(), options)
             named = getattr(options, "cameras", None)

@@ -37,6 +37,15 @@ class PluginProblem(Exception):
 
 
 @dataclass(frozen=True)
+class Driver:
+    """What an arm's block chose: the name of a type, its class and its options."""
+
+    kind: str
+    driver: type[Any]
+    options: Options
+
+
+@dataclass(frozen=True)
 class PluginBlock:
     """One part of the file that chooses a plug-in.
 

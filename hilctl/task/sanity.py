@@ -14,7 +14,7 @@ from hilctl.driver_faults import call
 from hilctl.registry import did_you_mean
 from hilctl.task.document import Loc
 from hilctl.task.explain import SettingError
-from hilctl.task.plugins import PluginBlock
+from hilctl.task.plugins import Driver, PluginBlock
 from hilctl.task.spec import (
     CHUNK_STEPS,
     Bounds,
@@ -61,17 +61,48 @@ def check_arms(data: Mapping[str, Any]) -> Iterator[SettingError]:
 
 
 def check_grippers(data: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[SettingError]:
-    """Yield whether an agent that knows no grippers is to learn one."""
-    if getattr(options.get("agent"), "learns_grippers", True):
-        return
+    """Yield what gripper an agent cannot learn, or a robot does not have."""
+    agent = options.get("agent")
+    learnt = {
+        "discrete": getattr(agent, "learns_grippers", True),
+        "continuous": getattr(agent, "learns_openings", True),
+    }
     for loc, arm in arms_in(data):
         control = arm.get("control")
         kind = control.get("gripper") if isinstance(control, dict) else None
-        if kind in ("discrete", "continuous"):
-            agent = data["agent"].get("type")
-            message = f"the agent {agent} does not learn a gripper yet"
-            hint = "clone it from demonstrations, agent: {type: bc}, or set gripper: none"
+        if kind in learnt and not learnt[kind]:
+            message = f"the agent {data['agent'].get('type')} does not learn a {kind} gripper"
+            other = "clone it from demonstrations, agent: {type: bc}"
+            hint = f"set gripper: discrete, or {other}" if learnt["discrete"] else other
+            yield SettingError((*loc, "control", "gripper"), message, f"{hint}, or gripper: none")
+
+
+def check_robots_grippers(
+    data: Mapping[str, Any], drivers: Mapping[Loc, Driver]
+) -> Iterator[SettingError]:
+    """Yield what gripper is asked of a robot that has none."""
+    for loc, arm in arms_in(data):
+        control, robot = arm.get("control"), drivers.get((*loc, "robot"))
+        kind = control.get("gripper") if isinstance(control, dict) else None
+        if kind not in ("discrete", "continuous") or robot is None:
+            continue
+        if not robot.driver.may_have_gripper(robot.options):
+            message = f"this {robot.kind} robot has no gripper that moves"
+            hint = "set gripper: none, or choose a robot or scene with a gripper"
             yield SettingError((*loc, "control", "gripper"), message, hint)
+
+
+def check_hands(drivers: Mapping[Loc, Driver]) -> Iterator[SettingError]:
+    """Yield what hand is to drive several arms, and there is only one of it."""
+    hands = {loc: driver for loc, driver in drivers.items() if loc[-1] == "teleop"}
+    for loc, hand in hands.items():
+        same = [str(other[-2]) for other, its in hands.items() if its == hand and len(other) > 1]
+        if len(same) > 1 and hand.driver.is_unique:
+            arms = " and ".join(same)
+            message = f"one {hand.kind} of these settings cannot drive several arms: {arms}"
+            hint = "choose another teleop type for all of them but one"
+            yield SettingError(loc, message, hint)
+            return
 
 
 def check_geometry(data: Mapping[str, Any], loc: Loc = ()) -> Iterator[SettingError]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.data.step import Step
+from hilctl.data.toggles import toggles
 
 if TYPE_CHECKING:
     from hilctl.networks.perception import Perception
@@ -26,6 +27,7 @@ class Trajectory:
     rewards: Array
     terminated: Array
     intervened: Array
+    toggles: Array
 
     def __len__(self) -> int:
         return len(self.actions)
@@ -42,4 +44,5 @@ def trajectory_of(steps: Sequence[Step], perception: Perception) -> Trajectory:
         np.array([step.reward for step in steps]),
         np.array([step.terminated for step in steps]),
         np.array([step.intervened for step in steps]),
+        toggles(states),
     )

@@ -29,7 +29,7 @@ Kind = Literal["greeting", "episode", "policy", "reward", "health"]
 Message = Mapping[str, Any]
 
 _SUMMARY, _HEALTH = TypeAdapter(EpisodeSummary), TypeAdapter(Health)
-_COLUMNS = ("actions", "rewards", "terminated", "intervened")
+_COLUMNS = ("actions", "rewards", "terminated", "intervened", "toggles")
 
 
 def pack(kind: Kind, content: Message) -> bytes:

@@ -25,6 +25,7 @@ def episode_arguments(episode: int, steps: int) -> dict[str, Any]:
         "rewards": index[:-1].astype(np.float32),
         "terminated": (index[:-1] == steps - 1) & (episode % 2 == 0),
         "intervened": index[:-1] % 3 == 0,
+        "toggles": (index[:-1] % 2).astype(np.uint8),
         "observations": {"id": ids},
     }
 
@@ -208,6 +209,7 @@ def test_memory_is_what_was_promised() -> None:
         rewards=np.zeros(99),
         terminated=np.zeros(99, np.bool_),
         intervened=np.zeros(99, np.bool_),
+        toggles=np.zeros(99, np.uint8),
     )
     arrays = [a for a in vars(buffer).values() if isinstance(a, np.ndarray)]
     held = sum(a.nbytes for a in [*arrays, *buffer._observations.values()])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -136,3 +138,49 @@ def test_storage_and_back_sees_the_same(perception: Perception) -> None:
     assert before.keys() == after.keys()
     for name in before:
         np.testing.assert_array_equal(before[name], after[name])
+
+
+def with_arms(arms: Mapping[str, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {f"{arm}/{key}": of[key] for arm, of in arms.items() for key in of}
+
+
+def keys_of(*arms: str) -> list[str]:
+    return [f"{arm}/{key}" for arm in arms for key in KEYS]
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(2, 3), st.lists(st.tuples(vectors, vectors), min_size=3, max_size=3))
+def test_each_arm_is_seen_from_its_own_start_wherever_the_bases_stand(
+    count: int, stands: list[tuple[tuple[float, ...], tuple[float, ...]]]
+) -> None:
+    names = ["left", "right", "top"][:count]
+    arms = {name: states(seed) for seed, name in enumerate(names)}
+    moved = {
+        name: seen_from(geometry.pose(position, geometry.quat_from_rotvec(turn)), arms[name])
+        for name, (position, turn) in zip(names, stands, strict=False)
+    }
+    before = state_vectors(with_arms(arms), keys_of(*names), relative=True)
+    after = state_vectors(with_arms(moved), keys_of(*names), relative=True)
+    np.testing.assert_allclose(before, after, atol=2e-5)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_all_arms_together_are_seen_as_each_of_them_alone(count: int) -> None:
+    names = ["left", "right", "top"][:count]
+    arms = {name: states(seed) for seed, name in enumerate(names)}
+    alone = [state_vectors(one, KEYS, relative=True) for one in arms.values()]
+    together = state_vectors(with_arms(arms), keys_of(*names), relative=True)
+    np.testing.assert_array_equal(together, np.concatenate(alone, axis=1))
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_one_arms_motion_is_its_own(count: int) -> None:
+    names = ["left", "right", "top"][:count]
+    arms = {name: states(seed) for seed, name in enumerate(names)}
+    seen = state_vectors(with_arms(arms), keys_of(*names), relative=True)
+    other = state_vectors(with_arms({**arms, "right": states(9)}), keys_of(*names), relative=True)
+    width = seen.shape[1] // count
+    changed = (seen != other).any(axis=0)
+    assert changed[width : 2 * width].any()
+    assert not changed[:width].any()
+    assert not changed[2 * width :].any()

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from hilctl.robots.sim import FINGERS_FOR_SHOW
+from hilctl.sim.scenes import SCENES
 from hilctl.task import scaffold
 from hilctl.task.fingerprint import data_fingerprint, data_identity, explain_difference
 from hilctl.task.layout import ActionLayout
@@ -91,16 +93,63 @@ def test_data_of_two_arms_are_no_data_of_one(tmp_path: Path) -> None:
     assert any(line.startswith("arms.left.robot") for line in told)
 
 
-@pytest.mark.parametrize("kind", ["discrete", "continuous"])
-def test_a_gripper_is_not_learnt_by_reinforcement_and_the_file_says_what_to_do(
-    kind: str, tmp_path: Path
-) -> None:
+def learning_by(agent: str, tmp_path: Path, gripper: str = "discrete") -> dict[str, Any]:
     data = data_of("sim-pick", tmp_path)
-    data["control"]["gripper"] = kind
-    data["agent"] = {"type": "rlpd"}
+    data["control"]["gripper"] = gripper
+    return data | {"agent": {"type": agent}}
+
+
+def test_a_discrete_gripper_is_learnt_by_reinforcement_and_cloned(tmp_path: Path) -> None:
+    for agent in ("rlpd", "bc"):
+        spec = load_task(written(learning_by(agent, tmp_path / agent), tmp_path / f"{agent}-task"))
+        assert spec.agent.type == agent
+
+
+def test_a_continuous_gripper_is_not_learnt_by_reinforcement_and_the_file_says_what_to_do(
+    tmp_path: Path,
+) -> None:
+    told = messages(learning_by("rlpd", tmp_path, "continuous"), tmp_path / "bad")
+    assert "control.gripper: the agent rlpd does not learn a continuous gripper" in told
+    assert "set gripper: discrete, or clone it" in told
+
+
+@pytest.mark.parametrize(
+    "robot",
+    [
+        {"type": "sim", "scene": "reach"},
+        {"type": "franky", "host": "127.0.0.9", "gripper": "none"},
+        {"type": "serl_http", "url": "http://127.0.0.9:5000", "gripper": "none"},
+    ],
+    ids=lambda robot: robot["type"],
+)
+def test_a_gripper_that_a_robot_does_not_have_is_refused_before_it_is_opened(
+    robot: dict[str, Any], tmp_path: Path
+) -> None:
+    data = learning_by("rlpd", tmp_path) | {"robot": robot}
     told = messages(data, tmp_path / "bad")
-    assert "control.gripper: the agent rlpd does not learn a gripper yet" in told
-    assert "agent: {type: bc}" in told
+    assert f"control.gripper: this {robot['type']} robot has no gripper that moves" in told
+
+
+def test_a_gripper_is_refused_under_the_arm_that_has_none(tmp_path: Path) -> None:
+    data = with_two_arms(data_of("sim-reach", tmp_path))
+    control = {**data["arms"]["right"]["control"], "gripper": "discrete"}
+    data["arms"]["right"] = {**data["arms"]["right"], "control": control}
+    assert "arms.right.control.gripper: this sim robot has no" in messages(data, tmp_path / "bad")
+
+
+def test_every_scene_says_whether_its_fingers_move() -> None:
+    for_show = {name for name, scene in SCENES.items() if not scene.gripper}
+    assert for_show == FINGERS_FOR_SHOW
+
+
+def test_two_arms_and_one_hand_are_refused(tmp_path: Path) -> None:
+    data = with_two_arms(data_of("sim-reach", tmp_path))
+    data["arms"] = {
+        name: {**arm, "teleop": {"type": "keyboard"}} for name, arm in data["arms"].items()
+    }
+    told = messages(data, tmp_path / "bad")
+    assert "arms.left.teleop: one keyboard of these settings cannot drive several arms" in told
+    assert "left and right" in told
 
 
 @pytest.mark.parametrize("key", ["robot", "teleop", "reset"])

@@ -130,6 +130,7 @@ def filled_learner(
             np.zeros(steps),
             np.zeros(steps, bool),
             np.zeros(steps, bool),
+            np.zeros(steps, np.uint8),
         )
     return RLPD.create(jax.random.key(0), example, ACTIONS, RLPDOptions(batch=BATCH)), buffer
 

@@ -82,7 +82,7 @@ def read_learning(training: Settings, *, has_gripper: bool) -> dict[str, Any]:
     if has_gripper:
         for key in ("discount", "cta_ratio"):
             if key in training.values:
-                training.note(key, "cloning has none, and rlpd learns no gripper yet")
+                training.note(key, "cloning, which this template begins with, has none")
     elif CHUNK_STEPS * UPDATES_PER_STEP % (learning["ratio"] or 1):
         why = f"it is no divisor of {CHUNK_STEPS} × updates_per_step: HIL-SERL's 2 is taken"
         training.note("cta_ratio", why)
