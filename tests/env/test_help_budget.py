@@ -18,7 +18,6 @@ def helped(script: list[TeleopInput], help_steps: int | None) -> tuple[list[bool
     """Return which steps of a script the operator was in charge of; the policy does nothing."""
     env, hand = StillEnv(steps=len(script)), Hand(script)
     taken = Takeover(env, hand, Questions(hand, env.clock), help_steps)
-    taken.reset()
     told = [taken.step(np.zeros(6))[4] for _ in script]
     assert [info["human_action"] is not None for info in told] == [i["intervened"] for i in told]
     return [info["intervened"] for info in told], taken
@@ -37,7 +36,7 @@ def test_a_hand_is_in_charge_for_so_many_steps_and_no_more(
 
 def test_what_is_left_is_left_for_the_next_episode() -> None:
     _, taken = helped([PUSH, PUSH], 3)
-    taken.reset()
+    taken.env.reset()
     taken.teleop = Hand([PUSH, PUSH])
     assert [taken.step(np.zeros(6))[4]["intervened"] for _ in range(2)] == [True, False]
 
@@ -45,7 +44,6 @@ def test_what_is_left_is_left_for_the_next_episode() -> None:
 def test_who_may_not_help_any_more_can_still_say_something() -> None:
     env, hand = StillEnv(), Hand([TeleopInput(engaged=True, events=(TeleopEvent.FAILURE,))])
     taken = Takeover(env, hand, Questions(hand, env.clock), 0)
-    taken.reset()
     *_, truncated, info = taken.step(np.zeros(6))
     assert truncated
     assert info["events"] == (TeleopEvent.FAILURE,)

@@ -101,7 +101,8 @@ class Workers:
                 later.append(cell)
             else:
                 self._busy.append(self._started(cell, self._free.pop(0)))
-                self._report(Event("cell", f"{cell.name}: begins"))
+                figures = {"cell": cell.name}
+                self._report(Event("cell", f"{cell.name}: begins", figures=figures))
         return later
 
     def _started(self, cell: Cell, core: int) -> _Worker:
