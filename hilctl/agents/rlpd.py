@@ -83,7 +83,7 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         action = jnp.zeros(action_dim)
         head = ObservationHead(cameras, options.embedding)
         head_params = head.init(head_key, observation)
-        embedding = head.apply(head_params, observation)
+        embedding: Any = head.apply(head_params, observation)
         network = critic_ensemble(options.critics, options.critic_width)
         ensemble = network.init(critic_key, embedding, action)
         critic = {"head": head_params, "ensemble": ensemble}

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from hilctl.pipeline.bench.cells import Cell, Journal
-from hilctl.pipeline.events import Event, Report, ShouldStop
+from hilctl.pipeline.events import Event, Figures, Report, ShouldStop
 
 LOOK_S = 0.1
 LEAVE_S = 10.0  # for a process that was told to leave
@@ -127,9 +127,9 @@ class Workers:
         else:
             worker.close()
             if self._journal.is_done(worker.cell):
-                figures = {"cell": worker.cell.name, "minutes": worker.age_s / 60}
-                text = f"{worker.cell.name}: done in {worker.age_s / 60:.1f} min"
-                self._report(Event("cell", text, figures=figures))
+                name, minutes = worker.cell.name, worker.age_s / 60
+                figures: Figures = {"cell": name, "minutes": minutes}
+                self._report(Event("cell", f"{name}: done in {minutes:.1f} min", figures=figures))
             else:
                 self._fail(worker.cell, self._last_words(worker.cell, code))
         self._busy.remove(worker)
