@@ -42,7 +42,8 @@ def main(folder: str, core: str, task: str, seed: str, algorithm: str | None = N
 
 
 def _leave_with_parent() -> None:
-    sys.stdin.buffer.read()  # ends with the supervisor, however that ends
+    # ends with the supervisor, however that ends; not through a buffer, whose lock is needed last
+    os.read(sys.stdin.fileno(), 1)
     os.kill(os.getpid(), signal.SIGKILL)  # a training is made to go on after that
 
 
