@@ -1,7 +1,8 @@
-"""Behaviour cloning on the same data and networks, for comparison."""
+"""Behaviour cloning on the same data and networks, for comparison and to begin with."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar, Self
 
@@ -22,9 +23,10 @@ from hilctl.task.layout import ActionLayout
 
 
 class BC(flax.struct.PyTreeNode, Agent):
-    """A policy fitted to the demonstrations by maximum likelihood.
+    """A policy fitted by maximum likelihood to what humans did.
 
-    Continuous numbers of an action are regressed, discrete parts classified.
+    Continuous numbers of an action are regressed, discrete parts classified. Steps of other
+    policies among the transitions are ignored.
     """
 
     OptionsType: ClassVar[type[AgentOptions]] = BCOptions
@@ -43,7 +45,7 @@ class BC(flax.struct.PyTreeNode, Agent):
         """Return an untrained agent."""
         cameras = tuple(name for name in observation if name != STATE)
         key, head_key, actor_key = jax.random.split(key, 3)
-        head = ObservationHead(cameras)
+        head = ObservationHead(cameras, options.embedding)
         head_params = head.init(head_key, observation)
         embedding = head.apply(head_params, observation)
         smooth = len(continuous_columns(actions))
@@ -67,20 +69,33 @@ class BC(flax.struct.PyTreeNode, Agent):
     def act(self, observation: Observation, key: jax.Array, *, greedy: bool) -> jax.Array:
         """Return the (A,) action for one observation: the mode, or a sample."""
         mean, log_std, logits = self._distribution(self.params, observation)
-        smooth = jnp.tanh(mean) if greedy else sample_with_log_prob(key, mean, log_std)[0]
-        kinds = discrete_parts(self.actions)
-        if not kinds:
-            return smooth
-        action = jnp.zeros(self.actions.size).at[continuous_columns(self.actions)].set(smooth)
-        for i, ((columns, choices), values) in enumerate(zip(kinds, logits, strict=True)):
-            drawn = jax.random.categorical(jax.random.fold_in(key, i + 1), values)
-            chosen = values.argmax(axis=-1) if greedy else drawn
-            action = action.at[columns].set(jnp.asarray(choices)[chosen])
-        return action
+        if greedy:
+            return self._joined(jnp.tanh(mean), [values.argmax(axis=-1) for values in logits])
+        smooth, _ = sample_with_log_prob(key, mean, log_std)
+        drawn = [
+            jax.random.categorical(jax.random.fold_in(key, i + 1), values)
+            for i, values in enumerate(logits)
+        ]
+        return self._joined(smooth, drawn)
+
+    def likeliest(self, observations: Observation) -> jax.Array:
+        """Return the (..., A) modes for (...) observations, inside of compiled code."""
+        mean, _, logits = self._distribution(self.params, observations)
+        return self._joined(jnp.tanh(mean), [values.argmax(axis=-1) for values in logits])
+
+    @property
+    def updates(self) -> jax.Array:
+        """How many gradient steps it has taken."""
+        count: jax.Array = optax.tree.get(self.optimiser, "count")
+        return count
 
     @partial(jax.jit, donate_argnums=0)
     def update(self, batches: Batch) -> tuple[Self, Metrics]:
         """Take k gradient steps on (k, n) transitions in one compiled call."""
+        return self.cloned(batches)
+
+    def cloned(self, batches: Batch) -> tuple[Self, Metrics]:
+        """Do what `update` does, inside of compiled code."""
         agent, metrics = jax.lax.scan(type(self)._step, self, batches)
         return agent, jax.tree.map(jnp.mean, metrics)
 
@@ -97,12 +112,13 @@ class BC(flax.struct.PyTreeNode, Agent):
             mean, log_std, logits = self._distribution(params, observations)
             actions = jnp.asarray(batch.actions)
             smooth = actions[..., continuous_columns(self.actions)]
-            value = -log_prob(smooth, mean, log_std).mean()
+            likelihood = log_prob(smooth, mean, log_std)
             for (columns, choices), values in zip(
                 discrete_parts(self.actions), logits, strict=True
             ):
-                value += -log_likelihood(actions[..., columns], choices, values).mean()
-            return value
+                likelihood += log_likelihood(actions[..., columns], choices, values)
+            human = jnp.asarray(batch.is_demo)
+            return -(human * likelihood).sum() / jnp.maximum(human.sum(), 1)
 
         value, gradients = jax.value_and_grad(loss)(self.params)
         updates, optimiser = optax.adam(self.options.learning_rate).update(
@@ -111,11 +127,23 @@ class BC(flax.struct.PyTreeNode, Agent):
         params = optax.apply_updates(self.params, updates)
         return self.replace(key=key, params=params, optimiser=optimiser), {"bc_loss": value}
 
+    def _joined(self, smooth: jax.Array, chosen: Sequence[jax.Array]) -> jax.Array:
+        """Return (..., A) actions of their continuous numbers and the indices of their choices."""
+        kinds = discrete_parts(self.actions)
+        if not kinds:
+            return smooth
+        action = jnp.zeros((*smooth.shape[:-1], self.actions.size))
+        action = action.at[..., continuous_columns(self.actions)].set(smooth)
+        for (column, choices), index in zip(kinds, chosen, strict=True):
+            action = action.at[..., column].set(jnp.asarray(choices)[index])
+        return action
+
     def _distribution(
         self, params: Any, observation: Observation
     ) -> tuple[jax.Array, jax.Array, tuple[jax.Array, ...]]:
         """Return mean and log std of the continuous numbers, and logits of the discrete parts."""
-        embedding = evaluate(ObservationHead(self.cameras), params["head"], observation)
+        head = ObservationHead(self.cameras, self.options.embedding)
+        embedding = evaluate(head, params["head"], observation)
         smooth = len(continuous_columns(self.actions))
         network = ActorNetwork(smooth, self.options.initial_log_std)
         mean, log_std = evaluate(network, params["actor"], embedding)

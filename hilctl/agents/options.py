@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hilctl.devices import Options
 
@@ -16,6 +17,16 @@ class AgentOptions(Options):
     stages: ClassVar[tuple[str, ...]] = ("demos",)  # of the task, that it learns from
     learns_grippers: ClassVar[bool] = False  # those that are told to open or close
     learns_openings: ClassVar[bool] = False  # continuous grippers
+
+    @property
+    def kept_channels(self) -> int | None:
+        """How many principal components of a camera's features are kept; None = all as they are."""
+        return None if self.embedding == "spatial" else self.channels
+
+    @property
+    def updates_first(self) -> int:
+        """Updates before the robot moves that no setting of the task asks for."""
+        return 0
 
     encoder: str = Field(
         default="efficientnet-lite0", description="frozen image encoder; HIL-SERL's is resnet10"
@@ -30,6 +41,11 @@ class AgentOptions(Options):
         description="principal components kept of each camera's features; "
         "HIL-SERL learns an embedding of all of them instead",
     )
+    embedding: Literal["components", "spatial"] = Field(
+        default="components",
+        description="what a policy sees of a camera's features: so many `channels` of principal "
+        "components, or spatial: sums over the positions of every channel, learned, as HIL-SERL's",
+    )
     batch: int = Field(default=256, ge=2, le=4096, description="transitions in an update")
     learning_rate: float = Field(default=3e-4, gt=0, le=0.1, description="of Adam")
     shift_cells: float = Field(
@@ -41,11 +57,36 @@ class AgentOptions(Options):
     )
 
 
+# by encoder: HIL-SERL shifts by 4 px of 128
+_SHIFT_CELLS = {"resnet10": 4 * 4 / 128, "efficientnet-lite0": 4 * 8 / 128}
+HIL_SERL: Mapping[str, Any] = {
+    "embedding": "spatial",
+    "batch": 256,
+    "learning_rate": 3e-4,
+    "target_rate": 0.005,
+    "initial_temperature": 0.01,
+    "initial_log_std": 0.0,
+    "target_entropy": -0.5,
+    "critics": 2,
+    "critic_width": 256,
+    "critic_updates_per_actor": 2,
+    "average_rate": 1.0,
+    "imitation": 0.0,
+    "imitation_half_life": None,
+}
+
+
 class RLPDOptions(AgentOptions):
     """Settings of soft actor-critic; the defaults are HIL-SERL's unless a description differs."""
 
     learns_grippers: ClassVar[bool] = True
 
+    preset: Literal["hil-serl"] | None = Field(
+        default=None,
+        description="hil-serl: all settings as its authors have them, but the discount, which "
+        "differs between their tasks; their ResNet-10 where `weights` names its file, else our "
+        "encoder",
+    )
     discount: float = Field(default=0.97, gt=0, lt=1, description="of the next step's value")
     target_rate: float = Field(
         default=0.005, gt=0, le=1, description="share of the critic in its target, an update"
@@ -111,6 +152,33 @@ class RLPDOptions(AgentOptions):
         description="share of steps in which grippers are told anything; 0 is HIL-SERL's",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_preset(cls, given: Any) -> Any:
+        """Put what a preset says in the place of what is not given."""
+        if not isinstance(given, dict) or given.get("preset") != "hil-serl":
+            return given
+        default = "resnet10" if given.get("weights") else cls.model_fields["encoder"].default
+        encoder = given.get("encoder", default)
+        return {"encoder": encoder, **hil_serl_settings(encoder), **given}
+
+    @property
+    def preset_settings(self) -> Mapping[str, Any]:
+        """Return what the preset says, by option; nothing without one."""
+        return {} if self.preset is None else hil_serl_settings(self.encoder)
+
+
+def hil_serl_settings(encoder: Any) -> dict[str, Any]:
+    """Return the settings of HIL-SERL's authors, by option.
+
+    Source: arXiv 2410.21845 and its reference implementation.
+
+    Args:
+        encoder: whose feature maps are shifted.
+    """
+    shift = _SHIFT_CELLS.get(encoder) if isinstance(encoder, str) else None
+    return {**HIL_SERL} if shift is None else {**HIL_SERL, "shift_cells": shift}
+
 
 class BCOptions(AgentOptions):
     """Settings of behaviour cloning."""
@@ -122,4 +190,53 @@ class BCOptions(AgentOptions):
     updates: int = Field(default=3000, ge=1, description="how often it learns from a batch")
     initial_log_std: float = Field(
         default=-1.5, ge=-10, le=1, description="logarithm of the actor's spread at first"
+    )
+
+
+class CloningOptions(AgentOptions):
+    """What agents need that clone the demonstrations before the robot moves."""
+
+    clone_updates: int = Field(
+        default=3000,
+        ge=1,
+        le=1_000_000,
+        description="updates that clone the demonstrations before the robot moves; "
+        "training.updates_before come after them",
+    )
+
+    @property
+    def updates_first(self) -> int:
+        """Updates before the robot moves that no setting of the task asks for."""
+        return self.clone_updates
+
+
+class HGDaggerOptions(CloningOptions):
+    """Settings of HG-DAgger: cloning that goes on with what a human does when taking over."""
+
+    learns_grippers: ClassVar[bool] = True
+    learns_openings: ClassVar[bool] = True
+
+    initial_log_std: float = Field(
+        default=-1.5, ge=-10, le=1, description="logarithm of the actor's spread at first"
+    )
+
+
+class CloneFirstOptions(RLPDOptions, CloningOptions):
+    """Settings of agents that reinforce beside a frozen clone."""
+
+    learns_grippers: ClassVar[bool] = False
+
+
+class IBRLOptions(CloneFirstOptions):
+    """Settings of imitation bootstrapped RL."""
+
+
+class ResidualOptions(CloneFirstOptions):
+    """Settings of residual RL."""
+
+    reach: float = Field(
+        default=0.3,
+        gt=0,
+        le=2,
+        description="how far the correction moves each number of the clone's action, at most",
     )

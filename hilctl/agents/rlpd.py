@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import flax.struct
 import jax
@@ -31,6 +31,20 @@ from hilctl.task.layout import ActionLayout
 CRITICS_IN_TARGET = 2  # drawn anew for every update (Chen et al. 2021, REDQ)
 
 Params = Any
+
+
+class Proposal(NamedTuple):
+    """What a policy would do, with leading axes `...`.
+
+    Attributes:
+        sample: (..., A) actions that are drawn.
+        log_prob: (...) their log densities.
+        mode: (..., A) most likely actions.
+    """
+
+    sample: jax.Array
+    log_prob: jax.Array
+    mode: jax.Array
 
 
 class RLPD(flax.struct.PyTreeNode, Agent):
@@ -71,9 +85,9 @@ class RLPD(flax.struct.PyTreeNode, Agent):
     ) -> Self:
         key, head_key, critic_key, actor_key = jax.random.split(key, 4)
         action = jnp.zeros(len(continuous_columns(actions)))
-        head = ObservationHead(cameras)
+        head = ObservationHead(cameras, options.embedding)
         head_params = head.init(head_key, observation)
-        embedding = head.apply(head_params, observation)
+        embedding: Any = head.apply(head_params, observation)
         network = critic_ensemble(options.critics, options.critic_width)
         ensemble = network.init(critic_key, embedding, action)
         critic = {"head": head_params, "ensemble": ensemble}
@@ -81,7 +95,8 @@ class RLPD(flax.struct.PyTreeNode, Agent):
             grippers_key = jax.random.fold_in(critic_key, 1)
             grippers = GripperCritic(actions, options).create(grippers_key, embedding)
             critic["grippers"] = grippers
-        actor = ActorNetwork(action.size, options.initial_log_std).init(actor_key, embedding)
+        network = ActorNetwork(action.size, options.initial_log_std)
+        actor = network.init(actor_key, cls._actor_input(embedding, action))
         log_temperature = jnp.log(jnp.asarray(options.initial_temperature, jnp.float32))
         adam = optax.adam(options.learning_rate)
         return cls(
@@ -125,8 +140,8 @@ class RLPD(flax.struct.PyTreeNode, Agent):
     def act(self, observation: Observation, key: jax.Array, *, greedy: bool) -> jax.Array:
         """Return the (A,) action for one observation: the mode, or a sample."""
         embedding = self._embed(self.average, observation)
-        mean, log_std = self._gaussian(self.average["actor"], embedding)
-        smooth = jnp.tanh(mean) if greedy else sample_with_log_prob(key, mean, log_std)[0]
+        proposal = self._propose(key, self.average["actor"], embedding, observation)
+        smooth = proposal.mode if greedy else proposal.sample
         if (grippers := self.grippers) is None:
             return smooth
         params = self.average["grippers"]
@@ -140,6 +155,9 @@ class RLPD(flax.struct.PyTreeNode, Agent):
     @partial(jax.jit, donate_argnums=0)
     def update(self, batches: Batch) -> tuple[Self, Metrics]:
         """Learn from (k · critic_updates_per_actor, n) transitions in one compiled call."""
+        return self._learnt(batches)
+
+    def _learnt(self, batches: Batch) -> tuple[Self, Metrics]:
         per_actor = self.options.critic_updates_per_actor
         grouped = jax.tree.map(lambda x: x.reshape(-1, per_actor, *x.shape[1:]), batches)
 
@@ -182,12 +200,7 @@ class RLPD(flax.struct.PyTreeNode, Agent):
     def _target(self, key: jax.Array, next_observations: Observation, batch: Batch) -> jax.Array:
         """Return r + γ · mask · min of two Q̄_i(s', a'), a' ~ π(s'), without an entropy term."""
         action_key, some_key = jax.random.split(key)
-        embedding = self._embed(self.critic, next_observations)
-        mean, log_std = self._gaussian(self.actor, embedding)
-        next_actions, _ = sample_with_log_prob(action_key, mean, log_std)
-        target_embedding = self._embed(self.target_critic, next_observations)
-        every_q = self._q(self.target_critic, target_embedding, next_actions)
-        next_q = every_q[self._some_critics(some_key)].min(axis=0)
+        next_q = self._next_value(action_key, next_observations, self._some_critics(some_key))
         # a sparse reward of at most 1, once: no value lies outside [0, 1]
         next_q = jnp.clip(next_q, 0.0, 1.0)
         rewards, masks = jnp.asarray(batch.rewards), jnp.asarray(batch.masks)
@@ -218,18 +231,24 @@ class RLPD(flax.struct.PyTreeNode, Agent):
             return actions
         return jnp.asarray(actions)[..., continuous_columns(self.actions)]
 
+    def _next_value(self, key: jax.Array, observation: Observation, some: jax.Array) -> jax.Array:
+        """Return the (n,) value of going on with the policy, by some of the target critics."""
+        embedding = self._embed(self.critic, observation)
+        actions = self._propose(key, self.actor, embedding, observation).sample
+        target_embedding = self._embed(self.target_critic, observation)
+        return self._q(self.target_critic, target_embedding, actions)[some].min(axis=0)
+
     def _actor_update(self, batch: Batch) -> tuple[Self, Metrics]:
         key, action_key = jax.random.split(self.key)
         embedding = jax.lax.stop_gradient(self._embed(self.critic, batch.observations))
         temperature = jnp.exp(self.log_temperature)
 
         def loss(actor: Params) -> tuple[jax.Array, tuple[jax.Array, Metrics]]:
-            mean, log_std = self._gaussian(actor, embedding)
-            actions, log_prob = sample_with_log_prob(action_key, mean, log_std)
-            q = self._q(self.critic, embedding, actions).mean(axis=0)
-            value = (temperature * log_prob - q).mean()
-            value += self._imitation_loss(mean, batch)
-            entropy = -log_prob.mean()
+            proposal = self._propose(action_key, actor, embedding, batch.observations)
+            q = self._q(self.critic, embedding, proposal.sample).mean(axis=0)
+            value = (temperature * proposal.log_prob - q).mean()
+            value += self._imitation_loss(proposal.mode, batch)
+            entropy = -proposal.log_prob.mean()
             return value, (entropy, {"actor_loss": value, "entropy": entropy})
 
         gradients, (entropy, metrics) = jax.grad(loss, has_aux=True)(self.actor)
@@ -261,13 +280,13 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         age = updates - born / self.options.critic_updates_per_actor
         return self.options.imitation * 0.5 ** (jnp.maximum(age, 0) / half_life)
 
-    def _imitation_loss(self, mean: jax.Array, batch: Batch) -> jax.Array:
+    def _imitation_loss(self, mode: jax.Array, batch: Batch) -> jax.Array:
         """Return the mean weighted squared distance of our mode to what humans did.
 
         It is 0 for other steps.
         """
         weight = self._imitation_weight(0 if batch.born is None else batch.born)
-        distance = jnp.square(jnp.tanh(mean) - self._smooth(batch.actions)).sum(axis=-1)
+        distance = jnp.square(mode - self._smooth(batch.actions)).sum(axis=-1)
         return (weight * batch.is_demo * distance).mean()
 
     def _adam(
@@ -293,7 +312,8 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         return agent, batches._replace(observations=before, next_observations=after)
 
     def _embed(self, critic: Params, observation: Observation) -> jax.Array:
-        embedding: jax.Array = evaluate(ObservationHead(self.cameras), critic["head"], observation)
+        head = ObservationHead(self.cameras, self.options.embedding)
+        embedding: jax.Array = evaluate(head, critic["head"], observation)
         return embedding
 
     def _q(self, critic: Params, embedding: jax.Array, actions: Any) -> jax.Array:
@@ -301,9 +321,22 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         values: jax.Array = evaluate(ensemble, critic["ensemble"], embedding, actions)
         return values
 
-    def _gaussian(self, actor: Params, embedding: jax.Array) -> tuple[jax.Array, jax.Array]:
+    @staticmethod
+    def _actor_input(embedding: jax.Array, action: jax.Array) -> jax.Array:
+        """Return what the actor sees, from an embedding and an action that others suggest."""
+        return embedding
+
+    def _propose(
+        self, key: jax.Array, actor: Params, embedding: jax.Array, observation: Observation
+    ) -> Proposal:
+        """Return what the policy would do where `observation` is embedded as `embedding`."""
+        mean, log_std = self._gaussian(actor, embedding)
+        sample, log_prob = sample_with_log_prob(key, mean, log_std)
+        return Proposal(sample, log_prob, jnp.tanh(mean))
+
+    def _gaussian(self, actor: Params, seen: jax.Array) -> tuple[jax.Array, jax.Array]:
         network = ActorNetwork(self.action_dim, self.options.initial_log_std)
-        mean, log_std = evaluate(network, actor, embedding)
+        mean, log_std = evaluate(network, actor, seen)
         return mean, log_std
 
 

@@ -15,8 +15,9 @@ from hilctl.cli.suggestions import templates
 from hilctl.task.templates import DEFAULT_TEMPLATE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from hilctl.pipeline.bench.cells import Plan
+
+DEFAULT_ALGORITHMS = "full,no-interventions,neither,bc,no-verdicts"
 
 # of the loop over the network; a figure's name without its rate and robot → what it is
 LOOP_FIGURES = {
@@ -56,18 +57,58 @@ def bench(
     ] = BenchSubject.SPEED,
     task: TaskOption = None,
     folder: Annotated[
-        Path, typer.Option("--dir", metavar="DIR", help="Folder to make, for methods.")
+        Path,
+        typer.Option("--dir", metavar="DIR", help="Folder to make or to go on with, for methods."),
     ] = Path("methods"),
     template: Annotated[
         str, typer.Option("--template", "-t", metavar="T", autocompletion=templates)
     ] = DEFAULT_TEMPLATE,
+    tasks: Annotated[
+        str | None,
+        typer.Option(
+            "--tasks", metavar="A,B", help="Templates or task folders; absent = --template."
+        ),
+    ] = None,
+    algorithms: Annotated[
+        str,
+        typer.Option(
+            "--algorithms",
+            metavar="A,B",
+            help="full, hil-serl, hg-dagger, bc, ibrl, residual, no-interventions, "
+            "no-demonstrations, neither or no-verdicts.",
+        ),
+    ] = DEFAULT_ALGORITHMS,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many, for methods.")] = 3,
     max_steps: Annotated[
         int, typer.Option("--max-steps", min=1, help="Robot steps each method may take.")
     ] = 6000,
+    operator_steps: Annotated[
+        int | None,
+        typer.Option(
+            "--operator-steps",
+            min=0,
+            metavar="STEPS",
+            help="Steps of each training in which the operator may be in charge; absent = any.",
+        ),
+    ] = None,
     episodes: Annotated[
         int, typer.Option("--episodes", min=1, help="Of each evaluation, for methods.")
     ] = 50,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", min=1, help="Processes of one core each, for methods; absent = all cores."
+        ),
+    ] = None,
+    cell_minutes: Annotated[
+        float,
+        typer.Option(
+            "--cell-minutes",
+            min=0.1,
+            metavar="MINUTES",
+            help="Time for one training with its evaluation, for methods.",
+        ),
+    ] = 240.0,
     cadence_s: Annotated[
         float | None,
         typer.Option(
@@ -88,8 +129,9 @@ def bench(
 ) -> None:
     """Measure the speed of simulator, learner and policy on this machine, or compare methods.
 
-    `bench methods` trains the full method and four with a part left out on the same data, over
-    several seeds; that takes a while. `bench loop` trains at 10 and 20 Hz against the arm of
+    `bench methods` trains several algorithms on the same data, over several seeds; that takes a
+    while, and goes on where it was when it was stopped, killed or cut off: give the same command.
+    `bench loop` trains at 10 and 20 Hz against the arm of
     `hilctl serve-sim`, over HTTP, or that of franky-sim, over libfranka's protocol, where it is
     installed.
     """
@@ -99,7 +141,17 @@ def bench(
     elif subject is BenchSubject.LOOP:
         _loop(output, loop_s, robot)
     else:
-        _methods(output, folder, template, seeds, max_steps, episodes)
+        from hilctl.pipeline.bench.methods import planned
+
+        plan = planned(
+            (tasks or template).split(","),
+            algorithms.split(","),
+            seeds=seeds,
+            max_steps=max_steps,
+            operator_steps=operator_steps,
+            episodes=episodes,
+        )
+        _methods(output, folder, plan, workers, cell_minutes)
 
 
 def _speed(output: Output, task: Path | None, cadence_s: float | None) -> None:
@@ -155,57 +207,32 @@ def _meaning(figure: str) -> str:
 
 
 def _methods(
-    output: Output, folder: Path, template: str, seeds: int, max_steps: int, episodes: int
+    output: Output, folder: Path, plan: Plan, workers: int | None, cell_minutes: float
 ) -> None:
-    from hilctl.cli.dashboard import Dashboard
-    from hilctl.cli.interrupt import interruptible
-    from hilctl.pipeline.bench import methods
-    from hilctl.task.files import write_json_atomic
+    import os
 
-    dashboard = Dashboard(output, "hilctl bench methods")
-    with interruptible() as stop, dashboard:
-        outcomes = methods.compare_methods(
+    from hilctl.cli.interrupt import interruptible
+    from hilctl.cli.live import LiveProgress
+    from hilctl.pipeline.bench.methods import compare_methods
+    from hilctl.pipeline.bench.methods_page import write_comparison
+    from hilctl.pipeline.bench.methods_table import HEADER, LEGEND, cells_of
+
+    with interruptible() as stop, LiveProgress(output) as live:
+        found = compare_methods(
             folder,
-            template=template,
-            seeds=range(seeds),
-            max_steps=max_steps,
-            episodes=episodes,
-            report=dashboard.report,
+            plan,
+            workers=workers or len(os.sched_getaffinity(0)),
+            limit_s=60 * cell_minutes,
+            report=live.report,
             stop=stop,
         )
-    rows = methods.summarise(outcomes)
-    result = {"operator": "scripted operator", "methods": rows, "outcomes": [*map(vars, outcomes)]}
-    write_json_atomic(folder / "methods.json", result)
-    if rows:
-        _show(output, rows)
+    page = write_comparison(folder, found)
+    if found.rows:
+        output.table(HEADER, [cells_of(row) for row in found.rows])
+        output.say(LEGEND)
+    for name, why in found.failed.items():
+        output.say(f"{name} failed: {why}")
+    output.say(f"page: {page}")
     stop.leave_if_interrupted()
     output.next("hilctl new-task NAME")
-    output.result(result)
-
-
-def _show(output: Output, rows: Sequence[Mapping[str, Any]]) -> None:
-    header = (
-        "robot steps",
-        "on trial",
-        "human steps",
-        "time to success",
-        "true success",
-        "95 % over seeds",
-        "method",
-    )
-    cells = []
-    for row in rows:
-        time_s = row["median_time_s"]
-        cells.append(
-            (
-                f"{row['robot_steps']:.0f}",
-                f"{row['trial_steps']:.0f}",
-                f"{row['intervention_steps']:.0f}",
-                "–" if time_s is None else f"{time_s:.1f} s",
-                f"{row['true_successes']}/{row['episodes']}",
-                "–" if row["ci95"] is None else "{:.0%} to {:.0%}".format(*row["ci95"]),
-                str(row["method"]),
-            )
-        )
-    output.table(header, cells)
-    output.say("demonstrations, help and verdicts by the scripted operator")
+    output.result(found.as_dict())

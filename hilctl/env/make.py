@@ -95,6 +95,7 @@ def open_station(
     screen: Screen = show_nobody,
     stop: Callable[[], bool] = lambda: False,
     folder: Path | None = None,
+    help_steps: int | None = None,
 ) -> Iterator[Station]:
     """Open robots, cameras and teleops of a task, and close them whatever happens.
 
@@ -108,6 +109,7 @@ def open_station(
         screen: told what the operator is asked, and shown what the cameras see.
         stop: asked while an answer is waited for; True ends the wait.
         folder: of the task, where an environment finds what the task brings along.
+        help_steps: steps for which the operator may be in charge; None = as many as they like.
 
     Raises:
         DeviceError: a device cannot be opened.
@@ -136,7 +138,7 @@ def open_station(
             env = ShowFrames(env, screen, spec.operator.view_hz)
         if encode is not None:
             env = EncodeFrames(env, encode)
-        env = Takeover(env, teleop, questions)
+        env = Takeover(env, teleop, questions, help_steps)
         if reward is not None:
             env = JudgeReward(env, reward)
         stack.callback(bare.stop)  # registered last: whatever happens, the robot stops first

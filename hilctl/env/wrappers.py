@@ -80,13 +80,24 @@ class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
     A hand on the device is in charge, unless its owner only watches: `options["role"]` of the last
     reset says so. `info` tells `human_action` (or None), `intervened` and the operator's `events`.
     A pause comes before the step: the robot stops at once, and no data come of it.
+
+    Args:
+        env: what is acted in.
+        teleop: the hand.
+        questions: asked of whom it belongs to.
+        help_steps: steps for which it may be in charge, in all; None = as many as it likes.
     """
 
     def __init__(
-        self, env: gymnasium.Env[Obs, Array], teleop: Teleop, questions: Questions
+        self,
+        env: gymnasium.Env[Obs, Array],
+        teleop: Teleop,
+        questions: Questions,
+        help_steps: int | None = None,
     ) -> None:
         super().__init__(env)
         self.teleop, self.questions = teleop, questions
+        self._help_steps = help_steps
         self._lost = LostDevices(environment_of(env), questions)
         self._hands_off = False
         self._early: tuple[TeleopEvent, ...] = ()
@@ -119,7 +130,9 @@ class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
             said, goes_on = self._hold(self.questions.pause)
             hand = self.teleop.poll()  # what it wants now
             events = (*events, *said, *hand.events)
-        drives = hand.engaged and not self._hands_off and goes_on
+        drives = hand.engaged and not self._hands_off and goes_on and self._help_steps != 0
+        if drives and self._help_steps is not None:
+            self._help_steps -= 1
         wanted = self._wanted_by(hand) if drives else None
         chosen = action if wanted is None else _in_place_of(action, wanted)
         if not goes_on:

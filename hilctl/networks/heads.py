@@ -7,7 +7,7 @@ and tanh, a state head of 64.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
@@ -15,6 +15,8 @@ import jax.numpy as jnp
 
 from hilctl.networks.perception import STATE
 
+CAMERA_WIDTH = 128  # of a camera's embedding
+SPATIAL_WIDTH = 256  # the same, after learned sums: the reference settings' bottleneck
 LOG_STD_MIN, LOG_STD_MAX = -11.5, 1.6  # std in [1e-5, 5]
 
 
@@ -23,17 +25,39 @@ def normalised_tanh(x: jax.Array) -> jax.Array:
     return jnp.tanh(nn.LayerNorm()(x))
 
 
+class SpatialEmbedding(nn.Module):
+    """Learned weighted sums of each channel of a feature map over its positions.
+
+    Source: the encoder of HIL-SERL (arXiv 2410.21845) and its reference implementation; the
+    dropout of the latter is left out.
+
+    Attributes:
+        sums: of each channel.
+    """
+
+    sums: int = 8
+
+    @nn.compact
+    def __call__(self, maps: jax.Array) -> jax.Array:
+        """Map (..., rows, columns, C) to (..., C, sums)."""
+        weights = self.param(
+            "weights", nn.initializers.lecun_normal(), (*maps.shape[-3:], self.sums)
+        )
+        return jnp.einsum("...rkc,rkcs->...cs", maps, weights)
+
+
 class ObservationHead(nn.Module):
     """Embed every camera and the state, side by side.
 
     Attributes:
         cameras: in the order of concatenation.
-        camera_width: size of one camera's embedding.
+        embedding: of a camera's feature map: "components", all of it into one layer; "spatial",
+            learned weighted sums over its positions first.
         state_width: size of the state's embedding.
     """
 
     cameras: tuple[str, ...]
-    camera_width: int = 128
+    embedding: Literal["components", "spatial"] = "components"
     state_width: int = 64
 
     @nn.compact
@@ -42,8 +66,13 @@ class ObservationHead(nn.Module):
         parts = []
         for camera in self.cameras:
             maps = observation[camera].astype(jnp.float32)
-            flat = maps.reshape(*maps.shape[:-3], -1)
-            embedded = nn.Dense(self.camera_width, name=f"camera_{camera}")(flat)
+            width = CAMERA_WIDTH
+            if self.embedding == "spatial":
+                maps, width = SpatialEmbedding(name=f"spatial_{camera}")(maps), SPATIAL_WIDTH
+                flat = maps.reshape(*maps.shape[:-2], -1)
+            else:
+                flat = maps.reshape(*maps.shape[:-3], -1)
+            embedded = nn.Dense(width, name=f"camera_{camera}")(flat)
             parts.append(normalised_tanh(embedded))
         state = nn.Dense(self.state_width, name="state")(observation[STATE])
         return jnp.concatenate([*parts, normalised_tanh(state)], axis=-1)

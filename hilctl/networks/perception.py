@@ -49,7 +49,7 @@ class Perception:
         *,
         keys: Sequence[str],
         relative: bool,
-        channels: int,
+        channels: int | None,
     ) -> Self:
         """Fit projections and normalisation.
 
@@ -58,11 +58,11 @@ class Perception:
             episodes: for each episode, state name → (T, ·) absolute values.
             keys: state quantities to use.
             relative: see the class.
-            channels: kept per camera.
+            channels: kept per camera; None = all of them, as they are.
         """
         vectors = np.concatenate([state_vectors(e, keys, relative=relative) for e in episodes])
         return cls(
-            {name: fit_projection(array, channels) for name, array in features.items()},
+            {name: _projection(array, channels) for name, array in features.items()},
             tuple(keys),
             relative,
             vectors.mean(axis=0).astype(np.float32),
@@ -128,6 +128,12 @@ class Perception:
             for name in cameras
         }
         return cls(projections, tuple(keys), relative, arrays["mean"], arrays["deviation"])
+
+
+def _projection(features: Array, channels: int | None) -> Projection:
+    if channels is None:
+        return Projection.identity(features.shape[-1])
+    return fit_projection(features, channels)
 
 
 def state_vectors(

@@ -31,6 +31,11 @@ class Projection:
     mean: NDArray[np.float32]
     matrix: NDArray[np.float32]
 
+    @classmethod
+    def identity(cls, channels: int) -> Self:
+        """Return the projection that keeps all C channels as they are."""
+        return cls(np.zeros(channels, np.float32), np.eye(channels, dtype=np.float32))
+
     @property
     def channels(self) -> int:
         """How many channels come out."""

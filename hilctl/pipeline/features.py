@@ -94,7 +94,7 @@ class Demonstrations:
             [states_of(episode, spec.measurements) for episode in self.episodes],
             keys=spec.measurements,
             relative=spec.observation.relative,
-            channels=cast(AgentOptions, spec.agent.options).channels,
+            channels=cast(AgentOptions, spec.agent.options).kept_channels,
         )
 
     def trajectories(self, perception: Perception) -> list[Trajectory]:

@@ -22,6 +22,10 @@ th { text-align: left; font-weight: 500 } img, video { max-width: 100%; margin: 
 {% for heading, rows in tables %}<h2>{{ heading }}</h2><table>
 {% for name, value in rows %}<tr><th>{{ name }}</th><td>{{ value }}</td></tr>
 {% endfor %}</table>{% endfor %}
+{% for heading, header, rows in grids %}<h2>{{ heading }}</h2><table><tr>
+{% for cell in header %}<th>{{ cell }}</th>{% endfor %}</tr>
+{% for row in rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}</table>{% endfor %}
 {% for heading, picture in pictures %}<h2>{{ heading }}</h2>
 <img alt="{{ heading }}" src="data:image/png;base64,{{ picture }}">{% endfor %}
 {% for heading, film in films %}<h2>{{ heading }}</h2>
@@ -38,6 +42,7 @@ def write_report(
     tables: Sequence[tuple[str, Mapping[str, Any]]],
     pictures: Sequence[tuple[str, bytes]],
     films: Sequence[tuple[str, bytes]] = (),
+    grids: Sequence[tuple[str, Sequence[str], Sequence[Sequence[str]]]] = (),
 ) -> None:
     """Write a self-contained HTML page.
 
@@ -47,6 +52,7 @@ def write_report(
         tables: heading and name → value, in order.
         pictures: heading and PNG bytes, in order.
         films: heading and MP4 bytes, in order.
+        grids: heading, names of the columns, and rows, in order.
 
     Raises:
         HilctlError: the disk is full or the folder cannot be written.
@@ -58,6 +64,7 @@ def write_report(
         tables=[(heading, list(rows.items())) for heading, rows in tables],
         pictures=_encoded(pictures),
         films=_encoded(films),
+        grids=grids,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text_atomic(path, page)

@@ -50,10 +50,13 @@ def _arm(arm: ArmSpec) -> Identity:
 def policy_identity(spec: TaskSpec) -> Identity:
     """Return what a policy's weights depend on, as plain JSON; store it next to the weights."""
     agent = _plugin(spec.agent)
+    seen_by: Identity = {key: agent[key] for key in ("type", "encoder", "channels") if key in agent}
+    if agent.get("embedding", "components") != "components":  # others are older than the setting
+        seen_by["embedding"] = agent["embedding"]
     return {
         **data_identity(spec),
         "observation": spec.observation.model_dump(mode="json"),
-        "agent": {key: agent[key] for key in ("type", "encoder", "channels") if key in agent},
+        "agent": seen_by,
     }
 
 

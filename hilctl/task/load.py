@@ -109,6 +109,7 @@ class _Checker:
         yield from sanity.check_robots_grippers(self.data, self.drivers)
         yield from sanity.check_hands(self.drivers)
         yield from sanity.check_one_encoder(self.options)
+        yield from sanity.check_preset(self.options)
         yield from sanity.check_update_groups(self.options, self.data.get("training"))
         yield from sanity.check_reserved_names(cameras)
         observation = self.data.get("observation")

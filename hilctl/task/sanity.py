@@ -195,6 +195,19 @@ def check_one_encoder(options: Mapping[str, Any]) -> Iterator[SettingError]:
             )
 
 
+def check_preset(options: Mapping[str, Any]) -> Iterator[SettingError]:
+    """Yield every setting of the agent that its preset has otherwise."""
+    agent = options.get("agent")
+    for key, theirs in getattr(agent, "preset_settings", {}).items():
+        ours = getattr(agent, key)
+        if ours != theirs:
+            message = (
+                f"{ours} contradicts preset {getattr(agent, 'preset', None)}, which has {theirs}"
+            )
+            hint = f"take {key} out, or the preset"
+            yield SettingError(("agent", key), message, hint, at_key=True)
+
+
 def check_update_groups(options: Mapping[str, Any], training: Any) -> Iterator[SettingError]:
     """Yield whether the critic updates of one compiled call cannot be dealt to the actor's."""
     key = "critic_updates_per_actor"

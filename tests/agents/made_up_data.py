@@ -54,10 +54,10 @@ def create(kind: str, seed: int = 0, *, log_std: float | None = None, **options:
     agent: Any = jax.tree.map(jnp.copy, _created(kind, seed, tuple(sorted(options.items()))))
     if log_std is None:
         return agent
-    if kind == "rlpd":
-        average = with_bias(agent.average, "log_std", log_std)
-        return agent.replace(actor=with_bias(agent.actor, "log_std", log_std), average=average)
-    return agent.replace(params=with_bias(agent.params, "log_std", log_std))
+    if kind in ("bc", "hg-dagger"):
+        return agent.replace(params=with_bias(agent.params, "log_std", log_std))
+    average = with_bias(agent.average, "log_std", log_std)
+    return agent.replace(actor=with_bias(agent.actor, "log_std", log_std), average=average)
 
 
 def with_bias(params: Any, layer: str, value: float) -> Any:

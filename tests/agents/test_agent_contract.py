@@ -14,5 +14,18 @@ class TestBC(AgentContract):
     type = "bc"
 
 
+class TestHGDagger(AgentContract):
+    type = "hg-dagger"
+
+
+class TestIBRL(AgentContract):
+    type = "ibrl"
+
+
+class TestResidual(AgentContract):
+    type = "residual"
+
+
 def test_every_registered_agent_is_tested() -> None:
-    assert AGENTS.names() == sorted([TestRLPD.type, TestBC.type])
+    tested = [TestRLPD, TestBC, TestHGDagger, TestIBRL, TestResidual]
+    assert AGENTS.names() == sorted(one.type for one in tested)

@@ -19,6 +19,8 @@ ONE = observations(np.random.default_rng(5))
 FADING = {"imitation": 0.8, "imitation_half_life": 4}
 SLOW = {"target_rate": 0.3, "average_rate": 0.25, "critic_updates_per_actor": 1}
 every_agent = pytest.mark.parametrize("kind", AGENTS.names())
+# to critics that know nothing both proposals of IBRL are worth the same: it does as its clone
+sampling_agent = pytest.mark.parametrize("kind", sorted({*AGENTS.names()} - {"ibrl"}))
 
 
 @cache
@@ -31,9 +33,10 @@ def updated(**changes: Any) -> tuple[Any, Any, dict[str, float]]:
     return before, after, {name: float(value) for name, value in metrics.items()}
 
 
-@every_agent
+@sampling_agent
 def test_actions_are_within_their_range(kind: str) -> None:
-    agent = create(kind, log_std=1.0)  # wild
+    whole = {"reach": 1.0} if kind == "residual" else {}
+    agent = create(kind, log_std=1.0, **whole)  # wild
     drawn = np.array([agent.act(ONE, jax.random.key(i), greedy=False) for i in range(50)])
     assert drawn.shape == (50, ACTIONS)
     assert np.abs(drawn).max() <= 1
@@ -49,7 +52,7 @@ def test_greedy_actions_depend_on_what_is_seen_alone(kind: str) -> None:
     assert not np.allclose(greedy, agent.act(other, jax.random.key(0), greedy=True), atol=1e-4)
 
 
-@every_agent
+@sampling_agent
 def test_sampled_actions_are_decided_by_the_key_and_centred_on_the_greedy_one(kind: str) -> None:
     agent = create(kind, log_std=-4.0)
     one = agent.act(ONE, jax.random.key(3), greedy=False)

@@ -29,7 +29,7 @@ def shown() -> Batch:
     state = np.asarray(data.observations["state"])
     grip = np.where(state[..., 0] < -0.4, -1.0, np.where(state[..., 0] > 0.4, 1.0, 0.0))
     actions = np.stack([0.8 * np.tanh(state[..., 1]), grip], axis=-1).astype(np.float32)
-    return data._replace(actions=actions)
+    return data._replace(actions=actions, is_demo=np.ones_like(data.is_demo))
 
 
 def test_discrete_parts_are_classified_and_the_others_regressed() -> None:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from hilctl.agents.options import BCOptions, RLPDOptions
+from hilctl.agents.options import (
+    BCOptions,
+    HGDaggerOptions,
+    IBRLOptions,
+    ResidualOptions,
+    RLPDOptions,
+)
 from hilctl.devices import Options
 from hilctl.rewards.classifier import ClassifierOptions
 from hilctl.task.spec import ControlSpec, TrainingSpec
@@ -54,6 +60,29 @@ def test_a_default_of_our_own_says_what_the_papers_is(model: type[Options], name
     assert "HIL-SERL" in str(model.model_fields[name].description)
 
 
-@pytest.mark.parametrize("model", [RLPDOptions, BCOptions, ClassifierOptions])
+def test_the_preset_is_the_papers() -> None:
+    told = RLPDOptions(preset="hil-serl")
+    papers = PAPERS[RLPDOptions] | {"initial_log_std": 0.0, "embedding": "spatial"}
+    assert {name: getattr(told, name) for name in papers} == papers
+    assert told.kept_channels is None
+    assert told.encoder == RLPDOptions().encoder
+
+
+def test_the_preset_sees_through_their_encoder_where_its_weights_are_given() -> None:
+    told = RLPDOptions(preset="hil-serl", weights="resnet10.npz")
+    assert told.encoder == "resnet10"
+    assert told.shift_cells == 4 / (128 / 4)  # 4 px of 128, of maps of 4×4 cells
+
+
+def test_a_preset_survives_being_stored() -> None:
+    told = RLPDOptions(preset="hil-serl", weights="resnet10.npz")
+    again = RLPDOptions.model_validate(told.model_dump(mode="json"))
+    assert again == told
+
+
+@pytest.mark.parametrize(
+    "model",
+    [RLPDOptions, BCOptions, HGDaggerOptions, IBRLOptions, ResidualOptions, ClassifierOptions],
+)
 def test_every_number_is_explained(model: type[Options]) -> None:
     assert [name for name, field in model.model_fields.items() if not field.description] == []

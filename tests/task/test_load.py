@@ -182,6 +182,11 @@ ONE_FLAW = {
         "cameras.tcp_pose: 'tcp_pose' is a measurement's name",
         "call this camera something else",
     ),
+    "preset that says otherwise": (
+        ("encoder: efficientnet-lite0", "encoder: efficientnet-lite0, preset: hil-serl, batch: 64"),
+        "agent.batch: 64 contradicts preset hil-serl, which has 256",
+        "take batch out, or the preset",
+    ),
     "critic updates that cannot be dealt out": (
         ("encoder: efficientnet-lite0", "encoder: efficientnet-lite0, critic_updates_per_actor: 3"),
         "agent.critic_updates_per_actor: 4 × updates_per_step = 8 is no multiple of 3",

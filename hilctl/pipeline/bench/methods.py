@@ -1,218 +1,198 @@
-"""`hilctl bench methods`: what each part of the method is worth, on the same task and data."""
+"""`hilctl bench methods`: algorithms on the same tasks, data and operator's budget, over seeds."""
 
 from __future__ import annotations
 
-import shutil
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from hilctl.agents import AGENTS
-from hilctl.pipeline.classify.train_classifier import train_classifier
-from hilctl.pipeline.evaluate.evaluate import evaluate
+from hilctl.errors import UsageError
+from hilctl.pipeline.bench.algorithms import changed, find_algorithm
+from hilctl.pipeline.bench.cell_process import command
+from hilctl.pipeline.bench.cells import CellResult, Journal, Plan
+from hilctl.pipeline.bench.workers import Workers
 from hilctl.pipeline.evaluate.statistics import interval_over_seeds
-from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
-from hilctl.pipeline.record.demos import record_demos
-from hilctl.pipeline.record.labels import record_labels
-from hilctl.pipeline.stages import require_classifier
-from hilctl.pipeline.train.train import Ablation, train
+from hilctl.pipeline.events import Report, ShouldStop, never, silent
 from hilctl.task import scaffold
-from hilctl.task.files import os_errors
-from hilctl.task.spec import PluginSpec, TaskSpec
+from hilctl.task.load import TASK_FILE
 from hilctl.task.workspace import Workspace
 
-
-@dataclass(frozen=True)
-class Method:
-    """One row of the table.
-
-    Attributes:
-        name: for people.
-        operator: options of the operator that differ.
-        demonstrations: whether the learner gets them.
-        agent: another agent type, with default settings but the same encoder.
-    """
-
-    name: str
-    operator: Mapping[str, Any]
-    demonstrations: bool = True
-    agent: str | None = None
-
-
-METHODS = (
-    Method("full method", {}),
-    Method("without interventions, with vetoes and claims", {"interventions": False}),
-    Method(
-        "without demonstrations and interventions, with vetoes and claims",
-        {"interventions": False},
-        demonstrations=False,
-    ),
-    Method("behaviour cloning on the demonstrations", {}, agent="bc"),
-    Method("without vetoes and claims, with interventions", {"veto": False}),
-)
+Results = Mapping[tuple[str, str], Sequence[CellResult]]  # by task and algorithm, one a seed
 
 
 @dataclass(frozen=True)
-class MethodResult:
-    """What one method did with one seed.
+class Comparison:
+    """What was found so far.
 
     Attributes:
-        robot_steps: of training.
-        trial_steps: those of them in which a policy was tested.
-        intervention_steps: those with a human in charge.
-        reached_target: whether a policy passed its trial.
-        episodes, true_successes: of the evaluation.
+        plan: what is compared.
+        results: of the cells that are finished.
+        failed: why others failed, by name.
     """
 
-    method: str
-    seed: int
-    robot_steps: int
-    trial_steps: int
-    intervention_steps: int
-    reached_target: bool
-    episodes: int
-    true_successes: int
-    median_time_s: float | None
+    plan: Plan
+    results: Results
+    failed: Mapping[str, str]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a task and algorithm, over its seeds, where any is finished."""
+        return [
+            {"task": task, "algorithm": algorithm, **summary(found)}
+            for (task, algorithm), found in self.results.items()
+            if found
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON."""
+        return {
+            "operator": "scripted operator",
+            "plan": self.plan.model_dump(),
+            "methods": self.rows,
+            "failed": dict(self.failed),
+            "cells": [
+                {"task": task, "algorithm": algorithm, **one.model_dump(mode="json")}
+                for (task, algorithm), found in self.results.items()
+                for one in found
+            ],
+        }
+
+
+def planned(
+    tasks: Sequence[str],
+    algorithms: Sequence[str],
+    *,
+    seeds: int,
+    max_steps: int,
+    operator_steps: int | None,
+    episodes: int,
+) -> Plan:
+    """Return what is to be compared, once it is known that all of it can be.
+
+    Args:
+        tasks: names of templates, or task folders.
+        algorithms: names of them.
+        seeds: how many.
+        max_steps, operator_steps, episodes: see `Plan`.
+
+    Raises:
+        UsageError: no such template, folder or algorithm, or one of them twice.
+        TaskFileError: a folder's task file is wrong.
+    """
+    sources: dict[str, str] = {}
+    for task in tasks:
+        name, source = _source(task)
+        if name in sources:
+            raise UsageError(f"the task {name} is named twice")
+        sources[name] = source
+    if len({*algorithms}) < len(algorithms):
+        raise UsageError(f"an algorithm is named twice: {', '.join(algorithms)}")
+    for algorithm in algorithms:
+        chosen = find_algorithm(algorithm)
+        for source in filter(os.path.isabs, sources.values()):
+            changed(Workspace(Path(source)).spec, chosen)
+    return Plan(
+        tasks=sources,
+        algorithms=[*algorithms],
+        seeds=seeds,
+        max_steps=max_steps,
+        operator_steps=operator_steps,
+        episodes=episodes,
+    )
+
+
+def _source(task: str) -> tuple[str, str]:
+    """Return a task's name, and its template's or its folder's absolute path."""
+    if (Path(task) / TASK_FILE).is_file():
+        folder = Path(task).resolve()
+        return folder.name, str(folder)
+    return task, scaffold.find_template(task).name
 
 
 def compare_methods(
     folder: Path,
+    plan: Plan,
     *,
-    template: str,
-    seeds: Sequence[int],
-    max_steps: int,
-    episodes: int,
+    workers: int,
+    limit_s: float,
     report: Report = silent,
     stop: ShouldStop = never,
-) -> list[MethodResult]:
-    """Train every method on the same demonstrations, labels and classifier, for each seed.
+) -> Comparison:
+    """Run what is left of a comparison, and return all that was found.
+
+    Finished cells are not run again. A training that was cut off, even by `kill -9`, goes on where
+    it was; an evaluation and a recording begin anew. A cell that failed is tried once each time.
 
     Args:
-        folder: to work in; must not hold anything yet.
-        template: of the simulated task.
-        seeds: of everything that is random.
-        max_steps: robot steps each method may take; it stops earlier when it meets its target.
-        episodes: of each evaluation.
-        report: told what is going on.
-        stop: asked every step; the outcomes so far are returned.
+        folder: made, or one of an earlier part of the same comparison.
+        plan: what is compared.
+        workers: processes, of one core each.
+        limit_s: of one cell.
+        report: told of every cell.
+        stop: True ends all processes; what was found so far is returned.
 
     Raises:
-        UsageError: the folder cannot be made, or the task's reward has no classifier.
-        HilctlError: whatever a stage raises.
+        UsageError: the folder holds something else, or other conditions.
+        FolderBusyError: another comparison is at work there.
     """
-    scaffold.check_target(folder)
-    with os_errors(folder):
-        folder.mkdir(exist_ok=True)
-    outcomes: list[MethodResult] = []
-    for seed in seeds:
-        base = _prepare(folder / f"seed_{seed}", template, seed, report, stop)
-        for method in METHODS:
-            if stop():
-                return outcomes
-            report(Event("method", f"seed {seed}: {method.name}"))
-            outcome = _try(base, method, seed, max_steps, episodes, report, stop)
-            if outcome is None:
-                return outcomes
-            outcomes.append(outcome)
-            report(Event("outcome", told(outcomes[-1]), figures=vars(outcomes[-1])))
-    return outcomes
-
-
-def told(outcome: MethodResult) -> str:
-    """Return one outcome in words."""
-    return (
-        f"seed {outcome.seed}, {outcome.method}: {outcome.true_successes}/{outcome.episodes} "
-        f"true successes after {outcome.robot_steps} robot steps"
-    )
-
-
-def summarise(outcomes: Sequence[MethodResult]) -> list[dict[str, Any]]:
-    """Return one row a method, over its seeds; its interval is of the mean over all seeds."""
-    rows = []
-    for name in dict.fromkeys(outcome.method for outcome in outcomes):
-        own = [outcome for outcome in outcomes if outcome.method == name]
-        successes, episodes = (
-            sum(outcome.true_successes for outcome in own),
-            sum(outcome.episodes for outcome in own),
+    journal = Journal(folder.resolve())
+    with journal.open(plan):
+        available = sorted(os.sched_getaffinity(0))
+        cores = [available[i % len(available)] for i in range(workers)]
+        crew = Workers(
+            journal,
+            partial(command, journal),
+            cores=cores,
+            limit_s=limit_s,
+            report=report,
+            stop=stop,
         )
-        times_s = [outcome.median_time_s for outcome in own if outcome.median_time_s is not None]
-        rows.append(
-            {
-                "method": name,
-                "seeds": len(own),
-                "robot_steps": fmean(outcome.robot_steps for outcome in own),
-                "trial_steps": fmean(outcome.trial_steps for outcome in own),
-                "intervention_steps": fmean(outcome.intervention_steps for outcome in own),
-                "reached_target": sum(outcome.reached_target for outcome in own),
-                "true_successes": successes,
-                "episodes": episodes,
-                "ci95": interval_over_seeds([one.true_successes for one in own], own[0].episodes),
-                "median_time_s": fmean(times_s) if times_s else None,
-            }
-        )
-    return rows
+        crew.work(plan.cells())
+        failed = {cell.name: why for cell, why in crew.failed.items()}
+        return Comparison(plan, gathered(journal, plan), failed)
 
 
-def _prepare(folder: Path, template: str, seed: int, report: Report, stop: ShouldStop) -> Workspace:
-    chosen = scaffold.find_template(template)
-    scaffold.create(chosen, folder, chosen.answers({}))
-    workspace = Workspace(folder)
-    require_classifier(workspace, "bench methods")
-    record_demos(workspace, seed=seed, report=report, stop=stop)
-    record_labels(workspace, seed=seed, report=report, stop=stop)
-    if not stop():
-        train_classifier(workspace, seed=seed, report=report)
-    return workspace
+def gathered(journal: Journal, plan: Plan) -> Results:
+    """Return the results of all cells of a plan that are finished."""
+    results: dict[tuple[str, str], list[CellResult]] = {
+        (task, algorithm): [] for task in plan.tasks for algorithm in plan.algorithms
+    }
+    for cell in plan.cells():
+        if cell.algorithm is not None and (found := journal.result(cell)) is not None:
+            results[cell.task, cell.algorithm].append(found)
+    return results
 
 
-def _try(
-    base: Workspace,
-    method: Method,
-    seed: int,
-    max_steps: int,
-    episodes: int,
-    report: Report,
-    stop: ShouldStop,
-) -> MethodResult | None:
-    slug = method.name.replace(",", "").replace(" ", "_")
-    root = base.root.with_name(f"{base.root.name}_{slug}")
-    shutil.copytree(base.root, root, ignore=shutil.ignore_patterns("runs", ".hilctl*"))
-    workspace = Workspace(root, spec=changed(base.spec, method))
-    ablation = Ablation(demonstrations=method.demonstrations, max_steps=max_steps)
-    result = train(workspace, seed=seed, report=report, stop=stop, ablation=ablation)
-    if result is None or stop():
-        return None
-    figures = evaluate(workspace, episodes=episodes, seed=seed, stop=stop).as_dict()
-    if stop():
-        return None
-    return MethodResult(
-        method=method.name,
-        seed=seed,
-        robot_steps=result.progress.robot_steps,
-        trial_steps=result.progress.trial_steps,
-        intervention_steps=result.progress.intervention_steps,
-        reached_target=result.reached and method.agent is None,
-        episodes=figures["episodes"],
-        true_successes=figures["true_successes"] or 0,
-        median_time_s=figures["median_time_s"],
-    )
+def summary(found: Sequence[CellResult]) -> dict[str, Any]:
+    """Return one row over seeds: counts of all, means of the rest.
+
+    Steps and minutes to 95 % are means of the seeds that came there; `reached_95` says how many.
+    The interval is of the mean success over all seeds there could be, see `interval_over_seeds`.
+    """
+    there = [one for one in found if one.steps_to_target is not None]
+    successes = [one.true_successes for one in found]
+    return {
+        "seeds": len(found),
+        "true_successes": sum(successes),
+        "episodes": sum(one.episodes for one in found),
+        "ci95": interval_over_seeds(successes, found[0].episodes),
+        "median_time_s": _mean([one.median_time_s for one in found]),
+        "reached_95": len(there),
+        "steps_to_95": _mean([one.steps_to_target for one in there]),
+        "robot_minutes_to_95": _mean([(one.robot_s_to_target or 0) / 60 for one in there]),
+        "robot_steps": fmean(one.robot_steps for one in found),
+        "trial_steps": fmean(one.trial_steps for one in found),
+        "robot_minutes": fmean(one.robot_s / 60 for one in found),
+        "intervention_steps": fmean(one.intervention_steps for one in found),
+        "wall_minutes": fmean(one.wall_s / 60 for one in found),
+        "reached_target": sum(one.reached_target for one in found),
+    }
 
 
-def changed(spec: TaskSpec, method: Method) -> TaskSpec:
-    """Return the task as a method wants it."""
-    teleop = spec.teleop.model_copy(
-        update={"options": spec.teleop.options.model_copy(update=dict(method.operator))}
-    )
-    changes: dict[str, Any] = {"teleop": teleop}
-    if method.agent is not None:
-        options_type = AGENTS.options_type(method.agent)
-        shared = options_type.model_fields.keys() & type(spec.agent.options).model_fields
-        kept = {
-            key: getattr(spec.agent.options, key)
-            for key in ("encoder", "weights", "channels", "shift_cells")
-        }
-        options = options_type(**{k: v for k, v in kept.items() if k in shared})
-        changes["agent"] = PluginSpec(type=method.agent, options=options)
-    return spec.model_copy(update=changes)
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None

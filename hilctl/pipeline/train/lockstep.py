@@ -26,8 +26,17 @@ def train_in_lockstep(
     *,
     with_demos: bool = True,
     max_steps: int | None = None,
+    help_steps: int | None = None,
 ) -> bool | None:
     """Act and learn in step until the policy is good; None when stopped before the run began.
+
+    Args:
+        run: to go on with, or new.
+        report: told what is going on.
+        stop: asked every step.
+        with_demos: whether the learner gets the demonstrations.
+        max_steps: robot steps of the run after which it gives up.
+        help_steps: steps of the run for which the operator may be in charge; None = any number.
 
     Returns:
         Whether the target was reached.
@@ -52,6 +61,7 @@ def train_in_lockstep(
         screen=told_by(report),
         stop=stop,
         folder=run.workspace.root,
+        help_steps=None if help_steps is None else left(help_steps, run),
     ) as station:
         side.greeting().check_environment(station.action_layout, station.observation_layout)
         check_cameras(run.workspace, station.robot, station.cameras, report)
@@ -84,6 +94,11 @@ def train_in_lockstep(
             run.progress.take(side.episode_learner.health())  # the last episode is learnt from
         run.end(reached=reached, stopped=stop())
         return reached
+
+
+def left(help_steps: int, run: Run) -> int:
+    """Return how many of the operator's steps a run has not used."""
+    return max(0, help_steps - run.progress.intervention_steps)
 
 
 def continued(run: Run) -> Event:

@@ -30,10 +30,17 @@ from hilctl.training.metrics import Progress
 
 @dataclass(frozen=True)
 class Ablation:
-    """What to leave out, for comparisons; the full method by default."""
+    """What to leave out, for comparisons; the full method by default.
+
+    Attributes:
+        demonstrations: the learner gets them.
+        max_steps: robot steps after which it gives up.
+        help_steps: steps for which the operator may be in charge.
+    """
 
     demonstrations: bool = True
     max_steps: int | None = None
+    help_steps: int | None = None
 
 
 FULL_METHOD = Ablation()
@@ -112,6 +119,7 @@ def train(
             stop,
             with_demos=ablation.demonstrations,
             max_steps=ablation.max_steps,
+            help_steps=ablation.help_steps,
         )
     else:
         from hilctl.pipeline.train.processes.supervisor import train_apart

@@ -93,7 +93,7 @@ class LearningSide:
         """
         total = len(episode_paths(self.run.folder / EPISODES))
         training = self.run.workspace.spec.training
-        born = training.updates_before if self.learner.has_demonstrations else 0
+        born = self.updates_before if self.learner.has_demonstrations else 0
         for episode in self.stored_episodes():
             if stop():
                 return
@@ -161,10 +161,20 @@ class LearningSide:
         spec, agent = self.run.workspace.spec, self.learner.agent
         return save_checkpoint(self.run.folder / folder, agent, self.perception, spec, about)
 
+    @property
+    def updates_before(self) -> int:
+        """Updates before the robot moves: those the agent begins with, and those asked for."""
+        spec = self.run.workspace.spec
+        agent = cast(AgentOptions, spec.agent.options)
+        return agent.updates_first + spec.training.updates_before
+
     def learn_before(self, stop: ShouldStop) -> None:
         """Make the updates on demonstrations that come before the robot moves."""
-        updates = self.run.workspace.spec.training.updates_before
-        while self.learner.updates < updates and self.learner.has_demonstrations and not stop():
+        while (
+            self.learner.updates < self.updates_before
+            and self.learner.has_demonstrations
+            and not stop()
+        ):
             self.learner.learn_chunk()
 
     def rehearse(self) -> float:

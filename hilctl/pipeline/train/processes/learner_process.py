@@ -49,8 +49,9 @@ def main(assignment: ProcessTask, signals: ProcessSignals, sender: EventSender) 
         assignment.address, lambda: greeting(side), telling(sender.report, "link")
     )
     try:
-        sender.report(foretold(side.rehearse(), workspace.spec))
         side.learn_before(stop)
+        # afterwards: an agent may begin with other updates than those that go on
+        sender.report(foretold(side.rehearse(), workspace.spec))
         sender.tell("ready")
         LearnerLoop(side, server).run(stop)
     finally:

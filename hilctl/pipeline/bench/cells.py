@@ -1,0 +1,196 @@
+"""The journal of `bench methods`: what is to be run, and what each cell of it came to.
+
+`plan.json` says what is compared, `results/` has a file for every cell that is finished and nothing
+else does, so that whatever ends a comparison, its other cells are what is left to do.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+from hilctl.errors import FolderBusyError, UsageError
+from hilctl.task.files import os_errors, write_json_atomic
+from hilctl.task.json_files import read_json
+from hilctl.task.locks import locked
+from hilctl.task.regular_files import open_lock
+
+HINT = "move the folder away, or name another one with --dir"
+
+
+class Plan(BaseModel):
+    """What is compared.
+
+    Attributes:
+        tasks: name → template, or absolute path of a task folder.
+        algorithms: names of them.
+        seeds: of everything that is random.
+        max_steps: robot steps of a training; it ends earlier when it meets its target.
+        operator_steps: those of them in which the operator may be in charge; None = any number.
+        episodes: of an evaluation.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tasks: dict[str, str]
+    algorithms: list[str]
+    seeds: int = Field(ge=1)
+    max_steps: int = Field(ge=1)
+    operator_steps: int | None = Field(default=None, ge=0)
+    episodes: int = Field(ge=1)
+
+    def cells(self) -> list[Cell]:
+        """Return all that is to be done: data first, and all of a seed before the next one."""
+        return [
+            Cell(task, seed, algorithm)
+            for seed in range(self.seeds)
+            for task in self.tasks
+            for algorithm in (None, *self.algorithms)
+        ]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training and its evaluation; without an algorithm, the data that they share."""
+
+    task: str
+    seed: int
+    algorithm: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name in files."""
+        return "_".join(filter(None, [self.task, f"seed{self.seed}", self.algorithm]))
+
+    @property
+    def data(self) -> Cell:
+        """The cell that makes its data."""
+        return Cell(self.task, self.seed)
+
+
+class CellResult(BaseModel):
+    """What a cell came to.
+
+    Attributes:
+        robot_steps, trial_steps, intervention_steps: see `Progress`.
+        robot_s, wall_s: seconds of training, on the robot's clock and on ours.
+        steps_to_target, robot_s_to_target: until 95 % of 20 episodes succeeded in truth and without
+            help; None = they never did.
+        reached_target: a policy passed its trial.
+        episodes, true_successes, median_time_s: of the evaluation.
+        curve: robot steps, share of the last 20 episodes that succeeded without help, and share of
+            their steps with a human in charge, after each episode.
+    """
+
+    robot_steps: int = Field(ge=0)
+    trial_steps: int = Field(ge=0)
+    intervention_steps: int = Field(ge=0)
+    robot_s: FiniteFloat
+    wall_s: FiniteFloat
+    steps_to_target: int | None
+    robot_s_to_target: FiniteFloat | None
+    reached_target: bool
+    episodes: int = Field(ge=1)
+    true_successes: int = Field(ge=0)
+    median_time_s: FiniteFloat | None
+    curve: list[tuple[int, FiniteFloat, FiniteFloat]] = []
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The folder of a comparison.
+
+    Attributes:
+        root: the folder.
+    """
+
+    root: Path
+
+    @contextmanager
+    def open(self, plan: Plan) -> Iterator[None]:
+        """Begin or go on with a comparison, alone in the folder.
+
+        Raises:
+            UsageError: something else lies there, or a comparison under other conditions.
+            FolderBusyError: another command is at work there.
+        """
+        with os_errors(self.root):
+            if self.root.is_dir() and any(self.root.iterdir()) and self.plan() is None:
+                raise UsageError(f"{self.root} holds something else", hint=HINT)
+            for folder in (self.root, self.data, self.cells, self._results, self._logs):
+                folder.mkdir(exist_ok=True)
+            descriptor = open_lock(self.root / ".lock")
+            with open(descriptor, "rb") as _:
+                try:
+                    with locked(descriptor, fcntl.LOCK_EX):
+                        self._begin(plan)
+                        yield
+                except BlockingIOError:
+                    raise FolderBusyError(
+                        "another comparison is at work here", where=str(self.root)
+                    ) from None
+
+    def plan(self) -> Plan | None:
+        """Return what is compared here, or None when nothing is yet."""
+        return read_json(Plan, self.root / "plan.json", hint=HINT)
+
+    @property
+    def data(self) -> Path:
+        """Task folders with demonstrations and labels, one a task and seed."""
+        return self.root / "data"
+
+    @property
+    def cells(self) -> Path:
+        """Task folders with a run, one a cell."""
+        return self.root / "cells"
+
+    @property
+    def _results(self) -> Path:
+        return self.root / "results"
+
+    @property
+    def _logs(self) -> Path:
+        return self.root / "logs"
+
+    def log(self, cell: Cell) -> Path:
+        """Return the file that has what a cell's process said."""
+        return self._logs / f"{cell.name}.txt"
+
+    def is_done(self, cell: Cell) -> bool:
+        """Return whether a cell is finished."""
+        return self._file(cell).exists()
+
+    def finish(self, cell: Cell, result: dict[str, Any]) -> None:
+        """Keep what a cell came to, in one stroke."""
+        write_json_atomic(self._file(cell), result)
+
+    def result(self, cell: Cell) -> CellResult | None:
+        """Return what a cell came to, or None when it is not finished.
+
+        Raises:
+            DataError: its file is damaged.
+        """
+        return read_json(CellResult, self._file(cell), hint="remove it: the cell is run again")
+
+    def _file(self, cell: Cell) -> Path:
+        return self._results / f"{cell.name}.json"
+
+    def _begin(self, plan: Plan) -> None:
+        before = self.plan()
+        if before is not None:
+            for name in ("max_steps", "operator_steps", "episodes"):
+                _same(name, getattr(before, name), getattr(plan, name))
+            for task in before.tasks.keys() & plan.tasks.keys():
+                _same(f"task {task}", before.tasks[task], plan.tasks[task])
+        write_json_atomic(self.root / "plan.json", plan.model_dump())
+
+
+def _same(what: str, there: Any, here: Any) -> None:
+    if there != here:
+        raise UsageError(f"{what}: {here} here, {there} in what was begun there", hint=HINT)
