@@ -9,7 +9,7 @@ import numpy as np
 from hilctl import geometry
 from hilctl.data.step import EpisodeSummary
 from hilctl.devices import Rig
-from hilctl.env.loop import EpisodeLoop, HandsOff
+from hilctl.env.loop import EpisodeLoop, HandsOff, Policy
 from hilctl.env.questions import Questions
 from hilctl.env.robot_env import RobotEnv
 from hilctl.env.wrappers import Takeover
@@ -53,8 +53,16 @@ def task_of(template: str, folder: Path) -> TaskSpec:
     return load_task(folder / "task")
 
 
-def demonstrate(spec: TaskSpec, *, skill: float, episodes: int, seed: int) -> list[EpisodeSummary]:
-    """Let the scripted operator drive whole episodes; nothing is drawn."""
+def demonstrate(
+    spec: TaskSpec,
+    *,
+    skill: float,
+    episodes: int,
+    seed: int,
+    policy: Policy | None = None,
+    role: Role = Role.DEMONSTRATE,
+) -> list[EpisodeSummary]:
+    """Let the scripted operator drive whole episodes, or help a policy; nothing is drawn."""
     rig = Rig(seed)
     with SimRobot(spec.robot.options, rig) as robot:
         teleop = ScriptedTeleop(ScriptedOptions(skill=skill), rig)
@@ -62,5 +70,5 @@ def demonstrate(spec: TaskSpec, *, skill: float, episodes: int, seed: int) -> li
         teleop.open()
         bare = RobotEnv(spec, {"": robot}, {}, rig.generator("reset"))
         env = Takeover(bare, teleop, Questions(teleop, bare.clock))
-        loop = EpisodeLoop(env, HandsOff(), teleop, Role.DEMONSTRATE)
+        loop = EpisodeLoop(env, policy or HandsOff(), teleop, role)
         return [loop.run_episode() for _ in range(episodes)]
