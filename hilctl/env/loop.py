@@ -192,7 +192,8 @@ class EpisodeLoop:
     def _step(self, observation: Observation, ending: Ending) -> tuple[Step, dict[str, Any]]:
         proposal = self.policy.act(observation)
         wanted = environment_of(self.env).idle_action() if proposal is None else proposal
-        obs, _, judged, is_over, info = self.env.step(wanted)
+        obs, _, judged, truncated, info = self.env.step(wanted)
+        is_over = truncated or info.get("is_over", False)
         events = info.get("events", ())
         claimed = self.claims_end_episode and TeleopEvent.SUCCESS in events
         judged, claimed = ending.after(judged=judged, claimed=claimed, is_over=is_over)

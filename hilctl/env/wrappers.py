@@ -51,9 +51,10 @@ class EncodeFrames(gymnasium.Wrapper[Obs, Array, Obs, Array]):
 
 
 class JudgeReward(gymnasium.Wrapper[Obs, Array, Obs, Array]):
-    """Say with reward 1 when the reward model finds the task done; truncation is said beside it.
+    """End the episode with reward 1 when the reward model says that the task is done.
 
-    It stands outside of `Takeover`, so that a reward hears what the operator says.
+    It stands outside of `Takeover`, so that a reward hears what the operator says. `info` tells
+    `is_over`: whether the episode ends here in any case.
     """
 
     def __init__(self, env: gymnasium.Env[Obs, Array], reward: Reward) -> None:
@@ -71,7 +72,8 @@ class JudgeReward(gymnasium.Wrapper[Obs, Array, Obs, Array]):
         judgement = self.reward_model.judge(obs["features"], info.get("events", ()))
         info["probability"] = judgement.probability
         done = judgement.success
-        return obs, float(done), done, truncated, info
+        info["is_over"] = truncated
+        return obs, float(done), done, truncated and not done, info
 
 
 class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):

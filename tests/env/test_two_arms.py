@@ -149,7 +149,7 @@ def test_demonstrations_of_two_arms_hold_both_under_their_names(recorded: Worksp
     (first, _) = Dataset.open(recorded.demos, expect_fingerprint=None).paths
     episode = Episode.read(first)
     assert episode.actions.shape[1] == 12
-    assert {"left/tcp_pose", "right/tcp_pose", "left/q"} <= set(episode.state_keys)
+    assert {"left/tcp_pose", "right/tcp_pose", "left/joint_position"} <= set(episode.state_keys)
     assert episode.cameras == ["front"]
     assert np.abs(episode.actions[:, :6]).max() > 0.1
     assert np.abs(episode.actions[:, 6:]).max() > 0.1

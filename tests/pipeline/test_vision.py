@@ -43,7 +43,7 @@ def test_a_measurement_that_an_episode_lacks_is_named_with_the_file(recorded: Wo
     (path,) = episode_paths(recorded.demos)
     with h5py.File(path, "r+") as file:
         for group in ("obs", "final_obs"):
-            del file[f"episode/{group}/q"]
+            del file[f"episode/{group}/joint_position"]
         layout = json.loads(file["episode"].attrs["observation_layout"])
         del layout["state"]["joint_position"]
         file["episode"].attrs["observation_layout"] = json.dumps(layout)
@@ -53,6 +53,6 @@ def test_a_measurement_that_an_episode_lacks_is_named_with_the_file(recorded: Wo
         "tcp_velocity",
         "tcp_wrench",
     }
-    with pytest.raises(DataError, match="no state 'q'") as caught:
+    with pytest.raises(DataError, match="no state 'joint_position'") as caught:
         states_of(episode, wants_joints(recorded).spec.observation.state)
     assert caught.value.where == str(path)

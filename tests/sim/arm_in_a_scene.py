@@ -12,7 +12,7 @@ from hilctl import geometry
 from hilctl.data.step import EpisodeSummary
 from hilctl.devices import Rig
 from hilctl.env.hands import Hands
-from hilctl.env.loop import EpisodeLoop, HandsOff
+from hilctl.env.loop import EpisodeLoop, HandsOff, Policy
 from hilctl.env.questions import Questions
 from hilctl.env.robot_env import RobotEnv
 from hilctl.env.wrappers import Takeover
@@ -79,8 +79,16 @@ def task_of(template: str, folder: Path) -> TaskSpec:
     return load_task(folder / "task")
 
 
-def demonstrate(spec: TaskSpec, *, skill: float, episodes: int, seed: int) -> list[EpisodeSummary]:
-    """Let scripted operators drive whole episodes; nothing is drawn."""
+def demonstrate(
+    spec: TaskSpec,
+    *,
+    skill: float,
+    episodes: int,
+    seed: int,
+    policy: Policy | None = None,
+    role: Role = Role.DEMONSTRATE,
+) -> list[EpisodeSummary]:
+    """Let scripted operators drive whole episodes, or help a policy; nothing is drawn."""
     rig = Rig(seed)
     with ExitStack() as stack:
         robots = {name: robot_of(arm, name, rig) for name, arm in spec.each_arm.items()}
@@ -90,7 +98,7 @@ def demonstrate(spec: TaskSpec, *, skill: float, episodes: int, seed: int) -> li
         hands = {name: hand_of(arm, name, rig, skill) for name, arm in spec.each_arm.items()}
         teleop = hands[""] if "" in hands else Hands(hands, bare)
         env = Takeover(bare, teleop, Questions(teleop, bare.clock))
-        loop = EpisodeLoop(env, HandsOff(), teleop, Role.DEMONSTRATE)
+        loop = EpisodeLoop(env, policy or HandsOff(), teleop, role)
         return [loop.run_episode() for _ in range(episodes)]
 
 
