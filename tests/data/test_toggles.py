@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
+from episode_samples import make_steps, write_episode
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hilctl.data.episode import Episode
 from hilctl.data.toggles import TURNED, toggles
+from hilctl.pipeline.features import trajectory_from
 
 
 def counted(*openings: float) -> list[int]:
@@ -56,3 +61,20 @@ def test_toggles_of_several_arms_add_up_and_other_measurements_are_none() -> Non
     }
     assert toggles(states).tolist() == [2, 0, 1]
     assert toggles({"tcp_pose": states["left/tcp_pose"]}).tolist() == [0, 0, 0]
+
+
+def test_they_are_found_in_a_recorded_episode_whoever_was_in_charge(tmp_path: Path) -> None:
+    openings = [1, 0.6, 0.2, 0.2, 0.6, 1]
+    steps = make_steps(len(openings) - 1)
+    seen = [*(step.observation for step in steps), steps[-1].next_observation]
+    seen = [
+        replace(one, state={**one.state, "gripper": np.array([opening])})
+        for one, opening in zip(seen, openings, strict=True)
+    ]
+    steps = [
+        replace(step, observation=seen[i], next_observation=seen[i + 1])
+        for i, step in enumerate(steps)
+    ]
+    episode = Episode.read(write_episode(tmp_path, steps))
+    assert trajectory_from(episode, {}).toggles.tolist() == [1, 0, 0, 1, 0]
+    assert {step.intervened for step in steps} == {False, True}

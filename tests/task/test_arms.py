@@ -99,10 +99,12 @@ def learning_by(agent: str, tmp_path: Path, gripper: str = "discrete") -> dict[s
     return data | {"agent": {"type": agent}}
 
 
-def test_a_discrete_gripper_is_learnt_by_reinforcement_and_cloned(tmp_path: Path) -> None:
-    for agent in ("rlpd", "bc"):
-        spec = load_task(written(learning_by(agent, tmp_path / agent), tmp_path / f"{agent}-task"))
-        assert spec.agent.type == agent
+@pytest.mark.parametrize("agent", ["rlpd", "bc"])
+def test_a_discrete_gripper_is_learnt_by_reinforcement_and_cloned(
+    agent: str, tmp_path: Path
+) -> None:
+    spec = load_task(written(learning_by(agent, tmp_path), tmp_path / "task"))
+    assert spec.agent.type == agent
 
 
 def test_a_continuous_gripper_is_not_learnt_by_reinforcement_and_the_file_says_what_to_do(

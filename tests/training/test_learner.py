@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -39,6 +39,26 @@ def test_a_trajectory_holds_what_was_executed_and_one_observation_more() -> None
     np.testing.assert_allclose(episode.actions[:, 0], [0, 0.01, 0.02, 0.03])
     np.testing.assert_array_equal(episode.rewards, [0, 0, 0, 1])
     np.testing.assert_array_equal(episode.terminated, [False, False, False, True])
+
+
+def test_what_a_gripper_did_in_human_hands_and_in_the_policys_is_measured_alike(
+    learner: Learner,
+) -> None:
+    openings = [1, 0.6, 0.2, 0.2, 0.6, 1]
+    steps = steps_of(intervened=[True, False, False, True, True])
+    seen = [*(step.observation for step in steps), steps[-1].next_observation]
+    for one, opening in zip(seen, openings, strict=True):
+        cast(dict[str, Any], one.state)["gripper"] = np.array([opening])
+    episode = trajectory_of(steps, perception())
+    assert episode.toggles.tolist() == [1, 0, 0, 1, 0]
+    learner.add_rollout(episode)
+    by_hand = learner.demos.sample(np.random.default_rng(0), 200)
+    assert by_hand.toggles is not None
+    assert set(by_hand.actions[by_hand.toggles == 1, 0].round(2)) == {
+        np.float32(0),
+        np.float32(0.03),
+    }
+    assert set(by_hand.actions[by_hand.toggles == 0, 0].round(2)) == {np.float32(0.04)}
 
 
 def test_a_cut_episode_is_not_terminal() -> None:
