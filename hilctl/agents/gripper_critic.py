@@ -24,6 +24,8 @@ from hilctl.task.layout import ActionLayout
 # is worth 1
 IMITATION_SCALE = 0.05
 
+CRITICS, WIDTH = 2, 128  # a few choices need smaller networks than actions do
+
 Params = Any
 
 
@@ -76,7 +78,7 @@ class GripperCritic:
 
         Args:
             newest: (critics, n, C) values of what comes next.
-            slow: (those drawn, n, C), by the target network.
+            slow: (critics, n, C), by the target network.
             batch: n transitions.
         """
         best = newest.mean(axis=0).argmax(axis=-1)
@@ -121,5 +123,4 @@ class GripperCritic:
 
     @property
     def _network(self) -> Any:
-        options = self.options
-        return choice_critic_ensemble(options.critics, len(self.table), options.critic_width)
+        return choice_critic_ensemble(CRITICS, len(self.table), WIDTH)

@@ -174,7 +174,7 @@ class RLPD(flax.struct.PyTreeNode, Agent):
     def _critic_update(self, batch: Batch) -> tuple[Self, Metrics]:
         key, action_key = jax.random.split(self.key)
         target = self._target(action_key, batch.next_observations, batch)
-        gripper_loss = self._gripper_loss(action_key, batch)
+        gripper_loss = self._gripper_loss(batch)
 
         def loss(critic: Params) -> tuple[jax.Array, Metrics]:
             embedding = self._embed(critic, batch.observations)
@@ -200,18 +200,16 @@ class RLPD(flax.struct.PyTreeNode, Agent):
     def _target(self, key: jax.Array, next_observations: Observation, batch: Batch) -> jax.Array:
         """Return r + γ · mask · min of two Q̄_i(s', a'), a' ~ π(s'), without an entropy term."""
         action_key, some_key = jax.random.split(key)
-        next_q = self._next_value(action_key, next_observations, self._some_critics(some_key))
+        size = min(CRITICS_IN_TARGET, self.options.critics)
+        some = jax.random.choice(some_key, self.options.critics, (size,), replace=False)
+        next_q = self._next_value(action_key, next_observations, some)
         # a sparse reward of at most 1, once: no value lies outside [0, 1]
         next_q = jnp.clip(next_q, 0.0, 1.0)
         rewards, masks = jnp.asarray(batch.rewards), jnp.asarray(batch.masks)
         return rewards + self.options.discount * masks * next_q
 
-    def _some_critics(self, key: jax.Array) -> jax.Array:
-        size = min(CRITICS_IN_TARGET, self.options.critics)
-        return jax.random.choice(key, self.options.critics, (size,), replace=False)
-
     def _gripper_loss(
-        self, key: jax.Array, batch: Batch
+        self, batch: Batch
     ) -> Callable[[Params, jax.Array], tuple[jax.Array, Metrics]] | None:
         """Return the loss of the gripper critic's parameters, given an embedding."""
         if (grippers := self.grippers) is None:
@@ -220,8 +218,7 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         newest = grippers.values(self.critic["grippers"], self._embed(self.critic, after))
         target_embedding = self._embed(self.target_critic, after)
         slow = grippers.values(self.target_critic["grippers"], target_embedding)
-        some = self._some_critics(jax.random.fold_in(key, 2))
-        target = grippers.target(newest, slow[some], batch)
+        target = grippers.target(newest, slow, batch)
         weight = self._imitation_weight(0 if batch.born is None else batch.born)
         return lambda params, embedding: grippers.loss(params, embedding, batch, target, weight)
 

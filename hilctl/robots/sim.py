@@ -28,9 +28,8 @@ MISSING_MUJOCO = 'pip install "hilctl[sim]"'
 SERVO_PERIOD_NS = 20_000_000
 SETTLE_S = 3.0
 RESISTANCE_N = 12.0  # the spring pulls with at most 16; a peg that slides out of its hole with 4
-
-
-FINGERS_FOR_SHOW = frozenset({"insert", "reach", "reach-both"})  # scenes in which none moves
+# scenes in which none moves
+FINGERS_FOR_SHOW = frozenset({"insert", "insert-hard", "reach", "reach-both", "route", "flip"})
 
 
 class SimRobotOptions(Options):
