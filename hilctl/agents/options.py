@@ -73,6 +73,11 @@ class RLPDOptions(AgentOptions):
         le=1,
         description="share of the newest actor in the average that acts; 1 is HIL-SERL",
     )
+    value_bounds: tuple[float, float] | None = Field(
+        default=None,
+        strict=False,
+        description="least and most that a step can be worth; absent = as the reward says",
+    )
     imitation: float = Field(
         default=0.0,
         ge=0,

@@ -16,6 +16,7 @@ from hilctl.env.base import Obs, environment_of
 from hilctl.env.questions import NOTHING, REJECTED, Questions, Said
 from hilctl.errors import DeviceError, TravelStoppedError
 from hilctl.real_time import before_others
+from hilctl.rewards.base import NOTHING_JUDGED, Judgement
 from hilctl.teleop.base import Role, Teleop, TeleopEvent
 
 Array = NDArray[np.float64]
@@ -179,7 +180,7 @@ class EpisodeLoop:
             discarded=TeleopEvent.DISCARD in step.events,
             quit_requested=TeleopEvent.QUIT in drive.said | answer or self._questions.over,
         )
-        self._publish(with_verdict(step, success))
+        self._publish(with_verdict(step, success, drive.info["judgement"]))
         self.teleop.end_episode(success=success, intervened=drive.interventions > 0)
         for subscriber in self.subscribers:
             subscriber.on_episode_end(summary)
@@ -192,8 +193,9 @@ class EpisodeLoop:
         obs, reward, terminated, truncated, info = self.env.step(wanted)
         events = info.get("events", ())
         info["judged_success"] = terminated
+        judgement: Judgement = info.setdefault("judgement", NOTHING_JUDGED)
         if self.claims_end_episode and TeleopEvent.SUCCESS in events and not terminated:
-            reward, terminated, truncated = 1.0, True, False
+            reward, terminated, truncated = judgement.when_done, True, False
         step = Step(
             observation=observation,
             executed_action=info["executed_action"],
@@ -204,7 +206,8 @@ class EpisodeLoop:
             reward=float(reward),
             terminated=terminated,
             truncated=truncated,
-            probability=info.get("probability", float("nan")),
+            probability=judgement.probability,
+            judged=judgement.seen,
             events=events,
             late_s=info["late_s"],
         )
@@ -254,10 +257,11 @@ def outcome_of(step: Step, success: bool, stopped: bool) -> Outcome:
     return Outcome.SUCCESS if success else Outcome.FAILURE
 
 
-def with_verdict(step: Step, success: bool) -> Step:
+def with_verdict(step: Step, success: bool, judgement: Judgement) -> Step:
     """Return an episode's last step with the reward the operator lets stand.
 
     An unsuccessful end is a truncation: its value goes on: storing it as terminal
     would teach that running out of time costs nothing more.
     """
-    return replace(step, reward=float(success), terminated=success, truncated=not success)
+    reward = judgement.reward(success=success)
+    return replace(step, reward=reward, terminated=success, truncated=not success)
