@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from hilctl.devices import Options
+
+
+def _in_order(bounds: tuple[float, float]) -> tuple[float, float]:
+    low, high = bounds
+    if not low < high:
+        raise ValueError(f"the least, {low:g}, is not below the most, {high:g}")
+    return bounds
 
 
 class AgentOptions(Options):
@@ -73,7 +80,7 @@ class RLPDOptions(AgentOptions):
         le=1,
         description="share of the newest actor in the average that acts; 1 is HIL-SERL",
     )
-    value_bounds: tuple[float, float] | None = Field(
+    value_bounds: Annotated[tuple[float, float], AfterValidator(_in_order)] | None = Field(
         default=None,
         strict=False,
         description="least and most that a step can be worth; absent = as the reward says",

@@ -116,3 +116,13 @@ def test_stages_without_a_share_have_the_rest_in_equal_parts(given_: list[float 
     assert sum(options.shares) == pytest.approx(1) or None not in given_
     kept = [got for share, got in zip(given_, options.shares, strict=True) if share is not None]
     assert kept == [share for share in given_ if share is not None]
+
+
+@given(STAGES, st.integers(1, 4))
+def test_whoever_looks_on_after_the_end_is_told_the_same(count: int, looks: int) -> None:
+    """As what is looked at before an episode: one picture, asked about again and again."""
+    reward = made(count)
+    shown = np.ones((count, count))
+    last = judged(reward, shown)[-1]
+    assert last.success
+    assert [reward.judge({}, (), {"shown": shown[0]}) for _ in range(looks)] == [last] * looks
