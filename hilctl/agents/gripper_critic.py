@@ -84,7 +84,8 @@ class GripperCritic:
         best = newest.mean(axis=0).argmax(axis=-1)
         next_q = jnp.take_along_axis(slow.min(axis=0), best[..., None], axis=-1)[..., 0]
         # leaving all as it is costs nothing, but for what is still on its way
-        next_q = jnp.clip(next_q, -self.options.gripper_cost * len(self.columns), 1.0)
+        low, high = self.options.value_bounds or (0.0, 1.0)
+        next_q = jnp.clip(next_q, low - self.options.gripper_cost * len(self.columns), high)
         rewards, masks = jnp.asarray(batch.rewards), jnp.asarray(batch.masks)
         if batch.toggles is not None:
             rewards = rewards - self.options.gripper_cost * jnp.asarray(batch.toggles, jnp.float32)

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from hilctl.devices import Options
+
+
+def _in_order(bounds: tuple[float, float]) -> tuple[float, float]:
+    low, high = bounds
+    if not low < high:
+        raise ValueError(f"the least, {low:g}, is not below the most, {high:g}")
+    return bounds
 
 
 class AgentOptions(Options):
@@ -126,6 +133,11 @@ class RLPDOptions(AgentOptions):
         gt=0,
         le=1,
         description="share of the newest actor in the average that acts; 1 is HIL-SERL",
+    )
+    value_bounds: Annotated[tuple[float, float], AfterValidator(_in_order)] | None = Field(
+        default=None,
+        strict=False,
+        description="least and most that a step can be worth; absent = as the reward says",
     )
     imitation: float = Field(
         default=0.0,

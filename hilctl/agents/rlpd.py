@@ -203,8 +203,8 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         size = min(CRITICS_IN_TARGET, self.options.critics)
         some = jax.random.choice(some_key, self.options.critics, (size,), replace=False)
         next_q = self._next_value(action_key, next_observations, some)
-        # a sparse reward of at most 1, once: no value lies outside [0, 1]
-        next_q = jnp.clip(next_q, 0.0, 1.0)
+        # of a sparse reward of at most 1, once, no value lies outside [0, 1]
+        next_q = jnp.clip(next_q, *(self.options.value_bounds or (0.0, 1.0)))
         rewards, masks = jnp.asarray(batch.rewards), jnp.asarray(batch.masks)
         return rewards + self.options.discount * masks * next_q
 

@@ -7,6 +7,7 @@ All lies in the group `/episode`, so that an index can link to it:
 - `next_obs/<key>`: a virtual view of the two, shifted by one step, for readers that want it;
 - `actions` (T, A) as executed; `policy_actions`, `human_actions` (T, A), NaN where there is none;
 - `intervened`, `terminated`, `truncated`, `dones` (T,) bool; `rewards`, `probability` (T,);
+- `judged/<name>` (T,): what else the reward judged by;
 - `stamps_ns` (T + 1,), `frame_stamps_ns/<camera>` (T + 1,): monotonic nanoseconds;
 - `labels` (T,) int8, in files of kind "label", of the observation after each action, as the
   reward is: 1 success, 0 failure, -1 neither.
@@ -42,6 +43,7 @@ ACTION_COLUMNS = STEP_COLUMNS[:3]
 STAMP_COLUMN = "stamps_ns"
 FRAME_STAMPS = "frame_stamps_ns/"
 LABELS = "labels"
+JUDGED = "judged/"
 
 _DEFLATE_LEVEL = 1
 
@@ -105,6 +107,10 @@ def columns_of(steps: Sequence[Step], frames: Sequence[Packed]) -> Columns:
         "truncated": truncated,
         "dones": terminated | truncated,
         "probability": np.array([step.probability for step in steps], np.float64),
+        **{
+            JUDGED + name: np.array([step.judged[name] for step in steps], np.float64)
+            for name in steps[0].judged
+        },
     }
 
 

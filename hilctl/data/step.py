@@ -55,12 +55,13 @@ class Step:
         human_action: (A,) the human's proposal, or None when no hand was on the robot.
         intervened: the human's action was the one executed.
         next_observation: after the action.
-        reward: 1.0 on success, else 0.0.
+        reward: what the step earned; of most rewards 1.0 on success, else 0.0.
         terminated: the task ended here (success).
         truncated: the episode was cut here (time limit, human, fault); its value goes on.
         probability: the reward model's confidence, or NaN.
         events: what the operator said during the step.
         late_s: by how much the control period ended too late.
+        judged: name → what else the reward judged by; the same names in all steps of an episode.
     """
 
     observation: Observation
@@ -75,6 +76,7 @@ class Step:
     probability: float = float("nan")
     events: tuple[TeleopEvent, ...] = ()
     late_s: float = 0.0
+    judged: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from hilctl.env.ending import Ending
 from hilctl.env.questions import NOTHING, REJECTED, Questions, Said
 from hilctl.errors import DeviceError, TravelStoppedError
 from hilctl.real_time import before_others
+from hilctl.rewards.base import NOTHING_JUDGED, Judgement
 from hilctl.teleop.base import Role, Teleop, TeleopEvent
 
 Array = NDArray[np.float64]
@@ -182,7 +183,7 @@ class EpisodeLoop:
             discarded=TeleopEvent.DISCARD in step.events,
             quit_requested=TeleopEvent.QUIT in drive.said | answer or self._questions.over,
         )
-        self._publish(with_verdict(step, success))
+        self._publish(with_verdict(step, success, drive.info["judgement"]))
         self.teleop.end_episode(success=success, intervened=drive.interventions > 0)
         for subscriber in self.subscribers:
             subscriber.on_episode_end(summary)
@@ -195,6 +196,7 @@ class EpisodeLoop:
         obs, _, judged, truncated, info = self.env.step(wanted)
         is_over = truncated or info.get("is_over", False)
         events = info.get("events", ())
+        judgement: Judgement = info.setdefault("judgement", NOTHING_JUDGED)
         claimed = self.claims_end_episode and TeleopEvent.SUCCESS in events
         judged, claimed = ending.after(judged=judged, claimed=claimed, is_over=is_over)
         info["judged_success"], terminated = judged, judged or claimed
@@ -205,10 +207,11 @@ class EpisodeLoop:
             human_action=info.get("human_action"),
             intervened=bool(info.get("intervened", False)),
             next_observation=to_observation(obs, info),
-            reward=float(terminated),
+            reward=judgement.reward(success=terminated),
             terminated=terminated,
             truncated=is_over and not terminated,
-            probability=info.get("probability", float("nan")),
+            probability=judgement.probability,
+            judged=judgement.seen,
             events=events,
             late_s=info["late_s"],
         )
@@ -259,10 +262,11 @@ def outcome_of(step: Step, success: bool, stopped: bool) -> Outcome:
     return Outcome.SUCCESS if success else Outcome.FAILURE
 
 
-def with_verdict(step: Step, success: bool) -> Step:
+def with_verdict(step: Step, success: bool, judgement: Judgement) -> Step:
     """Return an episode's last step with the reward the operator lets stand.
 
     An unsuccessful end is a truncation: its value goes on: storing it as terminal
     would teach that running out of time costs nothing more.
     """
-    return replace(step, reward=float(success), terminated=success, truncated=not success)
+    reward = judgement.reward(success=success)
+    return replace(step, reward=reward, terminated=success, truncated=not success)

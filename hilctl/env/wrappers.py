@@ -14,7 +14,7 @@ from hilctl.env.lost_devices import LostDevices
 from hilctl.env.questions import ENDS, NOTHING, VERDICTS, Questions, Said
 from hilctl.errors import DeviceError
 from hilctl.networks.encoders.base import EncodeImages, encode_each
-from hilctl.rewards.base import Reward
+from hilctl.rewards.base import ACTION, Reward
 from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput
 
 Array = NDArray[np.float64]
@@ -51,7 +51,7 @@ class EncodeFrames(gymnasium.Wrapper[Obs, Array, Obs, Array]):
 
 
 class JudgeReward(gymnasium.Wrapper[Obs, Array, Obs, Array]):
-    """End the episode with reward 1 when the reward model says that the task is done.
+    """Pay for every step, and end the episode when the reward model says that the task is done.
 
     It stands outside of `Takeover`, so that a reward hears what the operator says. `info` tells
     `is_over`: whether the episode ends here in any case.
@@ -69,11 +69,12 @@ class JudgeReward(gymnasium.Wrapper[Obs, Array, Obs, Array]):
     def step(self, action: Array) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
         """Step and judge."""
         obs, _, _, truncated, info = self.env.step(action)
-        judgement = self.reward_model.judge(obs["features"], info.get("events", ()))
-        info["probability"] = judgement.probability
+        measured = {**obs["state"], ACTION: info["executed_action"]}
+        judgement = self.reward_model.judge(obs["features"], info.get("events", ()), measured)
+        info["judgement"] = judgement
         done = judgement.success
         info["is_over"] = truncated
-        return obs, float(done), done, truncated and not done, info
+        return obs, judgement.reward(success=done), done, truncated and not done, info
 
 
 class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):

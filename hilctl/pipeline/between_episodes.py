@@ -13,7 +13,7 @@ from hilctl.pipeline.calibrate.check import CameraCheck, compare_cameras, compla
 from hilctl.pipeline.calibrate.devices import go_home
 from hilctl.pipeline.demo_starts import DemoStarts
 from hilctl.pipeline.events import Event, Report
-from hilctl.rewards.base import Reward
+from hilctl.rewards.base import ACTION, Reward
 from hilctl.robots.scene import SimulatedScene
 from hilctl.task.workspace import Workspace
 from hilctl.teleop.base import TeleopEvent
@@ -137,7 +137,8 @@ class HumanReset:
         if reward is None:
             return False
         reward.reset()
-        return any(reward.judge(seen["features"], ()).success for _ in range(LOOKS))
+        measured = {**seen["state"], ACTION: self._station.action_layout.idle()}
+        return any(reward.judge(seen["features"], (), measured).success for _ in range(LOOKS))
 
     def _mind(self, remarks: list[str]) -> None:
         """Say what there is to say of a start, once."""

@@ -18,6 +18,8 @@ from hilctl.data.toggles import toggles
 from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.perception import Perception, pose_key
 from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
+from hilctl.rewards.again import rewards_again
+from hilctl.rewards.base import Reward
 from hilctl.task.fingerprint import data_fingerprint, data_identity
 from hilctl.task.layout import ActionLayout, ObservationLayout
 from hilctl.task.spec import TaskSpec
@@ -97,15 +99,33 @@ class Demonstrations:
             channels=cast(AgentOptions, spec.agent.options).kept_channels,
         )
 
-    def trajectories(self, perception: Perception) -> list[Trajectory]:
-        """Return the episodes as the learner takes them."""
+    def trajectories(
+        self, perception: Perception, reward: Reward | None = None
+    ) -> list[Trajectory]:
+        """Return the episodes as the learner takes them.
+
+        Args:
+            perception: what the policy sees.
+            reward: judges them again if its steps earn something on the way; None = as recorded.
+        """
+        again = reward if reward is not None and reward.pays_on_the_way else None
         return [
             replace(
                 trajectory_from(episode, perception(features, states_of(episode, perception.keys))),
                 intervened=np.ones(len(episode), bool),
+                rewards=episode.rewards if again is None else earned_by(episode, features, again),
             )
             for episode, features in zip(self.episodes, self.features, strict=True)
         ]
+
+
+def earned_by(
+    episode: Episode, features: Mapping[str, NDArray[np.float16]], reward: Reward
+) -> NDArray[np.float64]:
+    """Return the (T,) rewards that a stored episode earns by a reward as it is now."""
+    states = {key: episode.state(key) for key in episode.state_keys}
+    success = episode.header.outcome is Outcome.SUCCESS
+    return rewards_again(reward, features, states, episode.actions, success=success)
 
 
 def trajectory_from(episode: Episode, observations: Mapping[str, NDArray[Any]]) -> Trajectory:

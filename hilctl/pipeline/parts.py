@@ -78,5 +78,6 @@ def open_reward(workspace: Workspace, encoder: Encoder) -> Reward:
         data_identity=data_identity(spec),
         encoder=cast(AgentOptions, spec.agent.options).encoder,
         encoder_fingerprint=encoder.fingerprint,
+        root=workspace.root,
     )
     return REWARDS.get(spec.reward.type).open(source)

@@ -1,5 +1,9 @@
 """The reward contract: judge each observation, know nothing of the simulator's truth.
 
+A judgement says what the step earns if the episode goes on, and what it earns if the task is done
+there: an operator who rejects or claims a success changes which of the two is paid, and nothing
+that was paid before.
+
 A reward that can be wrong may learn from the operator's objections while training runs: then it
 has a `model` of arrays, and a `RewardCorrector` on the learning side makes newer ones.
 """
@@ -7,8 +11,8 @@ has a `model` of arrays, and a `RewardCorrector` on the learning side makes newe
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,7 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.devices import Options
+from hilctl.task.explain import SettingError
 from hilctl.teleop.base import TeleopEvent
+
+ACTION = "action"
+Measured = Mapping[str, NDArray[np.float64]]
+NOTHING_MEASURED: Measured = {}
 
 
 @dataclass(frozen=True)
@@ -24,12 +33,25 @@ class Judgement:
     """What a reward says of one observation.
 
     Attributes:
-        success: the task is done; the episode ends with reward 1.
+        success: the task is done; the episode ends.
         probability: confidence in [0, 1], for people to look at.
+        on_the_way: what the step earns if the task is not done there.
+        when_done: what it earns if it is.
+        seen: name → what was judged by, recorded with the step; always the same names.
     """
 
     success: bool
     probability: float
+    on_the_way: float = 0.0
+    when_done: float = 1.0
+    seen: Mapping[str, float] = field(default_factory=dict)
+
+    def reward(self, *, success: bool) -> float:
+        """Return what the step earns, by the word of whoever has the last one."""
+        return self.when_done if success else self.on_the_way
+
+
+NOTHING_JUDGED = Judgement(success=False, probability=float("nan"))
 
 
 @dataclass(frozen=True)
@@ -42,6 +64,7 @@ class RewardSource:
         data_identity: of the task, as `task.fingerprint.data_identity` gives it.
         encoder: type name of the encoder whose features it will judge.
         encoder_fingerprint: of that encoder's architecture and weights.
+        root: the task folder.
     """
 
     folder: Path
@@ -49,6 +72,7 @@ class RewardSource:
     data_identity: Mapping[str, Any]
     encoder: str
     encoder_fingerprint: str
+    root: Path = Path()
 
 
 class RewardModel(ABC):
@@ -109,6 +133,8 @@ class Reward(ABC):
     Attributes:
         stages: of the task, by name, that it needs; `hilctl status` shows them.
         judge_name: who judges, in words.
+        pays_on_the_way: steps before the last one may earn something: demonstrations are judged
+            again for what theirs would have earned.
         model: judges; may be replaced by a newer version at any time. None = it never changes.
         version: of the model; goes with it.
     """
@@ -116,8 +142,30 @@ class Reward(ABC):
     OptionsType: ClassVar[type[Options]] = Options
     stages: ClassVar[tuple[str, ...]] = ()
     judge_name: ClassVar[str] = "reward"
+    pays_on_the_way: bool = False
     model: RewardModel | None = None
     version: int = 1
+
+    @classmethod
+    def flaws(cls, options: Any, arms: Sequence[str]) -> Iterator[SettingError]:
+        """Yield what is wrong with options of a task file, by paths below them; here, nothing.
+
+        Args:
+            options: an instance of `OptionsType`.
+            arms: names of the task's arms, "" is the only one; none where an environment is in
+                their place.
+        """
+        yield from ()
+
+    @classmethod
+    def value_bounds(cls, options: Any, discount: float) -> tuple[float, float]:
+        """Return the least and the most that can still be earned from any step on.
+
+        Args:
+            options: an instance of `OptionsType`.
+            discount: of the next step's value.
+        """
+        return 0.0, 1.0
 
     @classmethod
     def open(cls, source: RewardSource) -> Self:
@@ -146,10 +194,13 @@ class Reward(ABC):
         self,
         features: Mapping[str, NDArray[np.float16]],
         events: Collection[TeleopEvent] = (),
+        measured: Measured = NOTHING_MEASURED,
     ) -> Judgement:
         """Judge the newest observation.
 
         Args:
             features: camera name → (rows, columns, channels) encoder features of its frame.
             events: what the operator said in the step that led there.
+            measured: state name → (n,) as `data.step.Observation` has it, and `ACTION` → (A,) in
+                [-1, 1], what was executed in that step.
         """

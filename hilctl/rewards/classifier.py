@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hilctl.devices import Options
-from hilctl.rewards.base import Judgement, Reward, RewardSource
+from hilctl.rewards.base import NOTHING_MEASURED, Judgement, Measured, Reward, RewardSource
 from hilctl.rewards.model import SuccessModel
 from hilctl.teleop.base import TeleopEvent
 
@@ -104,12 +104,14 @@ class ClassifierReward(Reward):
         self,
         features: Mapping[str, NDArray[np.float16]],
         events: Collection[TeleopEvent] = (),
+        measured: Measured = NOTHING_MEASURED,
     ) -> Judgement:
         """Judge the newest observation, whatever the operator says.
 
         Args:
             features: camera → (rows, columns, channels) encoder features of its frame.
             events: what the operator said in the step that led there.
+            measured: not looked at.
 
         Raises:
             DataError: a camera is missing, or the features come from another encoder.

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hilctl.rewards.base import Judgement, Reward
+from hilctl.rewards.base import NOTHING_MEASURED, Judgement, Measured, Reward
 from hilctl.teleop.base import TeleopEvent, claims_success
 
 
@@ -24,12 +24,14 @@ class HumanReward(Reward):
         self,
         features: Mapping[str, NDArray[np.float16]],
         events: Collection[TeleopEvent] = (),
+        measured: Measured = NOTHING_MEASURED,
     ) -> Judgement:
         """Judge by what the operator said.
 
         Args:
             features: not looked at.
             events: what the operator said in the step that led here.
+            measured: not looked at.
         """
         success = claims_success(events)
         return Judgement(success, float(success))

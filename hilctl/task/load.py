@@ -137,6 +137,9 @@ class _Checker:
                 self.drivers[block.loc] = Driver(block.data["type"], block.find_class(), options)
             if block.section == "cameras":
                 yield from sanity.check_crop(block, block.find_class(), options)
+            if block.section == "reward":
+                arms = [str(loc[-1]) if loc else "" for loc, _ in sanity.arms_in(self.data)]
+                yield from sanity.check_reward(block, block.find_class(), options, arms)
             named = getattr(options, "cameras", None)
             loc = (*block.loc, "cameras")
             yield from sanity.check_camera_names(loc, named, self._seen)

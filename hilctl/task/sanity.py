@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, get_args
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
+from hilctl.devices import Options
 from hilctl.driver_faults import call
 from hilctl.registry import did_you_mean
 from hilctl.task.document import Loc
@@ -206,6 +207,14 @@ def check_preset(options: Mapping[str, Any]) -> Iterator[SettingError]:
             )
             hint = f"take {key} out, or the preset"
             yield SettingError(("agent", key), message, hint, at_key=True)
+
+
+def check_reward(
+    block: PluginBlock, reward: Any, options: Options, arms: Sequence[str]
+) -> Iterator[SettingError]:
+    """Yield what a reward finds wrong with its options in a task of those arms."""
+    for flaw in reward.flaws(options, arms):
+        yield replace(flaw, loc=(*block.loc, *flaw.loc))
 
 
 def check_update_groups(options: Mapping[str, Any], training: Any) -> Iterator[SettingError]:

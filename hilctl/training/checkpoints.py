@@ -24,6 +24,7 @@ from hilctl.agents.base import Agent
 from hilctl.data.arrays import load_arrays
 from hilctl.errors import BROKEN, DamagedDataError, DataError, MissingStageError
 from hilctl.networks.perception import Perception
+from hilctl.rewards.value_bounds import bounded_agent_options
 from hilctl.task.files import (
     explain_os_error,
     is_computers,
@@ -276,7 +277,8 @@ def _rebuild(
     )
     example = perception.example(tuple(about["feature_grid"]))
     agent_class = AGENTS.get(spec.agent.type)
-    blank = agent_class.create(jax.random.key(0), example, actions, spec.agent.options)
+    options = bounded_agent_options(spec)
+    blank = agent_class.create(jax.random.key(0), example, actions, options)
     try:
         agent = fill(blank, _under("agent/", arrays))
         return Checkpoint(agent, perception, about, actions, observations)

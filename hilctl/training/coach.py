@@ -29,10 +29,12 @@ class Coach:
     Args:
         rate_hz: control rate.
         max_steps: after which an attempt is cut.
+        largest_value: the most that a step can be worth by the task's reward.
     """
 
-    def __init__(self, rate_hz: float, max_steps: int) -> None:
+    def __init__(self, rate_hz: float, max_steps: int, largest_value: float = 1.0) -> None:
         self._rate_hz, self._max_steps = rate_hz, max_steps
+        self._largest_value = largest_value
         self._recent: deque[EpisodeFacts] = deque(maxlen=WINDOW)
         self._best: tuple[EpisodeFacts, ...] = ()
         self._steps: list[tuple[bool, bool, bool]] = []
@@ -75,7 +77,13 @@ class Coach:
             lag_steps: robot steps whose updates have not been made yet.
         """
         situation = Situation(
-            tuple(self._recent), self._best, q, lag_steps, self._rate_hz, self._max_steps
+            tuple(self._recent),
+            self._best,
+            q,
+            lag_steps,
+            self._rate_hz,
+            self._max_steps,
+            self._largest_value,
         )
         return [found for rule in RULES if (found := rule(situation)) is not None]
 

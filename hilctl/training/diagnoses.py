@@ -15,7 +15,7 @@ MANY = 15  # episodes without a success that are more than bad luck
 LATE_SHARE = 0.01
 LONG_TAKEOVER_S = 3.0
 LATE_TAKEOVER = 0.8  # of an attempt's time
-LARGEST_Q = 1.05  # one success is worth 1
+Q_MARGIN = 0.05
 FALL = 0.4
 BRIGHTNESS_CHANGE = 0.15
 LAG_STEPS = 200
@@ -70,6 +70,7 @@ class Situation:
         lag_steps: robot steps whose updates have not been made yet.
         rate_hz: control rate.
         max_steps: after which an attempt is cut.
+        largest_value: the most that a step can be worth.
     """
 
     recent: Sequence[EpisodeFacts]
@@ -78,6 +79,7 @@ class Situation:
     lag_steps: int
     rate_hz: float
     max_steps: int
+    largest_value: float = 1.0
 
 
 def control_rate_missed(now: Situation) -> Diagnosis | None:
@@ -185,12 +187,12 @@ def actions_saturated(now: Situation) -> Diagnosis | None:
 
 
 def q_diverging(now: Situation) -> Diagnosis | None:
-    """Return whether values exceed what one success is worth."""
-    if now.q is None or now.q <= LARGEST_Q:
+    """Return whether values exceed the most that a step can be worth."""
+    if now.q is None or now.q <= now.largest_value + Q_MARGIN:
         return None
     return Diagnosis(
         "Q above the possible return",
-        f"the mean Q is {now.q:.2f}, a success is worth 1",
+        f"the mean Q is {now.q:.2f}, a step is worth {now.largest_value:g} at most",
         "lower agent.learning_rate or agent.target_rate, and start another run",
     )
 

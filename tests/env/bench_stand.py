@@ -87,7 +87,9 @@ class FiresAt(Reward):
     def reset(self) -> None:
         self._step = 0
 
-    def judge(self, features: Mapping[str, np.ndarray], events: object = ()) -> Judgement:
+    def judge(
+        self, features: Mapping[str, np.ndarray], events: object = (), measured: object = None
+    ) -> Judgement:
         self._step += 1
         return Judgement(self._step == self._at, 0.25)
 

@@ -226,7 +226,7 @@ def test_each_frame_is_encoded_exactly_once(stand: Stand) -> None:
 def test_the_reward_tells_how_sure_it_is(stand: Stand) -> None:
     env = stand.wrapped(Hand())
     env.reset()
-    assert env.step(np.zeros(6))[4]["probability"] == 0.25
+    assert env.step(np.zeros(6))[4]["judgement"].probability == 0.25
     assert isinstance(env.get_wrapper_attr("reward_model"), FiresAt)
     assert JudgeReward.__doc__
 

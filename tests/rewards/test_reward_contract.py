@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -18,6 +19,48 @@ from hilctl.testing import RewardContract
 
 class TestHumanReward(RewardContract):
     type = "human"
+
+
+GOAL = {"pose": [0, 0, 0, 0, 0, 0], "within": {"x": 0.5, "y": 0.5}}
+HOOK = """\
+def near():
+    return lambda measured, features: (abs(measured["tcp_pose"][0]) < 0.5, -0.1)
+"""
+
+
+class TestPoseReward(RewardContract):
+    type = "pose"
+    options: ClassVar = {**GOAL, "consecutive": 1}
+
+
+class TestHookReward(RewardContract):
+    type = "hook"
+    options: ClassVar = {"judge": "hooks:near", "extra": [-0.2, 0]}
+
+    def open(self, folder: Path) -> Reward:
+        (folder / "hooks.py").write_text(HOOK)
+        return super().open(folder)
+
+
+class TestSumReward(RewardContract):
+    type = "sum"
+    options: ClassVar = {
+        "terms": {
+            "there": {"type": "pose", "weight": 2.0, **GOAL},
+            "near": {"type": "distance", "weight": -0.1, "position": [0, 0, 0]},
+            "calm": {"type": "action", "weight": 0.05},
+        }
+    }
+
+
+class TestMultiStageReward(RewardContract):
+    type = "multi-stage"
+    options: ClassVar = {
+        "stages": [
+            {"name": "there", "type": "pose", **GOAL, "consecutive": 1},
+            {"name": "good", "type": "human"},
+        ]
+    }
 
 
 class TestClassifierReward(RewardContract):
@@ -38,4 +81,6 @@ class TestClassifierReward(RewardContract):
 
 
 def test_every_registered_reward_is_tested() -> None:
-    assert REWARDS.names() == sorted([TestHumanReward.type, TestClassifierReward.type])
+    tested = [TestHumanReward, TestClassifierReward, TestPoseReward]
+    tested += [TestHookReward, TestSumReward, TestMultiStageReward]
+    assert REWARDS.names() == sorted(one.type for one in tested)

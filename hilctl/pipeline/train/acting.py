@@ -21,6 +21,7 @@ from hilctl.pipeline.record.recording import episode_attributes
 from hilctl.pipeline.run_folder.resume import EPISODES
 from hilctl.pipeline.run_folder.run import Run
 from hilctl.rewards.base import Reward
+from hilctl.rewards.value_bounds import largest_value
 from hilctl.teleop.base import Role
 from hilctl.training.actor import Actor, EpisodeBuffer
 from hilctl.training.cadence import Cadence
@@ -92,7 +93,8 @@ class ActingSide:
         run, spec = self.run, self.run.workspace.spec
         control, progress = spec.control, self.run.progress
         buffer = EpisodeBuffer()
-        coach = Coach(control.rate_hz, round(control.max_episode_s * control.rate_hz))
+        most_steps = round(control.max_episode_s * control.rate_hz)
+        coach = Coach(control.rate_hz, most_steps, largest_value(spec))
         attributes = episode_attributes(run.workspace, self.station, run.seed)
         recorder = EpisodeRecorder(
             run.folder / EPISODES, kind="rollout", attributes=attributes, notes=lambda: actor.notes

@@ -29,6 +29,8 @@ from hilctl.pipeline.run_folder.best import BEST, best_policy
 from hilctl.pipeline.run_folder.resume import EPISODES
 from hilctl.pipeline.run_folder.run import CHECKPOINTS, Run
 from hilctl.pipeline.train.learner.stored import last_checkpoint, stored_episodes
+from hilctl.rewards.base import Reward
+from hilctl.rewards.value_bounds import bounded_agent_options
 from hilctl.task.layout import ActionLayout, ObservationLayout
 from hilctl.task.spec import CHUNK_STEPS, TaskSpec
 from hilctl.training.checkpoints import save_checkpoint
@@ -218,7 +220,13 @@ def open_learning_side(
     saved = last_checkpoint(run.folder, spec, encoder, report)
     perception = saved.perception if saved else demos.perception(spec)
     learner = make_learner(
-        spec, demos, perception, run.seed, with_demos=with_demos, faults=run.folder / FAULTS
+        spec,
+        demos,
+        perception,
+        run.seed,
+        with_demos=with_demos,
+        faults=run.folder / FAULTS,
+        reward=reward,
     )
     report(told_memory(learner))
     if saved is not None:
@@ -265,14 +273,15 @@ def make_learner(
     *,
     with_demos: bool,
     faults: Path,
+    reward: Reward | None = None,
 ) -> Learner:
     """Return a learner with an untrained agent and the demonstrations in its buffer."""
-    trajectories = demos.trajectories(perception)
+    trajectories = demos.trajectories(perception, reward)
     example = {name: array[0] for name, array in trajectories[0].observations.items()}
     shapes = {name: (array.shape, array.dtype) for name, array in example.items()}
     options, actions = cast(AgentOptions, spec.agent.options), demos.action_layout
     agent: Agent = AGENTS.get(spec.agent.type).create(
-        jax.random.key(seed), example, actions, options
+        jax.random.key(seed), example, actions, bounded_agent_options(spec)
     )
     one_bytes = bytes_needed(1, shapes, actions.size)
     online, human = slots(spec, sum(len(t) + 1 for t in trajectories), one_bytes)

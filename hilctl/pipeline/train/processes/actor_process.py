@@ -26,6 +26,7 @@ from hilctl.pipeline.train.processes.event_sender import EventSender
 from hilctl.pipeline.train.processes.signals import ProcessSignals
 from hilctl.real_time import become_real_time
 from hilctl.rewards.base import Reward
+from hilctl.rewards.value_bounds import bounded_agent_options
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 from hilctl.training.compilation import enable_compilation_cache
@@ -132,7 +133,10 @@ def _first_lesson(
     perception = _perception(greeting, run.workspace.spec)
     options = run.workspace.spec.agent
     agent = AGENTS.get(options.type).create(
-        jax.random.key(run.seed), perception.example(grid), greeting.actions, options.options
+        jax.random.key(run.seed),
+        perception.example(grid),
+        greeting.actions,
+        bounded_agent_options(run.workspace.spec),
     )
     link.expect(agent, reward.model)
     first = _wait_for(link.latest_policy, stop)

@@ -1,0 +1,71 @@
+"""Rewards inside of a reward: their type beside their options, as the task file has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from hilctl.devices import Options
+from hilctl.registry import did_you_mean
+from hilctl.rewards import REWARDS
+from hilctl.rewards.base import Reward, RewardSource
+from hilctl.task.explain import SettingError, explain
+
+NESTING = ("sum", "multi-stage")
+OptionsClass = type[Options]  # in a part, `type` is its type
+
+
+class Part(Options):
+    """One part of a reward that is made of several."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    type: str = Field(description="of the part, its options beside it")
+
+    @property
+    def options_type(self) -> OptionsClass:
+        """The class of its type's options."""
+        return cast(OptionsClass, REWARDS.options_type(self.type))
+
+    @property
+    def options(self) -> Any:
+        """The options of its type.
+
+        Raises:
+            ValidationError: they are wrong.
+        """
+        return self.options_type.model_validate(self.model_extra)
+
+    @classmethod
+    def known_types(cls) -> list[str]:
+        """Return what a part can be: a reward that is not made of parts itself."""
+        return sorted({*REWARDS.names()} - {*NESTING})
+
+    def opened(self, source: RewardSource) -> Reward:
+        """Return the reward that it is, of a task."""
+        return REWARDS.get(self.type).open(replace(source, options=self.options))
+
+    def flaws(self, arms: Sequence[str]) -> Iterator[SettingError]:
+        """Yield what is wrong with it in a task of those arms, by paths below it."""
+        known = self.known_types()
+        if self.type not in known:
+            hint = did_you_mean(self.type, known)
+            yield SettingError(("type",), f"there is no {self.type!r} to take here", hint)
+            return
+        try:
+            options = self.options
+        except ValidationError as error:
+            errors = error.errors(include_url=False)
+            yield from explain(errors, self.options_type, (), {*type(self).model_fields})
+            return
+        yield from self._flaws_of(options, arms)
+
+    def _flaws_of(self, options: Any, arms: Sequence[str]) -> Iterator[SettingError]:
+        reward = REWARDS.get(self.type)
+        if reward.stages:
+            message = f"a {self.type} needs {' and '.join(reward.stages)} of its own"
+            yield SettingError(("type",), message, "take it as the task's only reward")
+        yield from reward.flaws(options, arms)

@@ -1,0 +1,115 @@
+"""What a task file can have wrong in a reward is said when it is loaded, at its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from hilctl.task import scaffold
+from hilctl.task.load import load_task, task_from_dump
+from hilctl.task.problems import TaskProblemsError
+
+POSE = {"pose": [0.5, 0, 0.2, 3.14, 0, 0], "within": {"z": 0.005}}
+HUMAN = {"type": "human", "weight": 1}
+STAGES = [{"name": "down", "type": "pose", **POSE}, {"name": "good", "type": "human"}]
+CLASSIFIER = {"type": "classifier", "cameras": ["wrist"]}
+
+
+def task(folder: Path, reward: dict[str, Any]) -> Path:
+    template = scaffold.find_template("sim-reach")
+    scaffold.create(template, folder, template.answers({}))
+    file = folder / "task.yaml"
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "reward": reward}))
+    return file
+
+
+GOOD: dict[str, dict[str, Any]] = {
+    "pose": {"type": "pose", **POSE},
+    "sum": {"type": "sum", "terms": {"done": HUMAN, "calm": {"type": "action", "weight": -0.01}}},
+    "multi-stage": {"type": "multi-stage", "stages": STAGES},
+    "hook": {"type": "hook", "judge": "hooks:done"},
+}
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "no pose": ({"type": "pose", "within": {"z": 0.1}}, "reward: missing key 'pose'"),
+    "no tolerance": ({"type": "pose", "pose": POSE["pose"]}, "reward: missing key 'within'"),
+    "an axis that does not exist": (
+        {"type": "pose", "pose": POSE["pose"], "within": {"yaw": 0.1}},
+        "'yaw'",
+    ),
+    "an arm that does not exist": (
+        {"type": "pose", **POSE, "arms": {"left": POSE}},
+        "reward.arms.left: there is no arm 'left'",
+    ),
+    "a term that does not exist": (
+        {"type": "sum", "terms": {"done": HUMAN, "gentle": {"type": "forse", "weight": 1}}},
+        "reward.terms.gentle.type: there is no 'forse' to take here",
+    ),
+    "an option that its term does not have": (
+        {"type": "sum", "terms": {"done": HUMAN, "f": {"type": "force", "weight": 1, "fulln": 1}}},
+        "reward.terms.f.fulln: unknown key",
+    ),
+    "a sum without an end": (
+        {"type": "sum", "terms": {"calm": {"type": "action", "weight": -1}}},
+        "reward.terms: no term is a reward",
+    ),
+    "a success that costs": (
+        {"type": "sum", "terms": {"done": {**HUMAN, "weight": -1}}},
+        "reward.terms.done.weight: the weight of a reward is more than 0",
+    ),
+    "a term of an arm that does not exist": (
+        {
+            "type": "sum",
+            "terms": {"done": HUMAN, "f": {"type": "force", "weight": -1, "arm": "left"}},
+        },
+        "reward.terms.f.arm: there is no arm 'left'",
+    ),
+    "a classifier among the terms": (
+        {"type": "sum", "terms": {"done": {**CLASSIFIER, "weight": 1}}},
+        "reward.terms.done.type: a classifier needs labels and classifier of its own",
+    ),
+    "a sum in a sum": (
+        {"type": "sum", "terms": {"done": {"type": "sum", "weight": 1}}},
+        "reward.terms.done.type: there is no 'sum' to take here",
+    ),
+    "stages of one name": (
+        {"type": "multi-stage", "stages": [STAGES[0], {**STAGES[1], "name": "down"}]},
+        "reward.stages: 2 stages are called 'down'",
+    ),
+    "shares that leave nothing": (
+        {"type": "multi-stage", "stages": [{**STAGES[0], "share": 1.0}, STAGES[1]]},
+        "leave nothing for the other stages",
+    ),
+    "shares that are not 1": (
+        {"type": "multi-stage", "stages": [{**one, "share": 0.3} for one in STAGES]},
+        "reward.stages: the shares of the stages are 0.6 in all, not 1",
+    ),
+    "a stage that lacks its pose": (
+        {"type": "multi-stage", "stages": [{"name": "down", "type": "pose"}, STAGES[1]]},
+        "reward.stages[0]: missing key 'pose'",
+    ),
+    "only one stage": (
+        {"type": "multi-stage", "stages": STAGES[:1]},
+        "reward.stages: expected at least 2 values",
+    ),
+    "a hook that names no function": ({"type": "hook", "judge": "hooks.py"}, "reward.judge"),
+}
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_a_reward_is_read_and_comes_back_from_what_is_stored(tmp_path: Path, kind: str) -> None:
+    spec = load_task(task(tmp_path / "reach", GOOD[kind]))
+    assert spec.reward.type == kind
+    assert task_from_dump(spec.model_dump(mode="json")) == spec
+
+
+@pytest.mark.parametrize("flaw", BAD)
+def test_a_wrong_reward_is_refused_at_its_place(tmp_path: Path, flaw: str) -> None:
+    reward, told = BAD[flaw]
+    with pytest.raises(TaskProblemsError) as caught:
+        load_task(task(tmp_path / "reach", reward))
+    assert any(told in problem.message for problem in caught.value.problems), [
+        problem.message for problem in caught.value.problems
+    ]
