@@ -115,6 +115,7 @@ def added(buffer: ReplayBuffer, kept: Kept) -> None:
             np.array([step.reward for step in steps]),
             np.array([step.terminated for step in steps]),
             np.zeros(len(steps), bool),
+            np.zeros(len(steps), np.uint8),
         )
 
 
