@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, NoReturn, Self
@@ -142,9 +143,11 @@ def _imported(file: Path, name: str) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look up their module while it is imported
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # of whatever somebody's file does
+        del sys.modules[spec.name]
         raise TaskFileError(
             f"{file.name} cannot be imported: {type(error).__name__}: {error}", where=str(file)
         ) from error

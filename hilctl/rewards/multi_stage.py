@@ -71,6 +71,10 @@ class MultiStageReward(Reward):
         for i, stage in enumerate(options.stages):
             for flaw in stage.flaws(arms):
                 yield replace(flaw, loc=("stages", i, *flaw.loc))
+            if stage.type == "human" and stage is not options.stages[-1]:
+                message = "the operator's word ends the episode: human is the last stage, or none"
+                hint = "say by a pose or a hook when this stage is reached"
+                yield SettingError(("stages", i, "type"), message, hint)
         for name, times in Counter(stage.name for stage in options.stages).items():
             if times > 1:
                 yield SettingError(("stages",), f"{times} stages are called {name!r}")

@@ -12,6 +12,19 @@ from hilctl.rewards.base import Judgement, RewardSource
 from hilctl.rewards.hook import HookOptions, HookReward
 
 HOOKS = """\
+from __future__ import annotations
+from dataclasses import dataclass
+
+@dataclass
+class Above:
+    height_m: float
+
+    def __call__(self, measured, features):
+        return bool(measured["tcp_pose"][2] > self.height_m)
+
+def high():
+    return Above(0.2)
+
 def lifted():
     return lambda measured, features: measured["tcp_pose"][2] > 0.2
 
@@ -54,6 +67,10 @@ def test_it_says_whether_the_task_is_done(tmp_path: Path) -> None:
     assert reward.judge({}, (), SEEN).success
     assert not reward.judge({}, (), low).success
     assert not reward.pays_on_the_way
+
+
+def test_it_may_be_a_data_class(tmp_path: Path) -> None:
+    assert opened(tmp_path, "high").judge({}, (), SEEN).success
 
 
 def test_it_begins_anew_with_each_episode(tmp_path: Path) -> None:

@@ -33,6 +33,10 @@ GOOD: dict[str, dict[str, Any]] = {
     "hook": {"type": "hook", "judge": "hooks:done"},
 }
 BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "an operator's word before the last stage": (
+        {"type": "multi-stage", "stages": STAGES[::-1]},
+        "reward.stages[0].type: the operator's word ends the episode",
+    ),
     "no pose": ({"type": "pose", "within": {"z": 0.1}}, "reward: missing key 'pose'"),
     "no tolerance": ({"type": "pose", "pose": POSE["pose"]}, "reward: missing key 'within'"),
     "an axis that does not exist": (
