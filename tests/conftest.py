@@ -31,7 +31,7 @@ TRAININGS = tuple(
     f"{REAL_TIME}test_{name}.py"
     for name in ("training_faults", "training_processes", "what_comes_next", "moved_folder")
 )
-NICENESS = 10  # that of a learner, which gets its half of the machine
+NICENESS = 19  # a learner has 10: what trains in real time is waited for
 BEGAN = os.nice(0)
 # what talks to devices, terminals and networks: it needs little of a processor, but at once
 WAITING = tuple(

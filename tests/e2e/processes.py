@@ -28,7 +28,7 @@ THUMBNAILS = {  # in place of an encoder that takes most of the time
     "type: classifier\n": "type: classifier\n  encoder: thumbnails\n",
 }
 SHORT = {
-    "max_robot_minutes: 20": "max_robot_minutes: 0.25",
+    "max_robot_minutes: 20": "max_robot_minutes: 0.4",
     "updates_per_step: 4": "updates_per_step: 1",
     "updates_before: 2000": "updates_before: 4",
 }

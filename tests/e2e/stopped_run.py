@@ -58,7 +58,7 @@ class StoppedRun:
 
 def watch_and_stop(space: Workspace, start: Start) -> StoppedRun:
     """Train, ask all there is to ask meanwhile, and press Ctrl-C after some episodes."""
-    edit(space, {"max_robot_minutes: 0.25": "max_robot_minutes: 5"})
+    edit(space, {"max_robot_minutes: 0.4": "max_robot_minutes: 5"})
     running = start(space, "train", "--new", "--seed", str(SEED))
     events = [running.event()]
     next_at_first = proposed(start, space)

@@ -55,7 +55,7 @@ def test_train_says_that_it_is_finished_and_starts_nothing(finished: Workspace, 
 
 
 def test_another_run_is_started_when_it_is_asked_for(finished: Workspace, ask: Ask) -> None:
-    edit(finished, {"max_robot_minutes: 0.25": "max_robot_minutes: 0.05"})
+    edit(finished, {"max_robot_minutes: 0.4": "max_robot_minutes: 0.05"})
     result, _ = answer(ask, finished, "train", "--new", "--lockstep")
     assert 0 < result["robot_s"] < 6
     assert len(finished.all_runs()) == 2
@@ -65,7 +65,7 @@ def test_a_run_that_met_its_limit_goes_on_when_that_is_raised(
     finished: Workspace, ask: Ask
 ) -> None:
     before = len(episodes(finished))
-    edit(finished, {"max_robot_minutes: 0.25": "max_robot_minutes: 0.3"})
+    edit(finished, {"max_robot_minutes: 0.4": "max_robot_minutes: 0.5"})
     result, _ = answer(ask, finished, "train", "--lockstep")
     assert result["episodes"] == len(episodes(finished)) > before
     assert len(finished.all_runs()) == 1

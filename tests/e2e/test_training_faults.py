@@ -68,7 +68,7 @@ def broken(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> WatchedR
     """A training whose agent breaks in two ways, and which is stopped when it goes on."""
     folder = tmp_path_factory.mktemp("broken")
     space = copy(recorded, folder / "task")
-    edit(space, {"type: rlpd": "type: broken", "robot_minutes: 0.25": "robot_minutes: 5"})
+    edit(space, {"type: rlpd": "type: broken", "robot_minutes: 0.4": "robot_minutes: 5"})
     environment = install(
         folder / "site", "broken", AGENT, "[hilctl.agents]\nbroken = broken:Broken\n"
     )

@@ -75,7 +75,7 @@ def test_what_a_side_cannot_do_is_said_once_and_ends_the_command(
 @pytest.mark.timeout(1800)  # twenty starts of half a minute
 def test_twenty_kills_at_random_moments_lose_no_episode(ready: Workspace, start: Start) -> None:
     draw = random.Random(0)
-    edit(ready, {"max_robot_minutes: 0.25": "max_robot_minutes: 30"})
+    edit(ready, {"max_robot_minutes: 0.4": "max_robot_minutes: 30"})
     kept = 0
     for _ in range(20):
         running = start(ready, "train")

@@ -71,7 +71,7 @@ def overruled(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("overruled")
     space = copy(recorded, folder / "task")
     # learning from an objection takes a third of a second; on a machine full of work above five
-    changes = {"max_episode_s: 2": "max_episode_s: 8", "robot_minutes: 0.25": "robot_minutes: 5"}
+    changes = {"max_episode_s: 2": "max_episode_s: 8", "robot_minutes: 0.4": "robot_minutes: 5"}
     edit(space, changes | {"type: scripted": "type: overruling"})
     entry_points = "[hilctl.teleops]\noverruling = overruling:Overruling\n"
     environment = install(folder / "site", "overruling", OPERATOR, entry_points)

@@ -40,7 +40,7 @@ CHANGING = {"wall_s"}  # of a run's figures, all others are the same for the sam
 def ready(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A task with demonstrations and a classifier."""
     space = copy(recorded, tmp_path_factory.mktemp("whole") / "task")
-    edit(space, {"robot_minutes: 0.25": "robot_minutes: 0.6", "before: 4": "before: 0"})
+    edit(space, {"robot_minutes: 0.4": "robot_minutes: 0.6", "before: 4": "before: 0"})
     return space
 
 
