@@ -79,7 +79,7 @@ def drive(env: RobotEnv, target: Any, until: Any, steps: int = 90) -> bool:
     """Head for a pose as an operator would; return whether `until` came true."""
     for _ in range(steps):
         here = env.robot.state().tcp_pose
-        env.step(np.clip(env.arms[0]._limiter.action_between(here, target()), -1, 1))
+        env.step(np.clip(env.arms[0]._motion._limiter.action_between(here, target()), -1, 1))
         if until():
             return True
     return False
