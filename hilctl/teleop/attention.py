@@ -70,19 +70,20 @@ class Attention:
         self._left_m = 0.0
         self._look_anew()
 
-    def wants_control(self, remaining_m: float, now_ns: int) -> bool:
+    def wants_control(self, remaining_m: float, now_ns: int, *, at_risk: bool = False) -> bool:
         """Return whether the operator drives in this poll.
 
         Args:
             remaining_m: distance to success now.
             now_ns: the robot's clock.
+            at_risk: all would soon be lost if the policy went on.
         """
         if self._took_over_ns is not None:
             if self._keeps_on(remaining_m, (now_ns - self._took_over_ns) * 1e-9):
                 return True
             self._look_anew()
             return False
-        if not self._in_trouble(remaining_m, now_ns):
+        if not (self._in_trouble(remaining_m, now_ns) or at_risk):
             self._acts_ns = None
         elif self._acts_ns is None:
             self._acts_ns = now_ns + round(1e9 * self._rng.uniform(*self._manner.reaction_s))

@@ -32,6 +32,10 @@ class Demonstrator(ABC):
         """Return whether nothing leads to success any more in this episode."""
         return False
 
+    def is_at_risk(self) -> bool:
+        """Return whether all would soon be lost if the policy went on as it does."""
+        return False
+
     @abstractmethod
     def remaining(self) -> float:
         """Return what shrinks on the way to success, by `full_action` with each full action."""

@@ -68,6 +68,10 @@ class SceneDemonstrator(Demonstrator):
         """Return what the expert says."""
         return self._expert.is_lost()
 
+    def is_at_risk(self) -> bool:
+        """Return what the expert says."""
+        return self._expert.is_at_risk()
+
     def remaining(self) -> float:
         """Return the distance to success in m."""
         return self._expert.remaining_m()

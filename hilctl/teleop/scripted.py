@@ -25,6 +25,10 @@ from hilctl.teleop.scene_demonstrator import SceneDemonstrator
 
 MOST_HELP = 0.5  # below 1, or a policy that has become good would never be seen alone
 REMEMBERED_EPISODES = 20
+# a reward that has not fired after so many steps in which the task is done has missed it
+MISSED_POLLS = 10
+# an attempt that nothing can save is over after so many: they show that nothing comes of them
+LOST_POLLS = 20
 
 
 class ScriptedOptions(Options):
@@ -82,7 +86,7 @@ class ScriptedTeleop(Teleop):
         """Start an episode with a fresh mood: pace, pauses, and whether to pay attention."""
         self._role = role
         self._knows.begin_episode(role)
-        self._solved_polls = 0
+        self._solved_polls = self._lost_polls = 0
         self._began_ns = None  # with the first poll: the arm may go to its start before that
         self._attention: Attention | None = None
         self._is_attentive = (
@@ -123,17 +127,23 @@ class ScriptedTeleop(Teleop):
             if self._knows.is_lost():
                 return TeleopInput(events=(TeleopEvent.FAILURE,))
             return replace(self._knows.drive(), events=events)
-        # a reward that has not fired a second after the task was done has missed it
-        missed = self.settings.veto and self._solved_polls >= 10
-        events = (TeleopEvent.SUCCESS,) if missed else ()
+        lost = self._knows.is_lost()
+        self._lost_polls = self._lost_polls + 1 if lost else 0
+        events = self._words() if self.settings.veto else ()
         # once it is done or lost there is nothing to correct
-        if solved or self._knows.is_lost() or not self._takes_over():
+        if solved or lost or not self._takes_over():
             return TeleopInput(events=events)
         return replace(self._knows.drive(), events=events)
 
     def review(self, *, claimed: bool) -> bool:
         """Return the truth, or `claimed` when told not to object."""
         return self._knows.solved() if self.settings.veto else claimed
+
+    def _words(self) -> tuple[TeleopEvent, ...]:
+        """Return what it says of an attempt whose end nobody else sees."""
+        if self._solved_polls >= MISSED_POLLS:
+            return (TeleopEvent.SUCCESS,)
+        return (TeleopEvent.FAILURE,) if self._lost_polls >= LOST_POLLS else ()
 
     def _begin(self, now_ns: int) -> None:
         """Start the time of an episode, and watch it closely or not."""
@@ -170,5 +180,7 @@ class ScriptedTeleop(Teleop):
     def _takes_over(self) -> bool:
         if self._attention is None:
             return False
-        wants = self._attention.wants_control(self._knows.remaining(), self.rig.clock.now_ns())
+        wants = self._attention.wants_control(
+            self._knows.remaining(), self.rig.clock.now_ns(), at_risk=self._knows.is_at_risk()
+        )
         return wants or self._knows.is_amid()

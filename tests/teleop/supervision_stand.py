@@ -1,4 +1,4 @@
-"""A simulated arm, a policy that stands still, and an operator who supervises it."""
+"""A simulated arm, a policy that stands or goes on blindly, and an operator who supervises it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from hilctl.training.coach import stretches
 
 SCALE = {
     "insert": np.repeat([0.004, 0.02], 3),
+    "insert-hard": np.repeat([0.004, 0.02], 3),
     "reach": np.repeat([0.01, 0.06], 3),
     "route": np.repeat([0.012, 0.04], 3),
 }
@@ -32,8 +33,13 @@ class Stand:
         self.operator.action_scale = self.scale
         self._starts = np.random.default_rng(2)
 
-    def episode(self, works_for: int = 0) -> list[TeleopInput]:
-        """Supervise a policy that does well for some steps and then stands still."""
+    def episode(self, works_for: int = 0, *, then: np.ndarray | None = None) -> list[TeleopInput]:
+        """Supervise a policy that does well for some steps, and then always the same, or nothing.
+
+        Args:
+            works_for: so many steps.
+            then: (6,) twist; absent = it stands still.
+        """
         world = self.robot.world
         expert = expert_for(world)
         good = ScriptedHand(np.random.default_rng(3), 1.0, self.scale)
@@ -48,6 +54,8 @@ class Stand:
             twist = hand.twist
             if not hand.engaged and len(polls) < works_for:
                 twist = good.steer(world.tcp_pose(), expert.target())
+            elif not hand.engaged and then is not None:
+                twist = then
             self._move(twist)
             polls.append(hand)
         intervened = any(hand.engaged for hand in polls)

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from supervision_stand import Stand, takeovers
 
-from hilctl.teleop.base import Role
-from hilctl.teleop.scripted import MOST_HELP, ScriptedTeleop
+from hilctl.sim.experts import expert_for
+from hilctl.sim.scenes import InsertHardScene
+from hilctl.teleop.base import Role, TeleopEvent
+from hilctl.teleop.scripted import LOST_POLLS, MOST_HELP, ScriptedTeleop
 
 NEAR_ZERO = 0.1
 
@@ -35,6 +37,37 @@ def test_help_comes_soon_without_pauses_and_briefly(stand: Stand, works_for: int
     assert max(len(burst) for burst in bursts) <= 15
     pauses = [np.linalg.norm(hand.twist) < NEAR_ZERO for burst in bursts for hand in burst]
     assert np.mean(pauses) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("stand", "blindly"),
+    [("insert-hard", [0.2, 0, 0.6, 0, 0, 0]), ("route", [0.4, 0, 0, 0, 0, 0])],
+    indirect=["stand"],
+)
+def test_a_part_that_would_be_lost_is_saved_by_who_looks(
+    stand: Stand, blindly: list[float]
+) -> None:
+    helped, saved = [], []
+    for _ in range(8):
+        polls = stand.episode(then=np.array(blindly))
+        helped.append(any(hand.engaged for hand in polls))
+        saved.append(not expert_for(stand.robot.world).is_lost())
+    assert sum(helped) >= 3
+    assert np.mean(np.array(saved)[helped]) > 0.7
+    assert not np.array(saved)[~np.array(helped)].any()
+
+
+@pytest.mark.parametrize("stand", ["insert-hard"], indirect=True)
+def test_an_attempt_that_nothing_can_save_is_called_a_failure_after_a_while(stand: Stand) -> None:
+    polls = stand.episode(then=np.array([0, 0, -0.2, 0, 0, 0]))
+    assert not any(hand.events for hand in polls)
+    scene, world = stand.robot.world.scene, stand.robot.world
+    stand.robot.reset_scene()
+    stand.operator.begin_episode(Role.SUPERVISE)
+    assert isinstance(scene, InsertHardScene)
+    scene.peg.free(world.model, world.data)
+    said = [stand.operator.poll().events for _ in range(LOST_POLLS + 1)]
+    assert said == [()] * (LOST_POLLS - 1) + [(TeleopEvent.FAILURE,)] * 2
 
 
 @pytest.fixture

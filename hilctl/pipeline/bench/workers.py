@@ -37,7 +37,7 @@ class _Worker:
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(LEAVE_S)
         self.process.kill()
-        self.process.wait()
+        self.process.wait(LEAVE_S)
         self.close()
 
     def close(self) -> None:

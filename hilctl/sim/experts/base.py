@@ -14,6 +14,9 @@ from hilctl.sim.world import SimWorld
 
 Array = NDArray[np.float64]
 
+FORESIGHT_S = (
+    0.8  # a person needs up to 0.4 s to take over what is seen to come, the arm as long to turn
+)
 SHOWN_TOLERANCE = 0.5  # share of what a scene tolerates within which success is shown
 
 
@@ -77,6 +80,10 @@ class Expert(ABC):
 
     def is_lost(self) -> bool:
         """Return whether nothing leads to success any more in this episode."""
+        return False
+
+    def is_at_risk(self) -> bool:
+        """Return whether it is lost within `FORESIGHT_S` if the tool goes on as it moves now."""
         return False
 
     def vary_success(self, rng: np.random.Generator) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hilctl import geometry
-from hilctl.sim.experts.base import Array, LabelSpot
+from hilctl.sim.experts.base import FORESIGHT_S, Array, LabelSpot
 from hilctl.sim.experts.insert import InsertExpert
 from hilctl.sim.scenes import InsertHardScene
 from hilctl.sim.world import SimWorld
@@ -29,6 +29,15 @@ class InsertHardExpert(InsertExpert):
     def is_lost(self) -> bool:
         """Return whether the peg has fallen."""
         return not self._peg.is_held(self.world.model, self.world.data)
+
+    def is_at_risk(self) -> bool:
+        """Return whether the peg would soon come down beside the slope around the hole."""
+        scene, tip = self._scene, self.world.site_pose("peg_tip")
+        if self.is_lost() or scene.depth_m(self.world.data) > 0:
+            return False
+        there = tip[:3] + FORESIGHT_S * self.arm.tcp_velocity()[:3]
+        aside_m = np.linalg.norm(there[:2] - scene.SOCKET_XY_M)
+        return bool(there[2] < scene.SOCKET_TOP_M and aside_m > scene.LEAD_IN_M)
 
     def label_spot(self, rng: np.random.Generator) -> LabelSpot:
         """Draw as ever; the empty hand goes here and there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hilctl import geometry
-from hilctl.sim.experts.base import Array, Expert, LabelSpot
+from hilctl.sim.experts.base import FORESIGHT_S, Array, Expert, LabelSpot
 from hilctl.sim.scenes import RouteScene
 from hilctl.sim.world import SimWorld
 
@@ -59,6 +59,14 @@ class RouteExpert(Expert):
     def is_lost(self) -> bool:
         """Return whether the part has fallen elsewhere than under the clip."""
         return not self._is_held() and not self._scene.is_under_clip(self.world.data)
+
+    def is_at_risk(self) -> bool:
+        """Return whether the part would soon be at the fence, and too low."""
+        part = self._part()
+        there = part + FORESIGHT_S * self.arm.tcp_velocity()[:3]
+        low = min(part[2], there[2]) < self.CLEAR_M - self.MARGIN_M
+        ahead = part[0] < self._behind_m and there[0] > self._before_m
+        return bool(self._is_held() and low and ahead)
 
     def label_spot(self, rng: np.random.Generator) -> LabelSpot:
         """Draw: kept, still held under the clip, half in and left, knocked off, or on the way."""
