@@ -63,6 +63,8 @@ class ScriptedTeleop(Teleop):
             DeviceError: there is nothing whose truth it could see, or no such expert.
         """
         self._rng = self.rig.generator(named(self.arm, "operator"))
+        # one person has all hands: each of them draws the same
+        self._mood = self.rig.generator("attention")
         self._knows = self._demonstrator()
         self._began_ns: int | None = None
         self._longest_ns = 0
@@ -90,7 +92,7 @@ class ScriptedTeleop(Teleop):
         self._began_ns = None  # with the first poll: the arm may go to its start before that
         self._attention: Attention | None = None
         self._is_attentive = (
-            self.settings.interventions and self._rng.random() < self.help_probability()
+            self.settings.interventions and self._mood.random() < self.help_probability()
         )
 
     def end_episode(self, *, success: bool, intervened: bool) -> None:

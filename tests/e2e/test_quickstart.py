@@ -10,7 +10,7 @@ from typing import Any
 
 import av
 import pytest
-from processes import FEW_LABELS, SHORT, TINY_CAMERAS, Start
+from processes import FEW_LABELS, SHORT, THUMBNAILS, TINY_CAMERAS, Start
 
 from hilctl.data.index import episode_paths
 from hilctl.errors import UsageError
@@ -22,6 +22,7 @@ CHANGES = {
     **TINY_CAMERAS,
     **FEW_LABELS,
     **SHORT,
+    **THUMBNAILS,
     "demos: 10": "demos: 3",
     "max_episode_s: 5": "max_episode_s: 2",
 }
