@@ -21,7 +21,6 @@ from hilctl.teleop.attention import MANNERS, Attention, HelpManner
 from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput
 from hilctl.teleop.demonstrator import Demonstrator
 from hilctl.teleop.environment_demonstrator import EnvironmentDemonstrator
-from hilctl.teleop.scene_demonstrator import SceneDemonstrator
 
 MOST_HELP = 0.5  # below 1, or a policy that has become good would never be seen alone
 REMEMBERED_EPISODES = 20
@@ -177,6 +176,9 @@ class ScriptedTeleop(Teleop):
                 "the scripted operator sees only the simulator, and the robot is not simulated",
                 hint="set robot: {type: sim, ...}, or choose another teleop type",
             )
+        # MuJoCo, which a command that only reads the task file need not load
+        from hilctl.teleop.scene_demonstrator import SceneDemonstrator
+
         return SceneDemonstrator(world, self._rng, skill, self.action_scale, self.arm, self.manner)
 
     def _takes_over(self) -> bool:
