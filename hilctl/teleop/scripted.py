@@ -130,11 +130,11 @@ class ScriptedTeleop(Teleop):
             return replace(self._knows.drive(), events=events)
         lost = self._knows.is_lost()
         self._lost_polls = self._lost_polls + 1 if lost else 0
-        events = self._words() if self.settings.veto else ()
+        said = self._words() if self.settings.veto else ()
         # once it is done or lost there is nothing to correct
         if solved or lost or not self._takes_over():
-            return TeleopInput(events=events)
-        return replace(self._knows.drive(), events=events)
+            return TeleopInput(events=said)
+        return replace(self._knows.drive(), events=said)
 
     def review(self, *, claimed: bool) -> bool:
         """Return the truth, or `claimed` when told not to object."""
