@@ -18,6 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 from hilctl.sim.rendering import renderer_name
 
 CACHE = "JAX_COMPILATION_CACHE_DIR"
+CACHED_FROM_S = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
 RENDERER = "HILCTL_RENDERER"
 QUICK_COMPILER = "JAX_DISABLE_MOST_OPTIMIZATIONS"  # three times as quick, its programs half as fast
 MANY_PROGRAMS = (  # each of which runs a few times only
@@ -52,13 +53,14 @@ settings.load_profile("hilctl")
 def pytest_configure(config: pytest.Config) -> None:
     """Let all processes of a test run share what takes long to find out.
 
-    What JAX has compiled takes up to 20 s, the trial of the renderer half a second a process.
+    What JAX has compiled takes up to 20 s, and hundreds of small programs take as long together;
+    the trial of the renderer takes half a second a process.
     """
     if RENDERER not in os.environ and renderer_name() != "raycast":
         os.environ[RENDERER] = renderer_name()
     if CACHE not in os.environ:
         folder = tempfile.mkdtemp(prefix="hilctl-tests-jax-")
-        os.environ[CACHE] = folder
+        os.environ[CACHE], os.environ[CACHED_FROM_S] = folder, "0"
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 

@@ -44,6 +44,18 @@ class BC(flax.struct.PyTreeNode, Agent):
     ) -> Self:
         """Return an untrained agent."""
         cameras = tuple(name for name in observation if name != STATE)
+        return cls._created(key, dict(observation), cameras, actions, options)
+
+    @classmethod
+    @partial(jax.jit, static_argnums=(0, 3, 4, 5))  # one program is compiled sooner than many
+    def _created(
+        cls,
+        key: jax.Array,
+        observation: Observation,
+        cameras: tuple[str, ...],
+        actions: ActionLayout,
+        options: BCOptions,
+    ) -> Self:
         key, head_key, actor_key = jax.random.split(key, 3)
         head = ObservationHead(cameras, options.embedding)
         head_params = head.init(head_key, observation)

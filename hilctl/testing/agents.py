@@ -22,8 +22,8 @@ UPDATES, TRANSITIONS = 4, 16
 def observations(rng: np.random.Generator, *lead: int) -> dict[str, NDArray[Any]]:
     """Return what `Perception` makes of noise: feature maps of a camera, and the state."""
     return {
-        "wrist": rng.normal(size=(*lead, 4, 4, 8)).astype(np.float16),
-        "state": rng.normal(size=(*lead, 7)).astype(np.float32),
+        "wrist": rng.normal(size=(*lead, 2, 2, 3)).astype(np.float16),
+        "state": rng.normal(size=(*lead, 4)).astype(np.float32),
     }
 
 

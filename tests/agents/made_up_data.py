@@ -13,21 +13,17 @@ from flax import traverse_util
 from hilctl.agents import AGENTS
 from hilctl.agents.base import Agent
 from hilctl.data.batch import Batch
-from hilctl.task.layout import ActionLayout, ActionPart
 
-GRID, CHANNELS, STATE_SIZE, ACTIONS = (2, 2), 3, 4, 2
-PUSH = ActionLayout((ActionPart("push", "", "generic", ACTIONS),))
+# of the contract's sizes: what is compiled for it is not compiled again
+from hilctl.testing.agents import ACTIONS as PUSH
+from hilctl.testing.agents import TRANSITIONS, UPDATES, observations
 
-
-def observations(rng: np.random.Generator, *lead: int) -> dict[str, np.ndarray]:
-    return {
-        "wrist": rng.normal(size=(*lead, *GRID, CHANNELS)).astype(np.float16),
-        "state": rng.normal(size=(*lead, STATE_SIZE)).astype(np.float32),
-    }
+ACTIONS = PUSH.size
+WHOLE_REACH: dict[str, dict[str, Any]] = {"residual": {"reach": 1.0}}  # others have it anyway
 
 
 def batches(
-    k: int = 2, n: int = 16, *, seed: int = 0, next_seed: int = 1, mask: float = 1.0
+    k: int = UPDATES, n: int = TRANSITIONS, *, seed: int = 0, next_seed: int = 1, mask: float = 1.0
 ) -> Batch:
     """Return (k, n) random transitions; `next_seed` alone decides what they lead to."""
     rng = np.random.default_rng(seed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from made_up_data import WHOLE_REACH
+
 from hilctl.agents import AGENTS
 from hilctl.testing import AgentContract
 
@@ -24,6 +26,7 @@ class TestIBRL(AgentContract):
 
 class TestResidual(AgentContract):
     type = "residual"
+    options = WHOLE_REACH["residual"]
 
 
 def test_every_registered_agent_is_tested() -> None:

@@ -53,20 +53,24 @@ def cloned(kind: str) -> Any:
     return jax.tree.map(lambda leaf: leaf.copy(), _cloned(kind))
 
 
+def dagger() -> Any:
+    return create("hg-dagger", learning_rate=QUICK["learning_rate"])
+
+
 def test_hg_dagger_learns_nothing_from_steps_of_the_policy() -> None:
-    data = batches(k=2)
+    data = shown()
     human = data.is_demo[..., None]
     otherwise = data._replace(actions=np.where(human, data.actions, -data.actions))
-    one, _ = create("hg-dagger").update(data)
-    other, _ = create("hg-dagger").update(otherwise)
+    one, _ = dagger().update(data)
+    other, _ = dagger().update(otherwise)
     assert same(one.acting(), other.acting())
     human_otherwise = data._replace(actions=np.where(human, -data.actions, data.actions))
-    third, _ = create("hg-dagger").update(human_otherwise)
+    third, _ = dagger().update(human_otherwise)
     assert not same(one.acting(), third.acting())
 
 
 def test_hg_dagger_takes_up_what_a_human_does_later() -> None:
-    agent: Any = create("hg-dagger", learning_rate=3e-3)
+    agent = dagger()
     for seed in range(6):
         agent, _ = agent.update(shown(seed=seed))
     assert np.abs(greedy(agent) - rule(SEEN)).mean() < 0.25  # a guess is off by 0.45
@@ -120,6 +124,29 @@ def test_a_residual_stays_within_its_reach() -> None:
     assert 0.01 < moved.max() <= agent.options.reach + 1e-6
 
 
+# compiled as a whole, which is quicker than piece by piece
+@jax.jit
+def proposed(agent: Any, seen: Any) -> tuple[jax.Array, jax.Array]:
+    """Return what the learnt policy would do most likely, and what the clone would."""
+    embedding = agent._embed(agent.average, seen)
+    learnt = agent._propose(jax.random.key(0), agent.average["actor"], embedding, seen).mode
+    return learnt, agent.base.likeliest(seen)
+
+
+@jax.jit
+def worth(agent: Any, seen: Any, actions: jax.Array) -> jax.Array:
+    """Return what its critics think of some actions."""
+    return agent._believed(seen, actions)
+
+
+@jax.jit
+def values_of_going_on(agent: Any) -> tuple[jax.Array, jax.Array]:
+    """Return those of an IBRL agent, and those of its learnt policy alone."""
+    key, both = jax.random.key(0), np.arange(agent.options.critics)
+    alone = super(type(agent), agent)._next_value(key, SEEN, both)
+    return agent._next_value(key, SEEN, both), alone
+
+
 def test_ibrl_does_what_its_critics_think_the_better_of_two() -> None:
     agent = cloned("ibrl")
     for seed in range(5):
@@ -127,11 +154,8 @@ def test_ibrl_does_what_its_critics_think_the_better_of_two() -> None:
     chosen = []
     for one in one_by_one:
         action = agent.act(one, jax.random.key(0), greedy=True)
-        learnt = agent._propose(
-            jax.random.key(0), agent.average["actor"], agent._embed(agent.average, one), one
-        ).mode
-        base = agent.base.likeliest(one)
-        believed = agent._believed(one, np.stack([action, learnt, base])).min(axis=0)
+        learnt, base = proposed(agent, one)
+        believed = np.min(worth(agent, one, np.stack([action, learnt, base])), axis=0)
         assert believed[0] >= believed[1:].max() - 1e-6
         chosen.append(bool(np.allclose(action, base, atol=1e-6)))
     assert len(set(chosen)) == 2, "one of both is always chosen: choose other seeds"
@@ -152,10 +176,8 @@ def test_ibrl_s_targets_count_the_better_of_two() -> None:
     agent = cloned("ibrl")
     for seed in range(5):
         agent, _ = agent.update(shown(seed=seed))
-    both = np.arange(agent.options.critics)
-    value = agent._next_value(jax.random.key(0), SEEN, both)
-    base = agent._believed(SEEN, agent.base.likeliest(SEEN)[None])[:, 0].min(axis=0)
-    alone = super(type(agent), agent)._next_value(jax.random.key(0), SEEN, both)
+    value, alone = values_of_going_on(agent)
+    base = np.min(worth(agent, SEEN, agent.base.likeliest(SEEN)[None])[:, 0], axis=0)
     np.testing.assert_allclose(value, np.maximum(base, alone), atol=1e-5)
 
 

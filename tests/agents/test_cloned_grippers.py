@@ -12,12 +12,13 @@ from hilctl.data.batch import Batch
 from hilctl.task.layout import ActionLayout, ActionPart
 
 GRIPPER = ActionPart("gripper", "", "gripper", 1, (-1.0, 0.0, 1.0))
+OPTIONS = BCOptions(shift_cells=0, learning_rate=3e-3)
 LAYOUT = ActionLayout((ActionPart("push", "", "generic", 1), GRIPPER))
 
 
 def cloned(layout: ActionLayout, data: Batch, calls: int) -> BC:
     example = observations(np.random.default_rng(0))
-    agent = BC.create(jax.random.key(0), example, layout, BCOptions(shift_cells=0))
+    agent = BC.create(jax.random.key(0), example, layout, OPTIONS)
     for _ in range(calls):
         agent, _ = agent.update(data)
     return agent
@@ -34,7 +35,7 @@ def shown() -> Batch:
 
 def test_discrete_parts_are_classified_and_the_others_regressed() -> None:
     data = shown()
-    agent = cloned(LAYOUT, data, 150)
+    agent = cloned(LAYOUT, data, 30)
     chosen, off = [], []
     for i in range(64):
         seen = {name: array[0, i] for name, array in data.observations.items()}
@@ -47,7 +48,7 @@ def test_discrete_parts_are_classified_and_the_others_regressed() -> None:
 
 
 def test_a_sample_is_one_of_the_choices_and_not_always_the_same() -> None:
-    agent = cloned(LAYOUT, shown(), 1)
+    agent = cloned(LAYOUT, shown(), 0)
     seen = observations(np.random.default_rng(1))
     drawn = {float(agent.act(seen, jax.random.key(i), greedy=False)[1]) for i in range(40)}
     assert drawn <= {-1.0, 0.0, 1.0}

@@ -25,7 +25,16 @@ TOLD = (CLOSE, LEAVE, OPEN)
 GRIPPER_FIRST = ActionLayout((ActionPart("gripper", "", "gripper", 1, TOLD), PUSH))
 WITHOUT = ActionLayout((PUSH,))
 COST, DISCOUNT = 0.1, 0.9
-ONE_EACH = np.ones((2, 16), np.uint8)  # toggles of `batches()`
+# several tests begin with these: for every set of options, and every shape, all is compiled anew
+LEARNING = {
+    "discount": DISCOUNT,
+    "gripper_cost": COST,
+    "gripper_exploration": 0.5,
+    "learning_rate": 2e-3,
+    "target_rate": 0.05,
+    "critic_width": 32,
+}
+SHAPE = (4, 64)
 
 
 def with_grippers(count: int) -> ActionLayout:
@@ -56,18 +65,33 @@ def gripped(data: Batch, layout: ActionLayout = GRIPPER_FIRST) -> Batch:
     return data._replace(actions=told)
 
 
-def test_the_rest_learns_as_if_there_were_no_gripper(monkeypatch: pytest.MonkeyPatch) -> None:
-    # the target entropy included; the heads are shared, so what a gripper teaches them is left out
-    monkeypatch.setattr(GripperCritic, "loss", lambda *_: (jnp.float32(0), {}))
-    options = {"imitation": 0.5, "shift_cells": 0.0}  # no other test's: what is compiled stays
-    plain, hybrid = create(WITHOUT, **options), create(**options)
-    data = gripped(batches())
-    learnt, _ = plain.update(data._replace(actions=data.actions[..., 1:]))
-    beside, _ = hybrid.update(data)
+def test_the_rest_learns_as_if_there_were_no_gripper() -> None:
+    # the target entropy included; the heads are shared, so what a gripper teaches them must be
+    # nothing: where the toggles cost what was earned, all is worth 0, as to untrained critics
+    data = gripped(batches(*SHAPE))
+    data = data._replace(toggles=np.rint(data.rewards / COST).astype(np.uint8))
+    without = data._replace(actions=data.actions[..., 1:])
+    plain, hybrid = create(WITHOUT, **LEARNING), create(**LEARNING)
+    learnt, _ = plain.update(without)
+    beside, told = hybrid.update(data)
+    assert told["gripper_loss"] == 0
     for part in ("actor", "log_temperature", "temperature_optimiser"):
         assert_close(getattr(learnt, part), getattr(beside, part))
     for part in ("critic", "target_critic", "average"):
         assert_close(getattr(learnt, part), without_grippers(getattr(beside, part)))
+
+
+def test_a_human_is_imitated_as_if_there_were_no_gripper() -> None:
+    data = gripped(batches(*SHAPE))
+    options = RLPDOptions(imitation=0.5)
+    plain, hybrid = (
+        agent.replace(options=options)
+        for agent in (create(WITHOUT, **LEARNING), create(**LEARNING))
+    )
+    mode = jnp.zeros((*SHAPE, 1))
+    loss = plain._imitation_loss(mode, data._replace(actions=data.actions[..., 1:]))
+    assert loss > 0
+    assert loss == hybrid._imitation_loss(mode, data)
 
 
 def assert_close(one: Any, other: Any) -> None:
@@ -77,7 +101,7 @@ def assert_close(one: Any, other: Any) -> None:
 
 
 def test_without_a_gripper_there_is_no_critic_of_it() -> None:
-    agent = create(WITHOUT)
+    agent = create(WITHOUT, **LEARNING)
     assert agent.grippers is None
     assert set(agent.critic) == {"head", "ensemble"}
     assert set(agent.acting()) == {"head", "actor"}
@@ -135,19 +159,21 @@ def test_values_are_bounded_by_the_reward_and_by_toggles_under_way(
     assert target == pytest.approx(DISCOUNT * counted)
 
 
+def toggled(data: Batch, count: int) -> Batch:
+    """Return the transitions with so many toggles in each."""
+    return data._replace(toggles=np.full(data.rewards.shape, count, np.uint8))
+
+
 def test_a_toggle_costs_the_gripper_critic_alone() -> None:
-    free = gripped(batches(mask=0.0))
-    dear, free = free._replace(toggles=ONE_EACH), free._replace(toggles=0 * ONE_EACH)
-    told = [create(gripper_cost=0.5).update(data)[1] for data in (free, dear)]
+    data = gripped(batches(*SHAPE, mask=0.0))
+    told = [create(**LEARNING).update(toggled(data, count))[1] for count in (0, 1)]
     assert told[0]["target_q"] == told[1]["target_q"]
     assert told[0]["gripper_loss"] != told[1]["gripper_loss"]
 
 
 def test_what_acts_elsewhere_tells_grippers_the_same() -> None:
-    agent = create(gripper_cost=0.5)
-    for _ in range(3):
-        agent, _ = agent.update(gripped(batches())._replace(toggles=ONE_EACH))
-    there = create(gripper_cost=0.5).with_acting(copied(agent.acting()))
+    agent, _ = create(**LEARNING).update(toggled(gripped(batches(*SHAPE)), 1))
+    there = create(**LEARNING).with_acting(copied(agent.acting()))
     told = set()
     for seed in range(10):
         seen = observations(np.random.default_rng(seed))
@@ -158,7 +184,7 @@ def test_what_acts_elsewhere_tells_grippers_the_same() -> None:
 
 
 def test_grippers_explore_as_often_as_they_are_told_to_and_never_when_greedy() -> None:
-    agent = create(gripper_exploration=0.5)
+    agent = create(**LEARNING)
     seen = observations(np.random.default_rng(1))
     keys = [jax.random.key(i) for i in range(200)]
     drawn = [float(agent.act(seen, key, greedy=False)[0]) for key in keys]
@@ -181,10 +207,14 @@ def test_what_humans_chose_is_raised_above_all_else_until_it_is() -> None:
     data = batches(k=1)._replace(actions=closed, is_demo=np.arange(16) < 8)
     row = int(np.argmin(critic.table[:, 0]))
 
-    def pull(values: jax.Array, imitation: float) -> np.ndarray:
+    @jax.jit
+    def gradient(values: jax.Array, imitation: float) -> jax.Array:
         fits = values[0, :, row]  # so that only imitation pulls
         loss = lambda v: critic.loss(v, jnp.zeros(16), data, fits, imitation)[0]  # noqa: E731
-        return -np.asarray(jax.grad(loss)(values))
+        return jax.grad(loss)(values)
+
+    def pull(values: jax.Array, imitation: float) -> np.ndarray:
+        return -np.asarray(gradient(values, imitation))
 
     equal = jnp.zeros((2, 16, 3))
     assert not pull(equal, 0.0).any()
@@ -229,11 +259,9 @@ def grasping(rng: np.random.Generator, k: int, n: int) -> Batch:
 
 def test_it_learns_when_to_close_when_to_open_and_when_to_leave_it() -> None:
     rng = np.random.default_rng(0)
-    agent = create(
-        discount=0.9, gripper_cost=COST, learning_rate=2e-3, target_rate=0.05, critic_width=32
-    )
-    for _ in range(12):
-        agent, _ = agent.update(grasping(rng, 40, 64))
+    agent = create(**LEARNING)
+    for _ in range(120):
+        agent, _ = agent.update(grasping(rng, *SHAPE))
 
     def told(there: bool, is_open: bool) -> float:
         seen = jax.tree.map(np.zeros_like, observations(rng))

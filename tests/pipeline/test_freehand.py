@@ -53,8 +53,8 @@ def task(tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look half as often: most of the time goes into drawing."""
-    monkeypatch.setattr(freehand, "PERIOD_NS", 2 * freehand.PERIOD_NS)
+    """Look three times a second: most of the time goes into drawing."""
+    monkeypatch.setattr(freehand, "PERIOD_NS", 333_000_000)
 
 
 class Listener:
@@ -108,13 +108,13 @@ def check_intrinsics(record: IntrinsicsRecord, camera: str) -> None:
 @pytest.mark.usefixtures("unhurried")
 def test_a_board_carried_before_the_side_camera_is_enough(task: Workspace) -> None:
     listener = Listener()
-    files = carry(task, "side", 14, listener)
+    files = carry(task, "side", 12, listener)
     names = sorted(file.name for file in files.pictures.iterdir())
-    assert names == [f"{number:03}.png" for number in range(1, 15)]
+    assert names == [f"{number:03}.png" for number in range(1, 13)]
     told = listener.named("picture")
-    assert [event.done for event in told] == list(range(1, 15))
-    assert told[-1].text == "pictures 14/14 · enough"
-    assert all(event.text.startswith(f"pictures {event.done}/14 · ") for event in told)
+    assert [event.done for event in told] == list(range(1, 13))
+    assert told[-1].text == "pictures 12/12 · enough"
+    assert all(event.text.startswith(f"pictures {event.done}/12 · ") for event in told)
     guidance = {event.figures["guidance"] for event in listener.events}
     assert "hold still" in guidance
     assert len(guidance) > 4
@@ -124,7 +124,7 @@ def test_a_board_carried_before_the_side_camera_is_enough(task: Workspace) -> No
 
 @pytest.mark.usefixtures("unhurried")
 def test_the_wrist_camera_by_hand_alone(task: Workspace) -> None:
-    files = carry(task, "wrist", 14, Listener())
+    files = carry(task, "wrist", 12, Listener())
     record = find_intrinsics(files, files.pictures, CARRIED, seed=0, report=silent)
     check_intrinsics(record, "wrist")
     count = MIN_POSES + 2

@@ -110,7 +110,7 @@ def test_a_carried_board_rests_where_the_model_has_it_in_ever_new_places(view: s
         T_cam_base = transform(world.camera_pose(view)).inv()
         clock.sleep_until(clock.now_ns() + 900_000_000)  # the first rest
         places, normals = [], []
-        for _ in range(12):
+        for _ in range(8):
             image = studio.camera.still().image
             found = board.detect(image)
             assert found is not None

@@ -74,16 +74,16 @@ def test_a_tile_beside_the_pan_is_lost_and_the_operator_keeps_off() -> None:
     assert expert_for(world).is_lost()
 
 
-def test_a_cook_turns_it_over_at_least_5_of_6_times(spec: TaskSpec) -> None:
-    episodes = demonstrate(spec, skill=0.8, episodes=6, seed=0)
-    assert sum(bool(episode.true_success) for episode in episodes) >= 5
+def test_a_cook_turns_it_over_at_least_3_of_4_times(spec: TaskSpec) -> None:
+    episodes = demonstrate(spec, skill=0.8, episodes=4, seed=0)
+    assert sum(bool(episode.true_success) for episode in episodes) >= 3
     assert all(episode.success == episode.true_success for episode in episodes)
     assert {episode.steps for episode in episodes} == {40}
 
 
 def test_the_operator_helps_a_policy_that_stands_still_with_a_whole_swing(spec: TaskSpec) -> None:
     episodes = demonstrate(
-        spec, skill=0.8, episodes=4, seed=1, policy=HandsOff(), role=Role.SUPERVISE
+        spec, skill=0.8, episodes=2, seed=1, policy=HandsOff(), role=Role.SUPERVISE
     )
     helped = [episode for episode in episodes if episode.intervention_steps]
     assert helped
@@ -97,7 +97,7 @@ def test_luck_does_not(spec: TaskSpec) -> None:
         env = RobotEnv(spec.model_copy(update={"cameras": {}}), {"": robot}, {}, rig.generator("a"))
         scene = scene_of(robot.world)
         policy = RandomPolicy(rig.generator("b"), env.action_layout)
-        for _ in range(5):
+        for _ in range(3):
             env.reset()
             for _ in range(40):
                 env.step(policy.act(None))  # type: ignore[arg-type]  # it does not look

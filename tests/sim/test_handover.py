@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 from arm_in_a_scene import demonstrate, follow_experts, run, task_of, world_of
 
 from hilctl.sim.experts import expert_for
@@ -36,9 +35,8 @@ def test_the_arms_face_each_other() -> None:
     np.testing.assert_allclose(apart_m, [1.06 - 0.8, 0, 0], atol=1e-4)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_the_bar_changes_hands_in_the_air_and_counts_when_the_hand_has_left(seed: int) -> None:
-    world = world_of("handover", seed)
+def test_the_bar_changes_hands_in_the_air_and_counts_when_the_hand_has_left() -> None:
+    world = world_of("handover")
     scene, held_by_both_m, held_on_pad = scene_of(world), 0.0, False
     for _ in range(200):
         follow_experts(world, 1)
@@ -82,5 +80,5 @@ def test_every_episode_has_its_bar_elsewhere() -> None:
 
 
 def test_the_operators_hand_over(tmp_path: Path) -> None:
-    episodes = demonstrate(task_of("sim-handover", tmp_path), skill=0.8, episodes=3, seed=0)
+    episodes = demonstrate(task_of("sim-handover", tmp_path), skill=0.8, episodes=2, seed=0)
     assert all(episode.success and episode.true_success for episode in episodes)

@@ -37,7 +37,7 @@ def test_a_touch_of_the_rim_loses_the_peg(aside_m: float) -> None:
     assert is_held(world)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_an_aligned_peg_goes_in(seed: int) -> None:
     world = world_of("insert-hard", seed)
     follow_expert(world, 80)
@@ -51,5 +51,5 @@ def test_the_hole_is_no_tighter_than_that_of_the_quick_setting() -> None:
 
 
 def test_the_operator_inserts(tmp_path: Path) -> None:
-    episodes = demonstrate(task_of("sim-insert-hard", tmp_path), skill=0.8, episodes=6, seed=0)
-    assert sum(bool(episode.true_success) for episode in episodes) >= 5
+    episodes = demonstrate(task_of("sim-insert-hard", tmp_path), skill=0.8, episodes=4, seed=0)
+    assert sum(bool(episode.true_success) for episode in episodes) >= 3

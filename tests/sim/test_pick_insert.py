@@ -39,7 +39,7 @@ def press_in(world: SimWorld) -> None:
         glide(world, geometry.compose(upright, to_tcp), 0.8)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_plug_held_by_its_handle_goes_in_and_counts_when_the_hand_has_left(seed: int) -> None:
     world = world_of("pick-insert", seed)
     grasp(world, BY_THE_HANDLE_M)
@@ -110,5 +110,5 @@ def test_every_episode_has_its_plug_elsewhere_upright() -> None:
 
 
 def test_the_operator_picks_and_inserts(tmp_path: Path) -> None:
-    episodes = demonstrate(task_of("sim-pick-insert", tmp_path), skill=0.8, episodes=5, seed=0)
+    episodes = demonstrate(task_of("sim-pick-insert", tmp_path), skill=0.8, episodes=3, seed=0)
     assert all(episode.success and episode.true_success for episode in episodes)

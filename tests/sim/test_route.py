@@ -41,7 +41,7 @@ def over_the_fence(seed: int = 0) -> SimWorld:
     return world
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_over_the_fence_under_the_clip_and_off_is_success(seed: int) -> None:
     world = over_the_fence(seed)
     carry(world, (SEAT_X_M, LOW_M))
@@ -107,7 +107,7 @@ def test_clip_and_grasp_differ_from_episode_to_episode() -> None:
 
 
 def test_the_operator_shows_the_whole_way(tmp_path: Path) -> None:
-    episodes = demonstrate(task_of("sim-route", tmp_path), skill=0.8, episodes=5, seed=0)
+    episodes = demonstrate(task_of("sim-route", tmp_path), skill=0.8, episodes=3, seed=0)
     assert all(episode.success and episode.true_success for episode in episodes)
 
 

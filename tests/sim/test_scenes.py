@@ -40,7 +40,7 @@ def push_down(tilt_rad: float, seed: int) -> SimWorld:
     return world
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_tilted_peg_jams_and_an_upright_one_goes_in(seed: int) -> None:
     assert push_down(0.0, seed).solved()
     jammed = push_down(np.deg2rad(6), seed)
@@ -170,22 +170,22 @@ def test_success_is_shown_all_over_what_counts_as_one_and_demonstrated_in_its_mi
         assert np.linalg.norm(aims_m[Role.DEMONSTRATE], axis=1).max() < tolerance_m / 5
 
 
-def test_a_steady_hand_inserts_at_least_19_of_20(tmp_path: Path) -> None:
+def test_a_steady_hand_inserts_at_least_9_of_10(tmp_path: Path) -> None:
     spec = task_of("sim-insert", tmp_path)
-    episodes = demonstrate(spec, skill=1.0, episodes=20, seed=0)
-    assert sum(bool(episode.true_success) for episode in episodes) >= 19
+    episodes = demonstrate(spec, skill=1.0, episodes=10, seed=0)
+    assert sum(bool(episode.true_success) for episode in episodes) >= 9
     assert all(episode.success == episode.true_success for episode in episodes)
 
 
 def test_a_clumsy_hand_is_slower_than_a_steady_one(tmp_path: Path) -> None:
     spec = task_of("sim-reach", tmp_path)
-    clumsy = demonstrate(spec, skill=0.2, episodes=8, seed=0)
-    steady = demonstrate(spec, skill=1.0, episodes=8, seed=0)
+    clumsy = demonstrate(spec, skill=0.2, episodes=4, seed=0)
+    steady = demonstrate(spec, skill=1.0, episodes=4, seed=0)
     assert np.mean([e.steps for e in clumsy]) > np.mean([e.steps for e in steady])
 
 
 def test_a_steady_hand_picks_and_places_at_least_9_of_10(tmp_path: Path) -> None:
     spec = task_of("sim-pick", tmp_path)
-    episodes = demonstrate(spec, skill=0.8, episodes=20, seed=0)
-    assert sum(bool(episode.true_success) for episode in episodes) >= 18
+    episodes = demonstrate(spec, skill=0.8, episodes=10, seed=0)
+    assert sum(bool(episode.true_success) for episode in episodes) >= 9
     assert all(episode.success == episode.true_success for episode in episodes)

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hilctl.errors import DataError, HilctlError, UsageError
@@ -52,9 +52,12 @@ def test_template_asks_little(name: str) -> None:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(words=st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1))
+@example(words='put it "there": #1, {it} isn\'t')
+@example(words="- yes\u2028\\n")
+@example(words=" ")
 def test_any_instruction_comes_back(words: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("words") / "peg"
     make(folder, instruction=words or "x") if words.strip() else make(folder)
