@@ -65,6 +65,7 @@ class TestMultiStageReward(RewardContract):
 
 class TestClassifierReward(RewardContract):
     type = "classifier"
+    options: ClassVar = {"cameras": list(CAMERAS)}
 
     @pytest.fixture(autouse=True)
     def trained(self, classifier: FittedClassifier) -> None:

@@ -18,7 +18,7 @@ from hilctl.pipeline.record.labelling import LabelWindow
 from hilctl.pipeline.record.sweep import ArmSweep, Coverage, SweepPolicy
 from hilctl.task.layout import named
 from hilctl.task.spec import TaskSpec
-from hilctl.teleop.base import Role, Teleop, TeleopEvent, claims_success
+from hilctl.teleop.base import Role, Teleop, TeleopEvent, stages_called
 from hilctl.training.random_policy import RandomPolicy
 
 Array = NDArray[np.float64]
@@ -56,6 +56,8 @@ class LabelSource:
         """Return what a person is to do with the hand that they have."""
         if self.role is Role.LABEL:
             return self.asks
+        if len(teleop.stages) > 1:
+            return f"{self.asks}: {counted_by(teleop)}"
         key = teleop.keys.get(TeleopEvent.SUCCESS, "the button of success")
         if teleop.switches_success:
             over = teleop.keys.get(TeleopEvent.VETO, "the button of no success")
@@ -77,19 +79,21 @@ class LabelSource:
         lead = None if lead_s is None else round(lead_s * rate_hz)
         return LabelWindow(round(guard_s(by_hand=by_hand) * rate_hz), lead)
 
-    def cut(self, env: Env, rate_hz: float, *, by_hand: bool = False) -> Env:
+    def cut(self, env: Env, rate_hz: float, *, by_hand: bool = False, stages: int = 1) -> Env:
         """Return the environment with episodes that end when this source wants.
 
         Args:
             env: whose episodes they are.
             rate_hz: of its steps.
             by_hand: a person drives, to whom every episode is work.
+            stages: that are reached in a success.
         """
         env = TimeLimit(env, max(1, round(self.episode_s * rate_hz)))
         if self.hold_frames is None:
             return env
         frames = BY_HAND * self.hold_frames if by_hand else self.hold_frames
-        return HeldSuccess(env, frames + self.window(rate_hz, by_hand=by_hand).guard)
+        guard = self.window(rate_hz, by_hand=by_hand).guard
+        return HeldSuccess(env, frames + guard, stages)
 
     def policy(self, spec: TaskSpec, coverage: Mapping[str, Coverage], station: Station) -> Policy:
         """Return what moves the arm when the operator does not."""
@@ -104,17 +108,31 @@ class LabelSource:
         return HandsOff()
 
 
+def counted_by(teleop: Teleop) -> str:
+    """Return how a person says which stages are reached."""
+    key = teleop.keys.get(TeleopEvent.SUCCESS, "the button of success")
+    back = teleop.keys.get(TeleopEvent.VETO, "the button of no success")
+    stages = ", then ".join(teleop.stages)
+    return f"press {key} as each stage is reached ({stages}), {back} when the last no longer is"
+
+
 def guard_s(*, by_hand: bool) -> float:
     """Return for how long an operator's word is not sure, before and after it changes, in s."""
     return GUARD_BY_HAND_S if by_hand else GUARD_S
 
 
 class HeldSuccess(gymnasium.Wrapper[Obs, Array, Obs, Array]):
-    """Cut an episode when the operator has called it a success for `frames` steps in a row."""
+    """Cut an episode when the operator has called it a success for `frames` steps in a row.
 
-    def __init__(self, env: Env, frames: int) -> None:
+    Args:
+        env: whose episodes they are.
+        frames: in a row.
+        stages: that are reached in a success.
+    """
+
+    def __init__(self, env: Env, frames: int, stages: int = 1) -> None:
         super().__init__(env)
-        self._frames, self._held = frames, 0
+        self._frames, self._held, self._stages = frames, 0, stages
 
     def reset(self, **kwargs: Any) -> tuple[Obs, dict[str, Any]]:
         """Reset, and start counting anew."""
@@ -124,7 +142,8 @@ class HeldSuccess(gymnasium.Wrapper[Obs, Array, Obs, Array]):
     def step(self, action: Array) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
         """Step and count."""
         obs, reward, terminated, truncated, info = self.env.step(action)
-        self._held = self._held + 1 if claims_success(info["events"]) else 0
+        is_held = stages_called(info["events"]) >= self._stages
+        self._held = self._held + 1 if is_held else 0
         truncated = truncated or self._held >= self._frames
         return obs, float(reward), terminated, truncated, info
 
