@@ -142,7 +142,7 @@ class MultiStageReward(Reward):
                 message = "the operator's word ends the episode: human is the last stage, or none"
                 hint = "say by a pose or a hook when this stage is reached"
                 yield SettingError(("stages", i, "type"), message, hint)
-            if stage.name == NOT_YET and REWARDS.get(stage.type).stages_needed(stage.options):
+            if stage.name == NOT_YET:
                 message = f"labels call {NOT_YET} what no stage is: call this one otherwise"
                 yield SettingError(("stages", i, "name"), message)
         for name, times in Counter(stage.name for stage in options.stages).items():

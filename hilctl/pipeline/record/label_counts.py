@@ -103,10 +103,14 @@ class LabelsResult:
             ]
             return max(0, *lacks)
         quota = ceil(source.failure_share * wanted[NOT_YET])
-        lacking = quota - self.counts[source.name, FAILURE]
+        lacking = quota - self._not_done(source)
         if source is self.sources[-1]:
             lacking = max(lacking, wanted[NOT_YET] - found[NOT_YET])
         return max(0, lacking)
+
+    def _not_done(self, source: LabelSource) -> int:
+        """The frames that a source has brought in which a stage at least is not reached."""
+        return sum(self.counts[source.name, label] for label in range(len(self._reached)))
 
     def _episodes_lacking(self, label: int) -> int:
         """How many more must show a label: a classifier is judged on some that it has not seen."""
@@ -119,7 +123,7 @@ class LabelsResult:
         return {
             **(found if whole else {"stages": stages, NOT_YET: found[NOT_YET]}),
             "wanted": self.wanted,
-            "sources": {s.name: self.counts[s.name, FAILURE] for s in self.sources},
+            "sources": {s.name: self._not_done(s) for s in self.sources},
             "episodes": self.episodes,
             "coverage": self.coverage,
             "variety": self.variety,
