@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from hilctl.env.base import Obs
 from hilctl.env.loop import HandsOff, Policy
 from hilctl.env.make import Station
+from hilctl.pipeline.record.label_words import how_to_call
 from hilctl.pipeline.record.labelling import LabelWindow
 from hilctl.pipeline.record.sweep import ArmSweep, Coverage, SweepPolicy
 from hilctl.task.layout import named
 from hilctl.task.spec import TaskSpec
-from hilctl.teleop.base import Role, Teleop, TeleopEvent, stages_called
+from hilctl.teleop.base import Role, Teleop, stages_called
 from hilctl.training.random_policy import RandomPolicy
 
 Array = NDArray[np.float64]
@@ -54,15 +55,9 @@ class LabelSource:
 
     def asked_of(self, teleop: Teleop) -> str:
         """Return what a person is to do with the hand that they have."""
-        if self.role is Role.LABEL:
+        if self.role is Role.LABEL and len(teleop.stages) == 1:
             return self.asks
-        if len(teleop.stages) > 1:
-            return f"{self.asks}: {counted_by(teleop)}"
-        key = teleop.keys.get(TeleopEvent.SUCCESS, "the button of success")
-        if teleop.switches_success:
-            over = teleop.keys.get(TeleopEvent.VETO, "the button of no success")
-            return f"{self.asks}: press {key} when it is a success, {over} when it no longer is"
-        return f"{self.asks}: hold {key} as long as it is a success"
+        return f"{self.asks}: {how_to_call(teleop)}"
 
     @property
     def is_driven(self) -> bool:
@@ -106,14 +101,6 @@ class LabelSource:
         if self.name == RANDOM.name:
             return RandomPolicy(station.rig.generator("random"), station.action_layout)
         return HandsOff()
-
-
-def counted_by(teleop: Teleop) -> str:
-    """Return how a person says which stages are reached."""
-    key = teleop.keys.get(TeleopEvent.SUCCESS, "the button of success")
-    back = teleop.keys.get(TeleopEvent.VETO, "the button of no success")
-    stages = ", then ".join(teleop.stages)
-    return f"press {key} as each stage is reached ({stages}), {back} when the last no longer is"
 
 
 def guard_s(*, by_hand: bool) -> float:

@@ -31,6 +31,7 @@ from hilctl.pipeline.record.label_counts import (
     frames_wanted,
 )
 from hilctl.pipeline.record.label_sources import LabelSource, guard_s, sources_of
+from hilctl.pipeline.record.label_words import called_now
 from hilctl.pipeline.record.labelling import Labeller, LabelWindow
 from hilctl.pipeline.record.recording import (
     RecordedEpisodes,
@@ -47,7 +48,7 @@ from hilctl.pipeline.record.sweep import Coverage
 from hilctl.pipeline.record.variety import coverage_of, measure_variety
 from hilctl.task.fingerprint import data_fingerprint
 from hilctl.task.workspace import Workspace
-from hilctl.teleop.base import TeleopEvent, stages_called
+from hilctl.teleop.base import stages_called
 
 DRY_EPISODES = 20  # in a row without a frame that is wanted: then something is wrong
 
@@ -257,18 +258,10 @@ class _Session:
         teleop = self.station.teleop
         if not teleop.in_real_time:
             return
-        text = "no success from here on"
-        if called:
-            counts = len(self.stages) > 1
-            switches = teleop.switches_success or counts
-            ends = TeleopEvent.VETO if switches else TeleopEvent.SUCCESS
-            key, how = teleop.keys.get(ends, "the button"), "pressed" if switches else "let go"
-            what = self.stages[called - 1] or "a success"
-            text = f"{what} from here on, until {key} is {how}"
         figures: Figures = {"success": called > 0}
         if len(self.stages) > 1:
             figures = {**figures, "reached": called}
-        self.report(Event("called", text, figures=figures))
+        self.report(Event("called", called_now(teleop, called), figures=figures))
 
     def _look_at_the_clock(self) -> None:
         self.result.robot_s = self._clock_s()
