@@ -69,9 +69,8 @@ def check_grippers(data: Mapping[str, Any], options: Mapping[str, Any]) -> Itera
         "continuous": getattr(agent, "learns_openings", True),
     }
     for loc, arm in arms_in(data):
-        control = arm.get("control")
-        kind = control.get("gripper") if isinstance(control, dict) else None
-        if kind in learnt and not learnt[kind]:
+        kind = _gripper_of(arm)
+        if not learnt.get(kind, True):
             message = f"the agent {data['agent'].get('type')} does not learn a {kind} gripper"
             other = "clone it from demonstrations, agent: {type: bc}"
             hint = f"set gripper: discrete, or {other}" if learnt["discrete"] else other
@@ -83,14 +82,20 @@ def check_robots_grippers(
 ) -> Iterator[SettingError]:
     """Yield what gripper is asked of a robot that has none."""
     for loc, arm in arms_in(data):
-        control, robot = arm.get("control"), drivers.get((*loc, "robot"))
-        kind = control.get("gripper") if isinstance(control, dict) else None
+        kind, robot = _gripper_of(arm), drivers.get((*loc, "robot"))
         if kind not in ("discrete", "continuous") or robot is None:
             continue
         if not robot.driver.may_have_gripper(robot.options):
             message = f"this {robot.kind} robot has no gripper that moves"
             hint = "set gripper: none, or choose a robot or scene with a gripper"
             yield SettingError((*loc, "control", "gripper"), message, hint)
+
+
+def _gripper_of(arm: Mapping[str, Any]) -> str:
+    """Return the kind of gripper that an arm's plain data name, "" where they name none."""
+    control = arm.get("control")
+    kind = control.get("gripper") if isinstance(control, dict) else None
+    return kind if isinstance(kind, str) else ""
 
 
 def check_hands(drivers: Mapping[Loc, Driver]) -> Iterator[SettingError]:

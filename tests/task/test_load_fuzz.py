@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hilctl.errors import TaskFileError
+from hilctl.task import scaffold
 from hilctl.task.load import load_task
 from hilctl.task.spec import TaskSpec
 
@@ -83,3 +89,27 @@ def test_any_bytes(content: bytes, tmp_path: Path) -> None:
 @pytest.mark.parametrize("token", TOKENS)
 def test_every_token_alone(token: str, tmp_path: Path) -> None:
     check(token, tmp_path)
+
+
+def places(data: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of everything in plain data."""
+    items = data.items() if isinstance(data, dict) else enumerate(data)
+    for key, value in items if isinstance(data, dict | list) else ():
+        yield (*here, key)
+        if isinstance(value, dict | list):
+            yield from places(value, (*here, key))
+
+
+@pytest.mark.parametrize("template", ["sim-flip", "sim-handover", "sim-insert-hard", "gymnasium"])
+@pytest.mark.parametrize("wrong", [[], {}])
+def test_the_wrong_kind_of_value_anywhere(template: str, wrong: Any, tmp_path: Path) -> None:
+    chosen = scaffold.find_template(template)
+    scaffold.create(chosen, tmp_path / template, chosen.answers({}))
+    valid = yaml.safe_load((tmp_path / template / "task.yaml").read_text())
+    for place in places(valid):
+        data = copy.deepcopy(valid)
+        parent = data
+        for key in place[:-1]:
+            parent = parent[key]
+        parent[place[-1]] = wrong
+        check(json.dumps(data), tmp_path)
