@@ -51,9 +51,9 @@ def record_labels(
 
 def _say(output: Output, result: LabelsResult) -> None:
     found = result.found
+    frames = " and ".join(f"{count} {kind}" for kind, count in found.items())
     output.say(
-        f"{found['success']} success and {found['failure']} failure frames "
-        f"in {result.episodes} episodes, {result.robot_s / 60:.1f} robot minutes"
+        f"{frames} frames in {result.episodes} episodes, {result.robot_s / 60:.1f} robot minutes"
     )
     if result.coverage is not None:
         output.say(f"the tool has been in {result.coverage:.0%} of the workspace")

@@ -27,7 +27,8 @@ def train_classifier(
     workspace = Workspace.find(task).with_weights(weights)
     with workspace.lock("train-classifier"), LiveProgress(output) as live:
         result = fit(workspace, seed=seed, report=live.report)
-    _say(output, result)
+    for one in result.each:
+        _say(output, one)
     if result.is_good:
         step = next_command(workspace, survey(workspace))
     else:
@@ -39,6 +40,8 @@ def train_classifier(
 
 def _say(output: Output, result: ClassifierResult) -> None:
     metrics, fitted = result.fitted.metrics, result.fitted
+    if result.stage:
+        output.say(f"{result.stage}, of the frames in which it is reached, or a later stage:")
     output.say(
         f"on episodes it has not seen, frame by frame: accuracy {metrics.accuracy:.1%}, "
         f"precision {metrics.precision:.1%}, recall {metrics.recall:.1%}, "

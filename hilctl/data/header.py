@@ -97,6 +97,11 @@ class EpisodeHeader:
         return None if stored is None else ObservationLayout.from_json(stored)
 
     @property
+    def label_stages(self) -> tuple[str, ...]:
+        """The stages that its labels count; "" is the whole task."""
+        return tuple(str(self.attributes.get(layout.LABEL_STAGES, "")).split(","))
+
+    @property
     def true_success(self) -> bool | None:
         """The simulator's truth, or None where nobody knew."""
         value = self.attributes.get("true_success")

@@ -10,7 +10,8 @@ All lies in the group `/episode`, so that an index can link to it:
 - `judged/<name>` (T,): what else the reward judged by;
 - `stamps_ns` (T + 1,), `frame_stamps_ns/<camera>` (T + 1,): monotonic nanoseconds;
 - `labels` (T,) int8, in files of kind "label", of the observation after each action, as the
-  reward is: 1 success, 0 failure, -1 neither.
+  reward is: 1 success, 0 failure, -1 neither; where the attribute `label_stages` names stages, how
+  many of them are reached.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ ACTION_COLUMNS = STEP_COLUMNS[:3]
 STAMP_COLUMN = "stamps_ns"
 FRAME_STAMPS = "frame_stamps_ns/"
 LABELS = "labels"
+LABEL_STAGES = "label_stages"
 JUDGED = "judged/"
 
 _DEFLATE_LEVEL = 1

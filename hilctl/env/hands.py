@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -37,6 +38,16 @@ class Hands(Teleop):
     def close(self) -> None:
         """Do nothing."""
 
+    def call_stages(self, stages: Sequence[str]) -> None:
+        """Tell every hand.
+
+        Raises:
+            DeviceError: one of them cannot tell the stages.
+        """
+        super().call_stages(stages)
+        for hand in self.hands.values():
+            hand.call_stages(stages)
+
     def begin_episode(self, role: Role) -> None:
         """Tell every hand."""
         for hand in self.hands.values():
@@ -60,7 +71,7 @@ class Hands(Teleop):
         return TeleopInput(
             action=action,
             engaged=any(one.engaged for one in said.values()),
-            events=tuple(dict.fromkeys(event for one in said.values() for event in one.events)),
+            events=_said_by_one(one.events for one in said.values()),
             enabling=any(one.enabling for one in said.values()),
         )
 
@@ -96,3 +107,11 @@ class Hands(Teleop):
         if False in verdicts:
             return False
         return None if None in verdicts else True
+
+
+def _said_by_one(said: Iterable[Sequence[TeleopEvent]]) -> tuple[TeleopEvent, ...]:
+    """Return what several hands said, each event as often as by the one who said it most often."""
+    most: Counter[TeleopEvent] = Counter()
+    for events in said:
+        most |= Counter(events)
+    return tuple(most.elements())

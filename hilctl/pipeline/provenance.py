@@ -13,6 +13,7 @@ from typing import Any
 
 from hilctl import __version__
 from hilctl.data.index import episode_paths
+from hilctl.rewards.learnt import classifier_folder, classifiers_of
 from hilctl.task.regular_files import open_regular
 from hilctl.task.workspace import Workspace
 
@@ -25,17 +26,25 @@ def provenance(workspace: Workspace) -> dict[str, Any]:
 
     Returns:
         started (UTC), argv, versions, git (None outside of a repository), and the sha256 of every
-        demonstration and of the classifier.
+        demonstration and of the classifier; of several, those of each stage.
     """
-    classifier = workspace.classifier / "classifier.json"
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "argv": [word.encode("utf-8", "backslashreplace").decode() for word in sys.argv],
         "versions": versions(),
         "git": git_state(workspace.root),
         "demos": {path.name: sha256_of(path) for path in episode_paths(workspace.demos)},
-        "classifier": sha256_of(classifier) if classifier.is_file() else None,
+        "classifier": _of_classifiers(workspace),
     }
+
+
+def _of_classifiers(workspace: Workspace) -> str | dict[str, str] | None:
+    files = {
+        stage: classifier_folder(workspace.classifier, stage) / "classifier.json"
+        for stage in classifiers_of(workspace.spec) or [""]
+    }
+    found = {stage: sha256_of(file) for stage, file in files.items() if file.is_file()}
+    return found.get("") if "" in files else found
 
 
 def versions() -> dict[str, str]:

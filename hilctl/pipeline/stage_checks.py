@@ -17,12 +17,15 @@ from hilctl.data.step import Outcome
 from hilctl.errors import ComputerError, DataError
 from hilctl.pipeline.calibrate.crops import hidden_motion
 from hilctl.pipeline.calibrate.identity import all_records, from_before
+from hilctl.pipeline.label_stages import other_stages
 from hilctl.pipeline.run_folder.manifest import (
     ClassifierManifest,
     Evaluation,
     RunManifest,
     read_manifest,
 )
+from hilctl.rewards.classifier import ClassifierOptions
+from hilctl.rewards.learnt import classifier_folder, classifiers_of, frames_of_classes
 from hilctl.task.fingerprint import (
     Identity,
     data_fingerprint,
@@ -97,11 +100,12 @@ def check_labels(workspace: Workspace) -> StageCheck:
     headers = _headers(workspace, workspace.labels)
     if isinstance(headers, StageCheck):
         return headers
-    found = _count_frames(headers)
+    if why := other_stages(headers, workspace.spec):
+        return StageCheck(State.STALE, why, (_away(workspace.labels),))
+    wanted = frames_of_classes(workspace.spec)
+    found = _count_frames(headers, [*wanted])
     if isinstance(found, StageCheck):
         return found
-    options = workspace.spec.reward.options.model_dump()
-    wanted = {kind: int(options.get(f"{kind}_frames", 0)) for kind in found}
     counts = ", ".join(f"{found[kind]}/{wanted[kind]} {kind}" for kind in found)
     enough = all(found[kind] >= wanted[kind] for kind in found)
     reason = f"{counts} frames{_older(workspace, headers)}"
@@ -121,14 +125,27 @@ def _progress(headers: list[EpisodeHeader], *, enough: bool) -> State:
 
 
 def check_classifier(workspace: Workspace) -> StageCheck:
-    """Return whether there is a classifier of the present labels and settings."""
-    manifest = read_manifest(ClassifierManifest, workspace.classifier / "classifier.json")
+    """Return whether there is a classifier of the present labels and settings, for each stage."""
+    checks = {
+        stage: _check_classifier_of(stage, options, workspace)
+        for stage, options in classifiers_of(workspace.spec).items()
+    }
+    lagging = {stage: check for stage, check in checks.items() if check.state is not State.READY}
+    stage, first = next(iter((lagging or checks).items()))
+    return replace(first, reason=f"{stage}: {first.reason}") if stage else first
+
+
+def _check_classifier_of(
+    stage: str, wanted_of: ClassifierOptions, workspace: Workspace
+) -> StageCheck:
+    folder = classifier_folder(workspace.classifier, stage)
+    manifest = read_manifest(ClassifierManifest, folder / "classifier.json")
     if manifest is None:
         return StageCheck(State.MISSING, "none yet")
     spec = workspace.spec
     if manifest.data_fingerprint != data_fingerprint(spec):
         return StageCheck(State.STALE, _difference(data_identity(spec), manifest.data_identity))
-    options = _sorted_lists(spec.reward.options.model_dump(mode="json"))
+    options = _sorted_lists(wanted_of.model_dump(mode="json"))
     made_with = _sorted_lists(manifest.model_dump(mode="json"), only=options)
     wanted = _sorted_lists(options, only=made_with)
     if lines := explain_difference({"reward": wanted}, {"reward": made_with}):
@@ -203,8 +220,12 @@ def _headers(workspace: Workspace, folder: Path) -> list[EpisodeHeader] | StageC
     if not foreign:
         return headers
     why = _difference(data_identity(workspace.spec), foreign[0].task_identity)
-    away = shlex.join(["mv", str(folder), f"{folder}.old"])
-    return StageCheck(State.STALE, f"{len(foreign)} of {len(headers)} episodes: {why}", (away,))
+    reason = f"{len(foreign)} of {len(headers)} episodes: {why}"
+    return StageCheck(State.STALE, reason, (_away(folder),))
+
+
+def _away(folder: Path) -> str:
+    return shlex.join(["mv", str(folder), f"{folder}.old"])
 
 
 def _unreadable(path: Path, error: DataError) -> StageCheck:
@@ -212,17 +233,17 @@ def _unreadable(path: Path, error: DataError) -> StageCheck:
     return StageCheck(State.PARTIAL, f"{path.name}: {error.message}", (away,))
 
 
-def _count_frames(headers: list[EpisodeHeader]) -> dict[str, int] | StageCheck:
+def _count_frames(headers: list[EpisodeHeader], kinds: list[str]) -> dict[str, int] | StageCheck:
     """Return how many frames of each kind there are, or which file does not tell."""
-    counts = {"success": 0, "failure": 0}
+    counts = dict.fromkeys(kinds, 0)
     for header in headers:
         try:
             with opened(header.path) as episode:
                 labels = dataset_of(episode, layout.LABELS)[:]
         except DataError as error:
             return _unreadable(header.path, error)
-        counts["success"] += int((labels == 1).sum())
-        counts["failure"] += int((labels == 0).sum())
+        for label, kind in enumerate([kinds[-1], *kinds[:-1]]):  # that of no stage comes last
+            counts[kind] += int((labels == label).sum())
     return counts
 
 

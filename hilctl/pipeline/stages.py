@@ -22,7 +22,7 @@ from hilctl.pipeline.stage_checks import (
     check_task,
     latest_evaluation,
 )
-from hilctl.rewards import REWARDS
+from hilctl.rewards.learnt import classifiers_of, stages_needed
 from hilctl.task.workspace import Workspace
 
 ALWAYS = ("task", "cameras", "policy", "evaluation")  # the others follow from reward and agent
@@ -51,7 +51,7 @@ def survey(workspace: Workspace) -> list[Stage]:
     """
     spec = workspace.spec
     agent = cast(AgentOptions, spec.agent.options)
-    needed = {*ALWAYS, *agent.stages, *REWARDS.get(spec.reward.type).stages}
+    needed = {*ALWAYS, *agent.stages, *stages_needed(spec)}
     if len(spec.each_arm) != 1:
         needed.remove("cameras")  # there is nothing to calibrate
     stages = []
@@ -115,16 +115,16 @@ def require(workspace: Workspace, *names: str) -> None:
 
 
 def require_classifier(workspace: Workspace, verb: str) -> None:
-    """Check that the task has a reward that is learnt from labels, for verbs that show that.
+    """Check that the task has one classifier as its reward, for verbs that show that.
 
     Raises:
         UsageError: its reward is another one.
     """
-    reward = workspace.spec.reward.type
-    if not {"labels", "classifier"} <= {*REWARDS.get(reward).stages}:
+    reward, several = workspace.spec.reward.type, classifiers_of(workspace.spec)
+    if [*several] != [""]:
         raise UsageError(
             f"{verb} goes through labels and classifier, and the reward of this task is "
-            f"{reward!r}, which needs neither",
+            f"{reward!r}, which {'has several' if several else 'needs neither'}",
             where=str(workspace.task_file),
             hint=f"go stage by stage: {workspace.command('status')}",
         )

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,11 @@ from hilctl.devices import Options
 from hilctl.task.explain import SettingError
 from hilctl.teleop.base import TeleopEvent
 
+if TYPE_CHECKING:
+    from hilctl.rewards.classifier import ClassifierOptions
+
 ACTION = "action"
+LEARNT = ("labels", "classifier")  # what a reward needs that judges by what it has learnt
 Measured = Mapping[str, NDArray[np.float64]]
 NOTHING_MEASURED: Measured = {}
 
@@ -131,7 +135,6 @@ class Reward(ABC):
     """Judge whether the task is done.
 
     Attributes:
-        stages: of the task, by name, that it needs; `hilctl status` shows them.
         judge_name: who judges, in words.
         pays_on_the_way: steps before the last one may earn something: demonstrations are judged
             again for what theirs would have earned.
@@ -140,11 +143,30 @@ class Reward(ABC):
     """
 
     OptionsType: ClassVar[type[Options]] = Options
-    stages: ClassVar[tuple[str, ...]] = ()
     judge_name: ClassVar[str] = "reward"
     pays_on_the_way: bool = False
     model: RewardModel | None = None
     version: int = 1
+
+    @classmethod
+    def classifiers(cls, options: Any) -> dict[str, ClassifierOptions]:
+        """Return the settings of what it learns from labels, by the stage of it that is judged.
+
+        They are in the order in which the stages are reached; "" is the whole task. Here, none.
+
+        Args:
+            options: an instance of `OptionsType`.
+        """
+        return {}
+
+    @classmethod
+    def stages_needed(cls, options: Any) -> tuple[str, ...]:
+        """Return the stages of the task, by name, that it needs; `hilctl status` shows them.
+
+        Args:
+            options: an instance of `OptionsType`.
+        """
+        return LEARNT if cls.classifiers(options) else ()
 
     @classmethod
     def flaws(cls, options: Any, arms: Sequence[str]) -> Iterator[SettingError]:

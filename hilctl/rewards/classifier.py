@@ -54,7 +54,6 @@ class ClassifierReward(Reward):
     """
 
     OptionsType: ClassVar[type[Options]] = ClassifierOptions
-    stages: ClassVar[tuple[str, ...]] = ("labels", "classifier")
     judge_name: ClassVar[str] = "classifier"
     model: SuccessModel
 
@@ -64,6 +63,11 @@ class ClassifierReward(Reward):
         self.consecutive = consecutive
         self._in_a_row = 0
         self._stored: tuple[Path, FittedClassifier] | None = None
+
+    @classmethod
+    def classifiers(cls, options: ClassifierOptions) -> dict[str, ClassifierOptions]:
+        """Return its own settings: it judges the whole task."""
+        return {"": options}
 
     @classmethod
     def open(cls, source: RewardSource) -> Self:

@@ -1,4 +1,10 @@
-"""Stages in order as the reward: each pays its share once an episode, all are success."""
+"""Stages in order as the reward: each pays its share once an episode, all are success.
+
+Those that are classifiers learn from the same labelled frames, each of which says how many of them
+are reached: ordinal classes, told apart by one binary classifier for each step from one class to
+the next (Frank and Hall 2001). That of a stage knows all later ones, too, as success: a stage that
+was overlooked when it was reached is seen in what follows.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +12,56 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from hilctl.devices import Options
-from hilctl.rewards.base import NOTHING_MEASURED, Judgement, Measured, Reward, RewardSource
+from hilctl.errors import DataError, MissingStageError
+from hilctl.rewards import REWARDS
+from hilctl.rewards.base import (
+    NOTHING_MEASURED,
+    Judgement,
+    Measured,
+    Reward,
+    RewardCorrector,
+    RewardModel,
+    RewardSource,
+)
+from hilctl.rewards.learnt import NOT_YET, classifier_folder
 from hilctl.rewards.nested import Part
 from hilctl.task.explain import SettingError
 from hilctl.task.spec import Name
 from hilctl.teleop.base import TeleopEvent
 
+if TYPE_CHECKING:
+    from hilctl.rewards.classifier import ClassifierOptions
+
 
 class StageOfReward(Part):
     """One stage: its name, its share, and the reward that says when it is reached."""
 
+    may_learn: ClassVar[bool] = True
     name: Name = Field(description="what is reached: grasped, placed …")
     share: float | None = Field(
         default=None, gt=0, le=1, description="of the 1 of success; absent = as the others"
     )
+
+    def opened(self, source: RewardSource) -> Reward:
+        """Return the reward that it is, of a task; a classifier lies in a folder of its name.
+
+        Raises:
+            MissingStageError: nothing was learnt for it.
+            DataError: what was learnt for it belongs to another set-up.
+        """
+        try:
+            folder = classifier_folder(source.folder, self.name)
+            return super().opened(replace(source, folder=folder))
+        except (MissingStageError, DataError) as error:
+            message = f"stage {self.name}: {error.message}"
+            raise type(error)(message, where=error.where, hint=error.hint) from error
 
 
 class MultiStageOptions(Options):
@@ -50,7 +85,8 @@ class MultiStageReward(Reward):
 
     Only the next stage is asked for, one in a step. A success that is claimed pays all stages that
     have not been paid, one that is rejected takes the last stage back: an episode's rewards are 1
-    in all exactly when it is a success.
+    in all exactly when it is a success. What an operator objects to is the end of an episode, so
+    the last stage alone learns from that.
 
     Args:
         parts: says when each stage is reached.
@@ -65,6 +101,37 @@ class MultiStageReward(Reward):
         self._parts, self._shares = list(parts), list(shares)
         self._reached = 0
 
+    @property
+    def model(self) -> RewardModel | None:
+        """What the last stage judges by; None = it never changes."""
+        return self._parts[-1].model
+
+    @model.setter
+    def model(self, model: RewardModel | None) -> None:
+        self._parts[-1].model = model
+
+    @property
+    def version(self) -> int:
+        """Of the model."""
+        return self._parts[-1].version
+
+    @version.setter
+    def version(self, version: int) -> None:
+        self._parts[-1].version = version
+
+    def corrector(self, *, seed: int) -> RewardCorrector | None:
+        """Return what learns when the last stage was called wrongly, if that can learn."""
+        return self._parts[-1].corrector(seed=seed)
+
+    @classmethod
+    def classifiers(cls, options: MultiStageOptions) -> dict[str, ClassifierOptions]:
+        """Return the settings of those stages that are classifiers, in their order."""
+        found = {
+            stage.name: REWARDS.get(stage.type).classifiers(stage.options).get("")
+            for stage in options.stages
+        }
+        return {name: own for name, own in found.items() if own is not None}
+
     @classmethod
     def flaws(cls, options: MultiStageOptions, arms: Sequence[str]) -> Iterator[SettingError]:
         """Yield stages that do not exist, are set wrongly, or do not share 1."""
@@ -75,6 +142,9 @@ class MultiStageReward(Reward):
                 message = "the operator's word ends the episode: human is the last stage, or none"
                 hint = "say by a pose or a hook when this stage is reached"
                 yield SettingError(("stages", i, "type"), message, hint)
+            if stage.name == NOT_YET:
+                message = f"labels call {NOT_YET} what no stage is: call this one otherwise"
+                yield SettingError(("stages", i, "name"), message)
         for name, times in Counter(stage.name for stage in options.stages).items():
             if times > 1:
                 yield SettingError(("stages",), f"{times} stages are called {name!r}")

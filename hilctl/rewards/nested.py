@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from pydantic import ConfigDict, Field, ValidationError
 
@@ -19,9 +19,14 @@ OptionsClass = type[Options]  # in a part, `type` is its type
 
 
 class Part(Options):
-    """One part of a reward that is made of several."""
+    """One part of a reward that is made of several.
+
+    Attributes:
+        may_learn: it may be a classifier.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
+    may_learn: ClassVar[bool] = False
 
     type: str = Field(description="of the part, its options beside it")
 
@@ -65,7 +70,9 @@ class Part(Options):
 
     def _flaws_of(self, options: Any, arms: Sequence[str]) -> Iterator[SettingError]:
         reward = REWARDS.get(self.type)
-        if reward.stages:
-            message = f"a {self.type} needs {' and '.join(reward.stages)} of its own"
-            yield SettingError(("type",), message, "take it as the task's only reward")
+        needed = reward.stages_needed(options)
+        if needed and not self.may_learn:
+            message = f"a {self.type} needs {' and '.join(needed)} of its own"
+            hint = "take it as the task's only reward, or as a stage of multi-stage"
+            yield SettingError(("type",), message, hint)
         yield from reward.flaws(options, arms)

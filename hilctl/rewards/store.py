@@ -64,7 +64,7 @@ def save_classifier(folder: Path, fitted: FittedClassifier) -> None:
     name = f"weights-{fitted.version}.npz"
     content = _packed(fitted)
     with os_errors(folder):
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     write_bytes_atomic(folder / name, content)
     write_json_atomic(folder / FILE, _description(fitted, name, content))
     for old in folder.glob("weights-*.npz"):

@@ -181,6 +181,10 @@ class SimWorld:
         """Return whether the scene's task is truly done."""
         return self.scene.solved(self.model, self.data)
 
+    def reached(self) -> tuple[str, ...]:
+        """Return the stages of the scene that are truly reached as it stands now, in order."""
+        return self.scene.stages[: self.scene.reached(self.model, self.data)]
+
     def render(self, camera: str, width: int, height: int) -> NDArray[np.uint8]:
         """Return the (height, width, 3) RGB picture of a camera."""
         if self._renderer is None:

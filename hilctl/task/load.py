@@ -131,7 +131,9 @@ class _Checker:
                 yield from abilities.check_abilities(block, self.data)
             options_type = block.options_type()
             options = block.options(options_type)
-            check_encoder(block, options)
+            parts = [*sanity.parts_of(options)] if block.section == "reward" else [((), options)]
+            for loc, part in parts:
+                check_encoder(block, part, loc)
             self.options[block.section] = options
             if block.section in OF_AN_ARM:
                 self.drivers[block.loc] = Driver(block.data["type"], block.find_class(), options)
@@ -140,9 +142,10 @@ class _Checker:
             if block.section == "reward":
                 arms = [str(loc[-1]) if loc else "" for loc, _ in sanity.arms_in(self.data)]
                 yield from sanity.check_reward(block, block.find_class(), options, arms)
-            named = getattr(options, "cameras", None)
-            loc = (*block.loc, "cameras")
-            yield from sanity.check_camera_names(loc, named, self._seen)
+            for loc, part in parts:
+                named = getattr(part, "cameras", None)
+                loc = (*block.loc, *loc, "cameras")
+                yield from sanity.check_camera_names(loc, named, self._seen)
         except PluginProblem as problem:
             yield SettingError(problem.loc, problem.message, problem.hint)
         except ValidationError as error:

@@ -150,8 +150,8 @@ def registries() -> list[Registry[Any]]:
     return [_registry(target) for target in dict.fromkeys([*REGISTRIES.values(), ENCODERS])]
 
 
-def check_encoder(block: PluginBlock, options: Options) -> None:
-    """Check that the encoder a plug-in's options name is a known one.
+def check_encoder(block: PluginBlock, options: Any, within: Loc = ()) -> None:
+    """Check that the encoder a plug-in's options, or those of a part of it, name is a known one.
 
     Raises:
         PluginProblem: it is not.
@@ -161,7 +161,7 @@ def check_encoder(block: PluginBlock, options: Options) -> None:
         return
     encoders = _registry(ENCODERS)
     if name not in encoders.names():
-        loc = (*block.loc, "encoder")
+        loc = (*block.loc, *within, "encoder")
         raise PluginProblem(loc, f"unknown encoder {name!r}", encoders.hint_for(name))
 
 

@@ -189,13 +189,15 @@ def check_crop(block: PluginBlock, cls: type[Any], options: Any) -> Iterator[Set
 
 def check_one_encoder(options: Mapping[str, Any]) -> Iterator[SettingError]:
     """Yield whether reward and agent name different encoders, by the options of each section."""
-    reward, agent = options.get("reward"), options.get("agent")
+    agent, parts = options.get("agent"), [part for _, part in parts_of(options.get("reward"))]
     for key in ("encoder", "weights"):
-        if not (hasattr(reward, key) and hasattr(agent, key)):
+        if not hasattr(agent, key):
             continue
-        ours, theirs = getattr(agent, key), getattr(reward, key)
-        if str(ours) != str(theirs):
-            message = f"the reward has {theirs}, the agent {ours}"
+        ours = getattr(agent, key)
+        others = (getattr(part, key) for part in parts if hasattr(part, key))
+        different = [theirs for theirs in others if str(theirs) != str(ours)]
+        if different:
+            message = f"the reward has {different[0]}, the agent {ours}"
             yield SettingError(
                 ("agent", key), message, "frames are encoded once: write the same in both"
             )
@@ -212,6 +214,14 @@ def check_preset(options: Mapping[str, Any]) -> Iterator[SettingError]:
             )
             hint = f"take {key} out, or the preset"
             yield SettingError(("agent", key), message, hint, at_key=True)
+
+
+def parts_of(reward: Options | None) -> Iterator[tuple[Loc, Any]]:
+    """Yield a reward's options and those of its stages, by paths below it; not what is wrong."""
+    yield (), reward
+    for i, stage in enumerate(getattr(reward, "stages", ())):
+        if not any(stage.flaws(())):
+            yield ("stages", i), stage.options
 
 
 def check_reward(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -39,6 +39,8 @@ EVENT_WORDS = {
     TeleopEvent.QUIT: "quit after this one",
 }
 
+WHOLE_TASK = ("",)  # the one stage of a task without stages
+
 
 class Role(enum.StrEnum):
     """What the operator is asked to do in an episode."""
@@ -63,7 +65,8 @@ class TeleopInput:
         twist: (6,) in [-1, 1], tcp frame: translation then rotation, 1 = one full action.
         gripper: -1 close, 0 leave, 1 open.
         engaged: the human is in charge of this step.
-        events: buttons pressed since the last poll.
+        events: buttons pressed since the last poll; while labels are recorded, success once for
+            every stage that is reached.
         enabling: the dead man's button is held down.
         action: (A,) a whole action in place of twist and gripper, from an operator who knows the
             environment itself; NaN where it has no say. None = there is none.
@@ -109,6 +112,7 @@ class Teleop(Device):
             answers are waited for. Else things are back in place as soon as that is asked for.
         switches_success: its key of success, pressed once, counts until that of a veto is pressed,
             since it cannot be held down.
+        stages: what is called reached, one after the other, while labels are recorded.
         tcp_pose: tells the (7,) pose of the tool that it moves; set by whoever builds it, None
             where there is no tool.
         tell: takes words for the person, such as that the device was unplugged; set by whoever
@@ -119,6 +123,7 @@ class Teleop(Device):
     in_real_time: ClassVar[bool] = True
     switches_success: ClassVar[bool] = False
     is_unique: ClassVar[bool] = False  # with the same options it is the same one, as a terminal
+    stages: Sequence[str] = WHOLE_TASK
     action_scale: NDArray[np.float64]  # (6,) m and rad of a full twist; set by whoever builds it
     tcp_pose: Callable[[], NDArray[np.float64]] | None = None
     tell: Callable[[str], None] = staticmethod(tell_nobody)
@@ -140,6 +145,17 @@ class Teleop(Device):
     def has_dead_man(self) -> bool:
         """Whether `TeleopInput.enabling` can be told."""
         return False
+
+    def call_stages(self, stages: Sequence[str]) -> None:
+        """Learn which stages are to be called, in the order in which they are reached.
+
+        Args:
+            stages: their names; "" is the whole task.
+
+        Raises:
+            DeviceError: the operator cannot tell them.
+        """
+        self.stages = tuple(stages)
 
     def begin_episode(self, role: Role) -> None:
         """Learn what is asked in the episode that starts now; forget what was pressed before."""
@@ -178,4 +194,9 @@ def keys_of(key_map: Mapping[str, TeleopEvent | str]) -> dict[TeleopEvent, str]:
 
 def claims_success(events: Collection[TeleopEvent]) -> bool:
     """Return whether an operator who said this called a frame a success."""
-    return TeleopEvent.SUCCESS in events and TeleopEvent.VETO not in events
+    return stages_called(events) > 0
+
+
+def stages_called(events: Collection[TeleopEvent]) -> int:
+    """Return how many stages an operator who said this called reached in a frame."""
+    return 0 if TeleopEvent.VETO in events else [*events].count(TeleopEvent.SUCCESS)

@@ -28,6 +28,15 @@ class Demonstrator(ABC):
     def solved(self) -> bool:
         """Return whether the task is done, in truth."""
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages that it can tell, in the order in which they are reached."""
+        return ()
+
+    def reached(self) -> tuple[str, ...]:
+        """Return those of its stages that are reached as it stands now, in truth."""
+        return ()
+
     def is_lost(self) -> bool:
         """Return whether nothing leads to success any more in this episode."""
         return False

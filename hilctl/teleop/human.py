@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal, cast
 
@@ -26,6 +27,7 @@ Terminal = Annotated[
 ]
 DRIVING = (Role.DEMONSTRATE, Role.SHOW, Role.LABEL)  # in charge of every step
 CALLING = (Role.SHOW, Role.LABEL, Role.WATCH)  # success is said as long as it lasts
+COUNTED = {TeleopEvent.SUCCESS: 1, TeleopEvent.VETO: -1}  # stages on
 # signs of the robot's x and y along what is forward and left to the person
 STANDS: dict[str, tuple[int, int]] = {"behind": (1, 1), "facing": (-1, -1)}
 
@@ -84,6 +86,7 @@ class HumanTeleop(Teleop):
     _holds_on = False
     _is_slow = False
     _moved_s = -1e9
+    _reached = 0  # stages
 
     @property
     def manner(self) -> HumanOptions:
@@ -95,6 +98,7 @@ class HumanTeleop(Teleop):
         self._role = role
         self._holds_on = False
         self._moved_s = -1e9
+        self._reached = 0
         self.forget()
 
     @abstractmethod
@@ -109,7 +113,9 @@ class HumanTeleop(Teleop):
         """Return the newest input of the hand, in the axes of the tool."""
         reading = self.read()
         events = reading.pressed
-        if reading.claims and self._role in CALLING and TeleopEvent.SUCCESS not in events:
+        if self.counts_stages:
+            events = self._counted(events)
+        elif reading.claims and self._role in CALLING and TeleopEvent.SUCCESS not in events:
             events = (*events, TeleopEvent.SUCCESS)  # as long as it is held
         if self._role is Role.WATCH:
             return TeleopInput(events=events, enabling=reading.enabling)
@@ -126,6 +132,19 @@ class HumanTeleop(Teleop):
             events=events,
             enabling=reading.enabling,
         )
+
+    @property
+    def counts_stages(self) -> bool:
+        """Whether every press of success moves one stage on now, and every veto one back."""
+        return len(self.stages) > 1 and self._role in CALLING
+
+    def _counted(self, pressed: Sequence[TeleopEvent]) -> tuple[TeleopEvent, ...]:
+        """Return what was pressed, with a success for every stage that is reached by now."""
+        for event in pressed:
+            way = COUNTED.get(event, 0)
+            self._reached = min(max(0, self._reached + way), len(self.stages))
+        others = [event for event in pressed if event not in COUNTED]
+        return (*others, *[TeleopEvent.SUCCESS] * self._reached)
 
     def toggle_hold(self) -> None:
         """Take charge until told otherwise, or leave it to the policy again."""

@@ -143,7 +143,7 @@ class KeyboardTeleop(HumanTeleop):
         assert self._keys is not None
         pressed = self._keys.pressed()
         events = events_of(pressed, {"hold": self.toggle_hold, "slow": self.toggle_slow})
-        if self._role in CALLING:
+        if self._role in CALLING and not self.counts_stages:
             events = self._claiming(events)
         now = self._keys.now()
         down = now.fresh | ({now.held} if now.held else set())

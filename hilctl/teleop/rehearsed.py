@@ -5,6 +5,7 @@ It sees the truth where the rig is, and says over the network what its hand does
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, cast
 
 import numpy as np
@@ -13,7 +14,7 @@ from pydantic import AfterValidator, Field
 from hilctl.devices import Finding, Options, Rig
 from hilctl.errors import DeviceError
 from hilctl.robots.serl_client import SerlClient, check_url
-from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput
+from hilctl.teleop.base import WHOLE_TASK, Role, Teleop, TeleopEvent, TeleopInput
 
 CALL_S = 2.0
 
@@ -62,6 +63,18 @@ class RehearsedTeleop(Teleop):
         if self._client is not None:
             self._client.close()
             self._client = None
+
+    def call_stages(self, stages: Sequence[str]) -> None:
+        """Say which stages are to be called.
+
+        Raises:
+            DeviceError: they are not known there.
+        """
+        if tuple(stages) != WHOLE_TASK:
+            raise DeviceError(
+                f"the operator of serve-sim tells no stages such as {', '.join(stages)}",
+                hint="take a reward without classifiers as stages, or the simulator in task.yaml",
+            )
 
     def begin_episode(self, role: Role) -> None:
         """Say what is asked of the operator."""

@@ -64,6 +64,15 @@ class SceneDemonstrator(Demonstrator):
         """Return the simulator's truth."""
         return self._world.solved()
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Those of the scene."""
+        return self._world.scene.stages
+
+    def reached(self) -> tuple[str, ...]:
+        """Return the simulator's truth."""
+        return self._world.reached()
+
     def is_lost(self) -> bool:
         """Return what the expert says."""
         return self._expert.is_lost()

@@ -9,7 +9,9 @@ that advice.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import ClassVar, Literal, cast
 
 from pydantic import Field
@@ -18,7 +20,7 @@ from hilctl.devices import Options
 from hilctl.errors import DeviceError
 from hilctl.task.layout import named
 from hilctl.teleop.attention import MANNERS, Attention, HelpManner
-from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput
+from hilctl.teleop.base import WHOLE_TASK, Role, Teleop, TeleopEvent, TeleopInput
 from hilctl.teleop.demonstrator import Demonstrator
 from hilctl.teleop.environment_demonstrator import EnvironmentDemonstrator
 
@@ -73,6 +75,22 @@ class ScriptedTeleop(Teleop):
     def close(self) -> None:
         """Do nothing: there is no device."""
 
+    def call_stages(self, stages: Sequence[str]) -> None:
+        """Learn which stages are to be called; they must be known in what is acted in.
+
+        Raises:
+            DeviceError: they are not, or come in another order.
+        """
+        known = self._knows.stages
+        if tuple(stages) not in {WHOLE_TASK, *combinations(known, len(stages))}:
+            there = f"it knows {', then '.join(known)}" if known else "it knows none here"
+            raise DeviceError(
+                f"the scripted operator cannot tell the stages {', then '.join(stages)}: {there}",
+                hint="name the stages of reward in task.yaml so, or show them yourself: another "
+                "teleop type",
+            )
+        super().call_stages(stages)
+
     @property
     def settings(self) -> ScriptedOptions:
         """The validated options."""
@@ -119,12 +137,11 @@ class ScriptedTeleop(Teleop):
         solved = self._knows.solved()
         self._solved_polls = self._solved_polls + 1 if solved else 0
         if self._role is Role.LABEL:
-            events = (TeleopEvent.SUCCESS,) if solved else ()
-            return replace(self._knows.show(), events=events)
+            return replace(self._knows.show(), events=self._called(solved=solved))
         if self._role is Role.WATCH:
-            return TeleopInput(events=(TeleopEvent.SUCCESS,) if solved else ())
+            return TeleopInput(events=self._called(solved=solved))
         if self._role in (Role.DEMONSTRATE, Role.SHOW):
-            events = (TeleopEvent.SUCCESS,) if self._solved_polls >= 2 else ()
+            events = self._called(solved=self._solved_polls >= 2)
             if self._knows.is_lost():
                 return TeleopInput(events=(TeleopEvent.FAILURE,))
             return replace(self._knows.drive(), events=events)
@@ -135,6 +152,13 @@ class ScriptedTeleop(Teleop):
         if solved or lost or not self._takes_over():
             return TeleopInput(events=said)
         return replace(self._knows.drive(), events=said)
+
+    def _called(self, *, solved: bool) -> tuple[TeleopEvent, ...]:
+        """Return a success for every stage that is reached, or for the whole task."""
+        if self._role is Role.DEMONSTRATE or self.stages == WHOLE_TASK:
+            return (TeleopEvent.SUCCESS,) if solved else ()
+        reached = self._knows.reached()
+        return tuple(TeleopEvent.SUCCESS for stage in self.stages if stage in reached)
 
     def review(self, *, claimed: bool) -> bool:
         """Return the truth, or `claimed` when told not to object."""

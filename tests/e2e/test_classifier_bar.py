@@ -72,7 +72,7 @@ def judge_random_frames(space: Workspace, result: ClassifierResult, seed: int) -
 def test_false_positives(seed: int, tmp_path: Path) -> None:
     space = make_task(tmp_path / "task", "sim-insert", {})
     record_labels(space, seed=seed)
-    result = train_classifier(space, seed=seed)
+    result = train_classifier(space, seed=seed).each[0]
     result.check()
     metrics = result.fitted.metrics
     assert metrics.false_positive_rate <= BAR

@@ -98,6 +98,34 @@ def test_steps_are_written_as_soon_as_their_label_is_certain(
         assert len(written) == max(0, number - window.reach)
 
 
+@given(called=st.lists(st.integers(0, 3), max_size=40), window=WINDOWS)
+def test_each_stage_is_labelled_as_if_it_were_the_only_one(
+    called: list[int], window: LabelWindow
+) -> None:
+    written: list[int] = []
+    labeller = Labeller(window, lambda step, label: written.append(label), stages=3)
+    for number, reached in enumerate(called):
+        events = (TeleopEvent.SUCCESS,) * reached
+        labeller.on_step(replace(step(number, False), events=events))
+    labeller.on_episode_end(ENDING)
+    assert {*written} <= {NEITHER, 0, 1, 2, 3}
+    for stage in (1, 2, 3):
+        alone = labels_of([reached >= stage for reached in called], replace(window, lead=None))
+        for label, by_itself in zip(written, alone, strict=True):
+            assert label == NEITHER or (label >= stage) == (by_itself == SUCCESS)
+            assert label == NEITHER or by_itself != NEITHER
+
+
+def test_more_stages_are_never_reached_than_there_are() -> None:
+    twice = (TeleopEvent.SUCCESS, TeleopEvent.SUCCESS)
+    written: list[int] = []
+    labeller = Labeller(LabelWindow(0), lambda step, label: written.append(label))
+    for number in range(2):
+        labeller.on_step(replace(step(number, False), events=twice))
+    labeller.on_episode_end(ENDING)
+    assert written == [SUCCESS, NEITHER]
+
+
 def test_a_vetoed_frame_is_no_success() -> None:
     written: list[int] = []
     labeller = Labeller(LabelWindow(0), lambda step, label: written.append(label))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -180,6 +181,24 @@ def test_a_reward_without_labels_says_so(space: Workspace, monkeypatch: pytest.M
     monkeypatch.setattr(REWARDS, "get", lambda name: Reward)
     with pytest.raises(UsageError, match="learns from no labels"):
         record_labels(space)
+
+
+def test_every_stage_is_counted_by_itself() -> None:
+    result = LabelsResult({"grasped": 5, "placed": 3, "failure": 10}, Counter(), 0)
+    assert result.lacking(SHOWN) == 5
+    result.count(ALIKE, {1: 1, 0: 0})  # not quite there is what could be mistaken for it
+    assert result.lacking(ALIKE) == ceil(ALIKE.failure_share * 10) - 1
+    result.take_back(ALIKE, {1: 1, 0: 0})
+    for _ in range(2):
+        result.count(SHOWN, {2: 0, 1: 4, 0: 5, -1: 7})
+    assert result.found == {"grasped": 8, "placed": 0, "failure": 10}
+    assert result.lacking(SHOWN) == 3
+    assert result.missing == "0 placed, want 3"
+    result.count(SHOWN, {2: 4})
+    assert result.missing == "placed in 1 of 2 episodes"
+    assert result.lacking(SHOWN) == 1
+    assert result.as_dict()["stages"] == {"grasped": 8, "placed": 4}
+    assert result.as_dict()["failure"] == 10
 
 
 def test_success_in_one_episode_is_not_enough_however_many_its_frames() -> None:

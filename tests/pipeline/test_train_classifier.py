@@ -58,7 +58,7 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture(scope="module")
 def result(space: Workspace) -> ClassifierResult:
     """Its classifier."""
-    return train_classifier(space, seed=1)
+    return train_classifier(space, seed=1).each[0]
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ class Encoded:
 def encoded(space: Workspace, encoder: Encoder) -> Encoded:
     events: list[Event] = []
     dataset = Dataset.open(space.labels, expect_fingerprint=None)
-    return Encoded(encode_labels(dataset, ["wrist", "side"], encoder, events.append), events)
+    return Encoded(encode_labels(dataset, ["wrist", "side"], encoder, events.append)[0], events)
 
 
 def state_of(space: Workspace) -> State:
@@ -168,7 +168,7 @@ def test_the_same_seed_trains_the_same(
     monkeypatch.setattr(train_classifier_module, "encode_labels", lambda *_: encoded.frames)
     monkeypatch.setattr(fit, "STEPS", 60)
     task = Workspace(Path(shutil.copytree(space.root, tmp_path / "task")))
-    one, again = (train_classifier(task, seed=1) for _ in range(2))
+    one, again = (train_classifier(task, seed=1).each[0] for _ in range(2))
     np.testing.assert_array_equal(one.fitted.model.heads.output, again.fitted.model.heads.output)
     assert one.as_dict() == again.as_dict()
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from toy_scene import CAMERAS, GOAL, IDENTITY, SOURCE, features
 
+from hilctl.errors import MissingStageError
 from hilctl.rewards.again import rewards_again
-from hilctl.rewards.base import Judgement, Reward
+from hilctl.rewards.base import Judgement, Reward, RewardSource
+from hilctl.rewards.fit import FittedClassifier
 from hilctl.rewards.multi_stage import MultiStageOptions, MultiStageReward
+from hilctl.rewards.store import save_classifier
 
 STAGES = st.integers(2, 5)
 
@@ -126,3 +131,42 @@ def test_whoever_looks_on_after_the_end_is_told_the_same(count: int, looks: int)
     last = judged(reward, shown)[-1]
     assert last.success
     assert [reward.judge({}, (), {"shown": shown[0]}) for _ in range(looks)] == [last] * looks
+
+
+def stages_of_classifiers(folder: Path) -> MultiStageReward:
+    options = MultiStageOptions.model_validate(
+        {
+            "stages": [
+                {"name": name, "type": "classifier", "cameras": list(CAMERAS)}
+                for name in ("near", "there")
+            ]
+        }
+    )
+    about = (SOURCE.encoder, SOURCE.encoder_fingerprint)
+    return MultiStageReward.open(RewardSource(folder, options, IDENTITY, *about))
+
+
+def test_an_objection_is_about_the_last_stage_alone(
+    tmp_path: Path, classifier: FittedClassifier
+) -> None:
+    for stage in ("near", "there"):
+        save_classifier(tmp_path / stage, classifier)
+    before = (tmp_path / "near" / "classifier.json").read_bytes()
+    reward = stages_of_classifiers(tmp_path)
+    corrector = reward.corrector(seed=0)
+    assert corrector is not None
+    corrector.add(features(GOAL[None] + 0.5), success=False, reason="veto", source="episode_1")
+    corrector.refit()
+    assert (tmp_path / "near" / "classifier.json").read_bytes() == before
+    reward.model, reward.version = corrector.model, corrector.version  # type: ignore[assignment]
+    assert reward.version == classifier.version + 1 == stages_of_classifiers(tmp_path).version
+
+
+def test_a_stage_that_was_never_trained_is_named(
+    tmp_path: Path, classifier: FittedClassifier
+) -> None:
+    save_classifier(tmp_path / "near", classifier)
+    with pytest.raises(MissingStageError, match="stage there: no classifier") as caught:
+        stages_of_classifiers(tmp_path)
+    assert caught.value.where == str(tmp_path / "there" / "classifier.json")
+    assert caught.value.hint == "hilctl train-classifier"

@@ -13,6 +13,7 @@ from hilctl.rewards import REWARDS
 from hilctl.rewards.base import Reward, RewardSource
 from hilctl.rewards.classifier import ClassifierOptions, ClassifierReward
 from hilctl.rewards.fit import FittedClassifier
+from hilctl.rewards.multi_stage import MultiStageOptions, MultiStageReward
 from hilctl.rewards.store import save_classifier
 from hilctl.testing import RewardContract
 
@@ -65,6 +66,7 @@ class TestMultiStageReward(RewardContract):
 
 class TestClassifierReward(RewardContract):
     type = "classifier"
+    options: ClassVar = {"cameras": list(CAMERAS)}
 
     @pytest.fixture(autouse=True)
     def trained(self, classifier: FittedClassifier) -> None:
@@ -78,6 +80,23 @@ class TestClassifierReward(RewardContract):
 
     def features(self, count: int) -> dict[str, np.ndarray]:
         return features(np.random.default_rng(3).uniform(-1, 1, (count, 3)))
+
+
+class TestStagesOfClassifiers(TestClassifierReward):
+    type = "multi-stage"
+    options: ClassVar = {
+        "stages": [
+            {"name": name, "type": "classifier", "cameras": list(CAMERAS)}
+            for name in ("near", "there")
+        ]
+    }
+
+    def open(self, folder: Path) -> Reward:
+        for stage in ("near", "there"):
+            save_classifier(folder / stage, self.classifier)
+        options = MultiStageOptions(**self.options)
+        about = (SOURCE.encoder, SOURCE.encoder_fingerprint)
+        return MultiStageReward.open(RewardSource(folder, options, IDENTITY, *about))
 
 
 def test_every_registered_reward_is_tested() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,6 +48,19 @@ def test_a_tilted_peg_jams_and_an_upright_one_goes_in(seed: int) -> None:
     assert not jammed.solved()
     assert jammed.scene.depth_m(jammed.data) < InsertScene.SOLVED_DEPTH_M - 0.003  # type: ignore[attr-defined]
     assert np.linalg.norm(jammed.wrench[:3]) > 3  # it is stuck, not on its way
+
+
+@pytest.mark.parametrize("name", [name for name, scene in SCENES.items() if scene.stages])
+def test_an_expert_reaches_one_stage_after_the_other_and_the_last_is_success(name: str) -> None:
+    world = world_of(name)
+    seen = [world.reached()]
+    while not world.solved() and len(seen) < 300:
+        follow_experts(world, 1)
+        seen.append(world.reached())
+    assert seen[0] == ()
+    assert seen[-1] == world.scene.stages
+    assert [len(b) - len(a) for a, b in itertools.pairwise(seen)].count(1) == len(seen[-1])
+    assert {len(b) - len(a) for a, b in itertools.pairwise(seen)} == {0, 1}
 
 
 def push_down_beside(aside_m: float) -> SimWorld:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from hilctl.rewards.learnt import classifiers_of, stages_needed
 from hilctl.task import scaffold
 from hilctl.task.load import load_task, task_from_dump
 from hilctl.task.problems import TaskProblemsError
@@ -32,6 +33,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "multi-stage": {"type": "multi-stage", "stages": STAGES},
     "hook": {"type": "hook", "judge": "hooks:done"},
 }
+LEARNT = [{"name": name, **CLASSIFIER} for name in ("over", "there")]
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "an operator's word before the last stage": (
         {"type": "multi-stage", "stages": STAGES[::-1]},
@@ -74,6 +76,22 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"type": "sum", "terms": {"done": {**CLASSIFIER, "weight": 1}}},
         "reward.terms.done.type: a classifier needs labels and classifier of its own",
     ),
+    "a camera that a stage does not have": (
+        {"type": "multi-stage", "stages": [LEARNT[0], {**LEARNT[1], "cameras": ["writs"]}]},
+        "reward.stages[1].cameras[0]: there is no camera 'writs'",
+    ),
+    "a stage with another encoder": (
+        {"type": "multi-stage", "stages": [LEARNT[0], {**LEARNT[1], "encoder": "resnet10"}]},
+        "agent.encoder: the reward has resnet10, the agent efficientnet-lite0",
+    ),
+    "a stage with an encoder that does not exist": (
+        {"type": "multi-stage", "stages": [LEARNT[0], {**LEARNT[1], "encoder": "resnet01"}]},
+        "reward.stages[1].encoder: unknown encoder 'resnet01'",
+    ),
+    "a stage that is called as what is none": (
+        {"type": "multi-stage", "stages": [{**LEARNT[0], "name": "failure"}, LEARNT[1]]},
+        "reward.stages[0].name: labels call failure what no stage is",
+    ),
     "a sum in a sum": (
         {"type": "sum", "terms": {"done": {"type": "sum", "weight": 1}}},
         "reward.terms.done.type: there is no 'sum' to take here",
@@ -107,6 +125,15 @@ def test_a_reward_is_read_and_comes_back_from_what_is_stored(tmp_path: Path, kin
     spec = load_task(task(tmp_path / "reach", GOOD[kind]))
     assert spec.reward.type == kind
     assert task_from_dump(spec.model_dump(mode="json")) == spec
+
+
+def test_what_is_learnt_of_a_reward_follows_from_its_stages(tmp_path: Path) -> None:
+    stages = [LEARNT[0], {**STAGES[0], "name": "low"}, LEARNT[1]]
+    spec = load_task(task(tmp_path / "reach", {"type": "multi-stage", "stages": stages}))
+    assert task_from_dump(spec.model_dump(mode="json")) == spec
+    assert [*classifiers_of(spec)] == ["over", "there"]
+    assert stages_needed(spec) == ("labels", "classifier")
+    assert stages_needed(load_task(task(tmp_path / "other", GOOD["multi-stage"]))) == ()
 
 
 @pytest.mark.parametrize("flaw", BAD)

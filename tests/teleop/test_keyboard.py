@@ -18,7 +18,7 @@ import pytest
 from hilctl import geometry
 from hilctl.devices import Rig
 from hilctl.errors import DeviceError
-from hilctl.teleop.base import Role, TeleopEvent, TeleopInput, claims_success
+from hilctl.teleop.base import Role, TeleopEvent, TeleopInput, claims_success, stages_called
 from hilctl.teleop.keyboard import KeyboardOptions, KeyboardTeleop
 from hilctl.terminal import lent_terminal
 
@@ -155,6 +155,24 @@ def test_success_is_switched_on_and_off_while_labels_are_recorded(
     assert claims_success(person.hand.poll().events)
     assert not claims_success(person.types("b").events)
     assert TeleopEvent.SUCCESS not in person.hand.poll().events
+
+
+@pytest.mark.parametrize("role", [Role.SHOW, Role.LABEL, Role.WATCH])
+def test_success_moves_one_stage_on_and_a_veto_one_back(person: Person, role: Role) -> None:
+    person.hand.call_stages(["grasped", "placed"])
+    person.hand.begin_episode(role)
+    reached = [stages_called(person.types(key).events) for key in "\rw\rw\rbwbwb\r"]
+    assert reached == [1, 1, 2, 2, 2, 1, 1, 0, 0, 0, 1]
+    person.hand.begin_episode(role)
+    assert stages_called(person.hand.poll().events) == 0
+
+
+def test_stages_are_counted_only_while_labels_are_recorded(person: Person) -> None:
+    person.hand.call_stages(["grasped", "placed"])
+    person.hand.begin_episode(Role.SUPERVISE)
+    assert person.types("\r").events == (TeleopEvent.SUCCESS,)
+    assert person.hand.poll().events == ()
+    assert person.types("b").events == (TeleopEvent.VETO,)
 
 
 def test_in_charge_only_as_long_as_the_hand_moves_unless_told_to_stay(person: Person) -> None:

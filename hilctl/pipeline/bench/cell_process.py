@@ -52,7 +52,7 @@ def prepare(journal: Journal, plan: Plan, cell: Cell) -> dict[str, Any]:
     from hilctl.pipeline.classify.train_classifier import train_classifier
     from hilctl.pipeline.record.demos import record_demos
     from hilctl.pipeline.record.labels import record_labels
-    from hilctl.rewards import REWARDS
+    from hilctl.rewards.learnt import stages_needed
     from hilctl.task import scaffold
     from hilctl.task.workspace import Workspace
 
@@ -64,7 +64,7 @@ def prepare(journal: Journal, plan: Plan, cell: Cell) -> dict[str, Any]:
         template = scaffold.find_template(source)
         scaffold.create(template, root, template.answers({}))
     workspace = Workspace(root)
-    stages = REWARDS.get(workspace.spec.reward.type).stages
+    stages = stages_needed(workspace.spec)
     with workspace.lock("bench methods"):
         demos = record_demos(workspace, seed=cell.seed).demos
         if "labels" in stages:

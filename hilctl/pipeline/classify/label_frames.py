@@ -18,7 +18,7 @@ from hilctl.rewards.frames import Images, LabelledFrames
 
 def encode_labels(
     dataset: Dataset, cameras: Sequence[str], encoder: Encoder, report: Report
-) -> LabelledFrames:
+) -> tuple[LabelledFrames, NDArray[np.int8]]:
     """Read and encode all labelled frames.
 
     Args:
@@ -27,17 +27,20 @@ def encode_labels(
         encoder: frozen.
         report: told of each episode.
 
+    Returns:
+        The frames, in which the first stage is success, and (N,) how many stages each shows.
+
     Raises:
         DataError: a file is unreadable, or lacks a camera.
     """
     features: dict[str, list[NDArray[np.float16]]] = {camera: [] for camera in cameras}
-    labels, steps, paths = [], [], []
+    reached, steps, paths = [], [], []
     for number, episode in enumerate(dataset.episodes(), 1):
         known = np.full(len(episode), NEITHER) if episode.labels is None else episode.labels
         rows = np.flatnonzero(known != NEITHER)
         for camera in cameras:
             features[camera].append(encoder.encode_many(episode.images(camera)[rows + 1]))
-        labels.append(known[rows] == SUCCESS)
+        reached.append(known[rows].astype(np.int8))
         steps.append(rows)
         paths += [episode.header.path] * len(rows)
         text = f"encoding episode {number}/{len(dataset)}"
@@ -51,4 +54,6 @@ def encode_labels(
             return {camera: picture_of(episode, camera, row) for camera in cameras}
 
     joined = {camera: np.concatenate(parts) for camera, parts in features.items()}
-    return LabelledFrames(joined, np.concatenate(labels), names, all_steps, load_images)
+    counted = np.concatenate(reached)
+    labels = counted >= SUCCESS
+    return LabelledFrames(joined, labels, names, all_steps, load_images), counted

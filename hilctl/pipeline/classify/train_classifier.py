@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+from hilctl.agents.options import AgentOptions
 from hilctl.errors import BelowBarError, DataError, MissingStageError
-from hilctl.networks.encoders import ENCODERS
 from hilctl.pipeline import stages
 from hilctl.pipeline.classify.label_frames import encode_labels
 from hilctl.pipeline.events import Event, Report, silent
 from hilctl.pipeline.features import Demonstrations
 from hilctl.pipeline.parts import open_encoder
-from hilctl.pipeline.record.recording import open_dataset
+from hilctl.pipeline.record.recording import open_labels
 from hilctl.rewards.classifier import ClassifierOptions
 from hilctl.rewards.fit import ClassifierSource, FittedClassifier, fit_classifier
+from hilctl.rewards.frames import LabelledFrames
+from hilctl.rewards.learnt import classifier_folder, classifiers_of
 from hilctl.rewards.report import draw_curve, draw_mistakes
 from hilctl.rewards.store import save_classifier
 from hilctl.task.fingerprint import data_identity
@@ -33,15 +35,24 @@ class ClassifierResult:
     """A classifier that was trained, and where it lies.
 
     Attributes:
+        stage: that it judges; "" is the whole task.
         fitted: the classifier with its held-out figures.
         folder: of it.
-        curve, mistakes: pictures of precision over recall and of its worst mistakes.
     """
 
+    stage: str
     fitted: FittedClassifier
     folder: Path
-    curve: Path
-    mistakes: Path
+
+    @property
+    def curve(self) -> Path:
+        """The picture of precision over recall."""
+        return self.folder / CURVE
+
+    @property
+    def mistakes(self) -> Path:
+        """The picture of its worst mistakes."""
+        return self.folder / MISTAKES
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -85,8 +96,9 @@ class ClassifierResult:
         if self.is_good:
             return
         recall, of_what = self._recall
+        of_stage = f" of {self.stage}" if self.stage else ""
         raise BelowBarError(
-            f"the classifier recognises only {recall:.0%} of the {of_what} when it may "
+            f"the classifier{of_stage} recognises only {recall:.0%} of the {of_what} when it may "
             f"take {self.fitted.max_false_positive_rate:.1%} of the failures for success",
             where=str(self.mistakes),
             hint="look at that picture; a camera that sees more may help, or more labels: raise "
@@ -94,15 +106,39 @@ class ClassifierResult:
         )
 
 
-def train_classifier(
-    workspace: Workspace,
-    *,
-    seed: int = 0,
-    report: Report = silent,
-) -> ClassifierResult:
-    """Train the reward classifier of a task on its labels, and save it with pictures.
+@dataclass(frozen=True)
+class TrainedClassifiers:
+    """The classifiers of a task, in the order in which their stages are reached."""
 
-    The demonstrations are encoded too, for `train`.
+    each: tuple[ClassifierResult, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON: the figures of the only one, or those of every stage by its name."""
+        found = {one.stage: one.as_dict() for one in self.each}
+        return found.get("", {"stages": found})
+
+    @property
+    def is_good(self) -> bool:
+        """Whether all are worth learning from."""
+        return all(one.is_good for one in self.each)
+
+    def check(self) -> None:
+        """Check that all are worth learning from.
+
+        Raises:
+            BelowBarError: one would miss most successes.
+        """
+        for one in self.each:
+            one.check()
+
+
+def train_classifier(
+    workspace: Workspace, *, seed: int = 0, report: Report = silent
+) -> TrainedClassifiers:
+    """Train the reward classifiers of a task on its labels, and save them with pictures.
+
+    That of a stage takes the frames in which it is reached, or a later one, for success. The
+    demonstrations are encoded too, for `train`.
 
     Args:
         workspace: the task folder, locked by the caller.
@@ -116,33 +152,54 @@ def train_classifier(
     spec = workspace.spec
     stages.require(workspace, "labels")
     enable_compilation_cache()
-    options = cast(ClassifierOptions, spec.reward.options)
-    weights = workspace.root / options.weights if options.weights else None
-    encoder = ENCODERS.get(options.encoder)(weights)
-    dataset = open_dataset(workspace.labels, spec)
-    data = encode_labels(dataset, options.cameras, encoder, report)
-    report(Event("fit", f"learning from {len(data)} frames", figures={"frames": len(data)}))
+    encoder, dataset = open_encoder(workspace), open_labels(workspace)
+    wanted = classifiers_of(spec)
+    cameras = list(dict.fromkeys(camera for one in wanted.values() for camera in one.cameras))
+    data, reached = encode_labels(dataset, cameras, encoder, report)
     source = ClassifierSource(
         data_identity=data_identity(spec),
-        encoder=options.encoder,
+        encoder=cast(AgentOptions, spec.agent.options).encoder,
         encoder_fingerprint=encoder.fingerprint,
         label_episodes=tuple(path.name for path in dataset.paths),
     )
-    fitted, held_out = fit_classifier(
-        data,
-        source,
-        cameras=options.cameras,
-        max_false_positive_rate=options.max_false_positive_rate,
-        consecutive=options.consecutive,
-        seed=seed,
-    )
-    folder = workspace.classifier
-    save_classifier(folder, fitted)
-    result = ClassifierResult(fitted, folder, folder / CURVE, folder / MISTAKES)
-    draw_curve(result.curve, fitted.metrics, fitted.model.threshold)
-    draw_mistakes(result.mistakes, data, held_out, fitted.model.threshold)
+    each = []
+    for number, (stage, options) in enumerate(wanted.items(), 1):
+        what = f"{stage}: learning" if stage else "learning"
+        report(Event("fit", f"{what} from {len(data)} frames", figures={"frames": len(data)}))
+        folder = classifier_folder(workspace.classifier, stage)
+        of_stage = replace(data, labels=reached >= number)
+        fitted = _fitted(stage, of_stage, source, options, seed, folder)
+        each.append(ClassifierResult(stage, fitted, folder))
     _encode_demonstrations(workspace, report)
-    return result
+    return TrainedClassifiers(tuple(each))
+
+
+def _fitted(
+    stage: str,
+    data: LabelledFrames,
+    source: ClassifierSource,
+    options: ClassifierOptions,
+    seed: int,
+    folder: Path,
+) -> FittedClassifier:
+    """Fit the classifier of a stage, and save it with pictures."""
+    try:
+        fitted, held_out = fit_classifier(
+            data,
+            source,
+            cameras=options.cameras,
+            max_false_positive_rate=options.max_false_positive_rate,
+            consecutive=options.consecutive,
+            seed=seed,
+        )
+    except DataError as error:
+        if not stage:
+            raise
+        raise DataError(f"{stage}: {error.message}", where=error.where, hint=error.hint) from error
+    save_classifier(folder, fitted)
+    draw_curve(folder / CURVE, fitted.metrics, fitted.model.threshold)
+    draw_mistakes(folder / MISTAKES, data, held_out, fitted.model.threshold)
+    return fitted
 
 
 def _encode_demonstrations(workspace: Workspace, report: Report) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
-from typing import Any, cast
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,10 +17,9 @@ from hilctl.data.header import EpisodeHeader, opened
 from hilctl.data.own_numbers import dataset_of, has_link
 from hilctl.errors import UsageError
 from hilctl.pipeline.record.label_sources import ALIKE, SHOWN, SOURCES, LabelSource
-from hilctl.pipeline.record.labelling import FAILURE, NEITHER, SUCCESS
-from hilctl.rewards import REWARDS
-from hilctl.rewards.classifier import ClassifierOptions
+from hilctl.pipeline.record.labelling import FAILURE, NEITHER
 from hilctl.rewards.frames import LEAST_EPISODES, what_is_missing
+from hilctl.rewards.learnt import NOT_YET, WHOLE, classifiers_of, frames_of_classes
 from hilctl.task.workspace import Workspace
 
 SOURCE = "source"  # episode attribute: the name of the source
@@ -31,10 +30,10 @@ class LabelsResult:
     """What labels there are.
 
     Attributes:
-        wanted: "success" and "failure" → frames.
+        wanted: frames of each class: "success", or the name of each stage, then "failure".
         counts: frames for each source and label.
         episodes: that there are now.
-        showing: those of them in which success was seen.
+        showing: of them, those that show each label.
         sources: the ways to labelled frames of the task.
         coverage: share of the workspace's cells that the tool has been in, demonstrations included;
             None = it has no tool.
@@ -46,7 +45,7 @@ class LabelsResult:
     wanted: dict[str, int]
     counts: Counter[tuple[str, int]]
     episodes: int
-    showing: int = 0
+    showing: Counter[int] = field(default_factory=Counter)
     sources: tuple[LabelSource, ...] = SOURCES
     coverage: float | None = 0.0
     variety: float | None = None
@@ -55,56 +54,76 @@ class LabelsResult:
 
     @property
     def found(self) -> dict[str, int]:
-        """The "success" and "failure" frames there are."""
+        """The frames of each class that there are."""
         return {
             name: sum(count for (_, label), count in self.counts.items() if label == kind)
-            for name, kind in (("success", SUCCESS), ("failure", FAILURE))
+            for name, kind in self._labels.items()
         }
+
+    @property
+    def _labels(self) -> dict[str, int]:
+        """The label of each class; stages are counted up."""
+        return {**self._reached, NOT_YET: FAILURE}
+
+    @property
+    def _reached(self) -> dict[str, int]:
+        """The label of each stage that can be reached."""
+        return {name: i for i, name in enumerate((n for n in self.wanted if n != NOT_YET), 1)}
 
     @property
     def missing(self) -> str:
         """What is still lacking, in words; "" when nothing."""
         lacks = [what_is_missing(self.found, self.wanted, self.variety)]
-        if self.found["success"] >= self.wanted["success"] and self._episodes_lacking:
-            lacks.append(f"success in {self.showing} of {LEAST_EPISODES} episodes")
+        for name, label in self._reached.items():
+            if self.found[name] >= self.wanted[name] and self._episodes_lacking(label):
+                lacks.append(f"{name} in {self.showing[label]} of {LEAST_EPISODES} episodes")
         return "; ".join(filter(None, lacks))
 
     def count(self, source: LabelSource, frames: Mapping[int, int]) -> None:
         """Take an episode's label → frames."""
-        self.episodes += 1
-        self.showing += bool(frames.get(SUCCESS))
-        for label, number in frames.items():
-            self.counts[source.name, label] += number
+        self._add(source, frames, 1)
 
     def take_back(self, source: LabelSource, frames: Mapping[int, int]) -> None:
         """Count down an episode that was set aside."""
-        self.episodes -= 1
-        self.showing -= bool(frames.get(SUCCESS))
+        self._add(source, frames, -1)
+
+    def _add(self, source: LabelSource, frames: Mapping[int, int], sign: int) -> None:
+        self.episodes += sign
         for label, number in frames.items():
-            self.counts[source.name, label] -= number
+            self.counts[source.name, label] += sign * number
+            self.showing[label] += sign * bool(number)
 
     def lacking(self, source: LabelSource) -> int:
         """Return how many frames a source still has to bring; the last one fills up the rest."""
         found, wanted = self.found, self.wanted
         if source.name == SHOWN.name:
-            return max(0, wanted["success"] - found["success"], self._episodes_lacking)
-        quota = ceil(source.failure_share * wanted["failure"])
-        lacking = quota - self.counts[source.name, FAILURE]
+            lacks = [
+                max(wanted[name] - found[name], self._episodes_lacking(label))
+                for name, label in self._reached.items()
+            ]
+            return max(0, *lacks)
+        quota = ceil(source.failure_share * wanted[NOT_YET])
+        lacking = quota - self._not_done(source)
         if source is self.sources[-1]:
-            lacking = max(lacking, wanted["failure"] - found["failure"])
+            lacking = max(lacking, wanted[NOT_YET] - found[NOT_YET])
         return max(0, lacking)
 
-    @property
-    def _episodes_lacking(self) -> int:
-        """How many more must show success: a classifier is judged on some that it has not seen."""
-        return max(0, LEAST_EPISODES - self.showing)
+    def _not_done(self, source: LabelSource) -> int:
+        """The frames that a source has brought in which a stage at least is not reached."""
+        return sum(self.counts[source.name, label] for label in range(len(self._reached)))
+
+    def _episodes_lacking(self, label: int) -> int:
+        """How many more must show a label: a classifier is judged on some that it has not seen."""
+        return max(0, LEAST_EPISODES - self.showing[label])
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
+        found, whole = self.found, self.wanted.keys() == {WHOLE, NOT_YET}
+        stages = {name: found[name] for name in self._reached}
         return {
-            **self.found,
+            **(found if whole else {"stages": stages, NOT_YET: found[NOT_YET]}),
             "wanted": self.wanted,
-            "sources": {s.name: self.counts[s.name, FAILURE] for s in self.sources},
+            "sources": {s.name: self._not_done(s) for s in self.sources},
             "episodes": self.episodes,
             "coverage": self.coverage,
             "variety": self.variety,
@@ -115,20 +134,19 @@ class LabelsResult:
 
 
 def frames_wanted(workspace: Workspace) -> dict[str, int]:
-    """Return how many frames of "success" and "failure" the task file asks for.
+    """Return how many frames of each class the task file asks for, as in `LabelsResult`.
 
     Raises:
         UsageError: the task's reward needs no labels.
     """
     reward = workspace.spec.reward
-    if "labels" not in REWARDS.get(reward.type).stages:
+    if not classifiers_of(workspace.spec):
         raise UsageError(
             f"the reward of this task is {reward.type!r} and learns from no labels",
             where=str(workspace.task_file),
             hint=workspace.command("status"),
         )
-    options = cast(ClassifierOptions, reward.options)
-    return {"success": options.success_frames, "failure": options.failure_frames}
+    return frames_of_classes(workspace.spec)
 
 
 def count_labels(headers: Sequence[EpisodeHeader]) -> Counter[tuple[str, int]]:
@@ -142,20 +160,21 @@ def count_labels(headers: Sequence[EpisodeHeader]) -> Counter[tuple[str, int]]:
         source = str(header.attributes.get(SOURCE, ALIKE.name))
         with opened(header.path) as episode:
             labels = labels_of(episode)
-        counts.update({(source, label): int((labels == label).sum()) for label in (1, 0, -1)})
+        for label, frames in zip(*np.unique(labels, return_counts=True), strict=True):
+            counts[source, int(label)] += int(frames)
     return counts
 
 
-def count_showing(headers: Sequence[EpisodeHeader]) -> int:
-    """Return in how many episodes success was seen.
+def count_showing(headers: Sequence[EpisodeHeader]) -> Counter[int]:
+    """Return in how many episodes each label is seen.
 
     Raises:
         DataError: a file is unreadable.
     """
-    showing = 0
+    showing: Counter[int] = Counter()
     for header in headers:
         with opened(header.path) as episode:
-            showing += bool((labels_of(episode) == SUCCESS).any())
+            showing.update({*labels_of(episode).tolist()})
     return showing
 
 

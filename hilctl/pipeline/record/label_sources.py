@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from hilctl.env.base import Obs
 from hilctl.env.loop import HandsOff, Policy
 from hilctl.env.make import Station
+from hilctl.pipeline.record.label_words import how_to_call
 from hilctl.pipeline.record.labelling import LabelWindow
 from hilctl.pipeline.record.sweep import ArmSweep, Coverage, SweepPolicy
 from hilctl.task.layout import named
 from hilctl.task.spec import TaskSpec
-from hilctl.teleop.base import Role, Teleop, TeleopEvent, claims_success
+from hilctl.teleop.base import Role, Teleop, stages_called
 from hilctl.training.random_policy import RandomPolicy
 
 Array = NDArray[np.float64]
@@ -54,13 +55,9 @@ class LabelSource:
 
     def asked_of(self, teleop: Teleop) -> str:
         """Return what a person is to do with the hand that they have."""
-        if self.role is Role.LABEL:
+        if self.role is Role.LABEL and len(teleop.stages) == 1:
             return self.asks
-        key = teleop.keys.get(TeleopEvent.SUCCESS, "the button of success")
-        if teleop.switches_success:
-            over = teleop.keys.get(TeleopEvent.VETO, "the button of no success")
-            return f"{self.asks}: press {key} when it is a success, {over} when it no longer is"
-        return f"{self.asks}: hold {key} as long as it is a success"
+        return f"{self.asks}: {how_to_call(teleop)}"
 
     @property
     def is_driven(self) -> bool:
@@ -77,19 +74,21 @@ class LabelSource:
         lead = None if lead_s is None else round(lead_s * rate_hz)
         return LabelWindow(round(guard_s(by_hand=by_hand) * rate_hz), lead)
 
-    def cut(self, env: Env, rate_hz: float, *, by_hand: bool = False) -> Env:
+    def cut(self, env: Env, rate_hz: float, *, by_hand: bool = False, stages: int = 1) -> Env:
         """Return the environment with episodes that end when this source wants.
 
         Args:
             env: whose episodes they are.
             rate_hz: of its steps.
             by_hand: a person drives, to whom every episode is work.
+            stages: that are reached in a success.
         """
         env = TimeLimit(env, max(1, round(self.episode_s * rate_hz)))
         if self.hold_frames is None:
             return env
         frames = BY_HAND * self.hold_frames if by_hand else self.hold_frames
-        return HeldSuccess(env, frames + self.window(rate_hz, by_hand=by_hand).guard)
+        guard = self.window(rate_hz, by_hand=by_hand).guard
+        return HeldSuccess(env, frames + guard, stages)
 
     def policy(self, spec: TaskSpec, coverage: Mapping[str, Coverage], station: Station) -> Policy:
         """Return what moves the arm when the operator does not."""
@@ -110,11 +109,17 @@ def guard_s(*, by_hand: bool) -> float:
 
 
 class HeldSuccess(gymnasium.Wrapper[Obs, Array, Obs, Array]):
-    """Cut an episode when the operator has called it a success for `frames` steps in a row."""
+    """Cut an episode when the operator has called it a success for `frames` steps in a row.
 
-    def __init__(self, env: Env, frames: int) -> None:
+    Args:
+        env: whose episodes they are.
+        frames: in a row.
+        stages: that are reached in a success.
+    """
+
+    def __init__(self, env: Env, frames: int, stages: int = 1) -> None:
         super().__init__(env)
-        self._frames, self._held = frames, 0
+        self._frames, self._held, self._stages = frames, 0, stages
 
     def reset(self, **kwargs: Any) -> tuple[Obs, dict[str, Any]]:
         """Reset, and start counting anew."""
@@ -124,7 +129,8 @@ class HeldSuccess(gymnasium.Wrapper[Obs, Array, Obs, Array]):
     def step(self, action: Array) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
         """Step and count."""
         obs, reward, terminated, truncated, info = self.env.step(action)
-        self._held = self._held + 1 if claims_success(info["events"]) else 0
+        is_held = stages_called(info["events"]) >= self._stages
+        self._held = self._held + 1 if is_held else 0
         truncated = truncated or self._held >= self._frames
         return obs, float(reward), terminated, truncated, info
 

@@ -1,4 +1,7 @@
-"""From what an operator says while an episode runs to a label for each of its frames."""
+"""From what an operator says while an episode runs to a label for each of its frames.
+
+A label is the number of stages that are reached: 1 is the success of a task without any.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hilctl.data.step import EpisodeSummary, Step
-from hilctl.teleop.base import claims_success
+from hilctl.teleop.base import stages_called
 
 SUCCESS, FAILURE, NEITHER = 1, 0, -1
 
@@ -30,24 +33,25 @@ class LabelWindow:
         """Frames after a frame that must be known before it can be labelled."""
         return self.guard + (self.lead or 0)
 
-    def label(self, claims: Sequence[bool], frame: int) -> int:
-        """Return 1 success, 0 failure or -1 neither for a frame.
+    def label(self, called: Sequence[int], frame: int) -> int:
+        """Return the number of stages reached in a frame, or -1 where that is not certain.
 
         Args:
-            claims: frame by frame, whether the operator called it a success.
+            called: frame by frame, how many the operator called reached.
             frame: index into them.
         """
-        around = _around(claims, frame, self.guard)
-        if all(around):
-            return SUCCESS
-        if any(around):
+        around = {*_around(called, frame, self.guard)}
+        if len(around) > 1:
             return NEITHER
-        on_the_way = self.lead is None or any(_around(claims, frame, self.reach))
+        (reached,) = around
+        if reached:
+            return reached
+        on_the_way = self.lead is None or any(_around(called, frame, self.reach))
         return FAILURE if on_the_way else NEITHER
 
 
-def _around(claims: Sequence[bool], frame: int, distance: int) -> Sequence[bool]:
-    return claims[max(0, frame - distance) : frame + distance + 1]
+def _around(called: Sequence[int], frame: int, distance: int) -> Sequence[int]:
+    return called[max(0, frame - distance) : frame + distance + 1]
 
 
 class Labeller:
@@ -60,12 +64,16 @@ class Labeller:
     Args:
         window: around each frame; it ends where the episode does.
         write: takes each step with its label, in order.
+        stages: that can be reached.
 
     Attributes:
         counts: label → frames of this episode so far.
     """
 
-    def __init__(self, window: LabelWindow, write: Callable[[Step, int], None]) -> None:
+    def __init__(
+        self, window: LabelWindow, write: Callable[[Step, int], None], stages: int = 1
+    ) -> None:
+        self._stages = stages
         self._window = window
         self._write = write
         self.on_episode_start()
@@ -73,13 +81,13 @@ class Labeller:
     def on_episode_start(self) -> None:
         """Forget the last episode."""
         self._held: list[Step] = []
-        self._claims: list[bool] = []
+        self._called: list[int] = []
         self._written = 0
-        self.counts = {SUCCESS: 0, FAILURE: 0, NEITHER: 0}
+        self.counts = dict.fromkeys(range(self._stages, NEITHER - 1, -1), 0)
 
     def on_step(self, step: Step) -> None:
         """Take a step; write the one whose label is certain now."""
-        self._claims.append(claims_success(step.events))
+        self._called.append(min(stages_called(step.events), self._stages))
         self._held.append(step)
         if len(self._held) > self._window.reach + 1:
             self._release()
@@ -91,8 +99,8 @@ class Labeller:
 
     def _release(self) -> None:
         frame = self._written + 1  # step t ends in frame t + 1
-        known = frame < len(self._claims)
-        label = self._window.label(self._claims, frame) if known else NEITHER
+        known = frame < len(self._called)
+        label = self._window.label(self._called, frame) if known else NEITHER
         self._write(self._held.pop(0), label)
         self.counts[label] += 1
         self._written += 1

@@ -22,6 +22,7 @@ from hilctl.errors import HilctlError
 from hilctl.pipeline.between_episodes import between_episodes
 from hilctl.pipeline.calibrate.check import check_cameras
 from hilctl.pipeline.events import Event, Figures, Report, ShouldStop, never, silent, told_by
+from hilctl.pipeline.label_stages import label_stages, stages_as_attribute
 from hilctl.pipeline.record.label_counts import (
     SOURCE,
     LabelsResult,
@@ -30,13 +31,14 @@ from hilctl.pipeline.record.label_counts import (
     frames_wanted,
 )
 from hilctl.pipeline.record.label_sources import LabelSource, guard_s, sources_of
+from hilctl.pipeline.record.label_words import called_now
 from hilctl.pipeline.record.labelling import Labeller, LabelWindow
 from hilctl.pipeline.record.recording import (
     RecordedEpisodes,
     UndecidedEpisode,
     episode_attributes,
     indexed,
-    open_dataset,
+    open_labels,
     put_away_partials,
     station_seed,
     tell_hidden_motion,
@@ -46,7 +48,7 @@ from hilctl.pipeline.record.sweep import Coverage
 from hilctl.pipeline.record.variety import coverage_of, measure_variety
 from hilctl.task.fingerprint import data_fingerprint
 from hilctl.task.workspace import Workspace
-from hilctl.teleop.base import TeleopEvent, claims_success
+from hilctl.teleop.base import stages_called
 
 DRY_EPISODES = 20  # in a row without a frame that is wanted: then something is wrong
 
@@ -70,14 +72,14 @@ def record_labels(
 
     Raises:
         UsageError: the task's reward needs no labels.
-        DataError: the folder holds episodes of another task.
-        DeviceError: a device cannot be opened.
+        DataError: the folder holds episodes of another task, or of other stages.
+        DeviceError: a device cannot be opened, or the operator cannot tell the stages.
         HilctlError: episode after episode brings nothing, or the disk is full.
     """
     spec = workspace.spec
     wanted = frames_wanted(workspace)
     tell_hidden_motion(workspace, report)
-    there = open_dataset(workspace.labels, spec)
+    there = open_labels(workspace)
     found = put_away_partials(workspace.labels, report)
     result = LabelsResult(
         wanted,
@@ -92,9 +94,10 @@ def record_labels(
             coverage = _coverage(workspace, there)
             seed_here = station_seed(seed, "labels", len(there))
             with _open_roomy(workspace, seed_here, report, stop) as station:
+                station.teleop.call_stages(label_stages(spec))
                 check_cameras(workspace, station.robot, station.cameras, report)
                 _Session(workspace, station, seed, result, report, stop, keep).record(coverage)
-    now = open_dataset(workspace.labels, spec)
+    now = open_labels(workspace)
     covered = _coverage(workspace, now)
     result.coverage = mean_share(covered)
     result.variety = measure_variety(now)
@@ -107,9 +110,9 @@ def are_complete(workspace: Workspace) -> bool:
 
     Raises:
         UsageError: the task's reward needs no labels.
-        DataError: the folder holds episodes of another task.
+        DataError: the folder holds episodes of another task, or of other stages.
     """
-    there = open_dataset(workspace.labels, workspace.spec)
+    there = open_labels(workspace)
     sources = sources_of(workspace.spec)
     counts, showing = count_labels(there.headers), count_showing(there.headers)
     result = LabelsResult(frames_wanted(workspace), counts, len(there), showing, sources)
@@ -149,11 +152,12 @@ class _LabelledEpisode(UndecidedEpisode):
         directory: Path,
         attributes: Mapping[str, Any],
         window: LabelWindow,
-        called: Callable[[bool], None],
+        called: Callable[[int], None],
+        stages: int,
     ) -> None:
         super().__init__(directory, "label", attributes)
-        self.labeller = Labeller(window, self.write)
-        self._called, self._is_called = called, False
+        self.labeller = Labeller(window, self.write, stages)
+        self._tell_called, self._called, self._stages = called, 0, stages
 
     def on_episode_start(self) -> None:
         super().on_episode_start()
@@ -161,16 +165,16 @@ class _LabelledEpisode(UndecidedEpisode):
 
     def on_step(self, step: Step) -> None:
         self.labeller.on_step(step)
-        self._look(is_called=claims_success(step.events))
+        self._look(min(stages_called(step.events), self._stages))
 
     def on_episode_end(self, summary: EpisodeSummary) -> None:
         self.labeller.on_episode_end(summary)
-        self._look(is_called=False)
+        self._look(0)
 
-    def _look(self, *, is_called: bool) -> None:
-        if is_called != self._is_called:
-            self._is_called = is_called
-            self._called(is_called)
+    def _look(self, called: int) -> None:
+        if called != self._called:
+            self._called = called
+            self._tell_called(called)
 
 
 @dataclass
@@ -189,6 +193,7 @@ class _Session:
         self._clock_s = self.station.stopwatch()
         self._recorded = RecordedEpisodes(self.report)
         self.station.questions.record_again = self._recorded.set_last_aside
+        self.stages = label_stages(self.workspace.spec)
         self._put_back = between_episodes(self.workspace, self.station, self.report)
 
     def record(self, coverage: Mapping[str, Coverage]) -> None:
@@ -201,9 +206,11 @@ class _Session:
         while source := next(filter(self.result.lacking, self.result.sources), None):
             attributes = episode_attributes(self.workspace, self.station, self.seed)
             attributes |= {SOURCE: source.name, "guard_s": guard_s(by_hand=by_hand)}
+            attributes |= stages_as_attribute(self.stages)
             window = source.window(self.workspace.spec.control.rate_hz, by_hand=by_hand)
             labels = self.workspace.labels
-            with _LabelledEpisode(labels, attributes, window, self._tell_called) as episode:
+            count = len(self.stages)
+            with _LabelledEpisode(labels, attributes, window, self._tell_called, count) as episode:
                 if self._record(source, episode, coverage):
                     break
         self._look_at_the_clock()
@@ -214,7 +221,12 @@ class _Session:
         """Record one source; return whether the operator wants to leave."""
         spec, station = self.workspace.spec, self.station
         loop = EpisodeLoop(
-            source.cut(station.env, spec.control.rate_hz, by_hand=station.teleop.in_real_time),
+            source.cut(
+                station.env,
+                spec.control.rate_hz,
+                by_hand=station.teleop.in_real_time,
+                stages=len(self.stages),
+            ),
             source.policy(spec, coverage, station),
             station.teleop,
             source.role,
@@ -241,18 +253,15 @@ class _Session:
             dry = dry + 1 if self.result.lacking(source) == lacking else 0
         return False
 
-    def _tell_called(self, is_called: bool) -> None:
+    def _tell_called(self, called: int) -> None:
         """Tell a person that what is seen counts as success from now on, or no longer."""
         teleop = self.station.teleop
         if not teleop.in_real_time:
             return
-        text = "no success from here on"
-        if is_called:
-            switches = teleop.switches_success
-            ends = TeleopEvent.VETO if switches else TeleopEvent.SUCCESS
-            key, how = teleop.keys.get(ends, "the button"), "pressed" if switches else "let go"
-            text = f"a success from here on, until {key} is {how}"
-        self.report(Event("called", text, figures={"success": is_called}))
+        figures: Figures = {"success": called > 0}
+        if len(self.stages) > 1:
+            figures = {**figures, "reached": called}
+        self.report(Event("called", called_now(teleop, called), figures=figures))
 
     def _look_at_the_clock(self) -> None:
         self.result.robot_s = self._clock_s()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,9 +19,11 @@ from hilctl.data.removal import set_aside
 from hilctl.data.step import EpisodeSummary, Outcome, Step
 from hilctl.data.writer import EpisodeWriter, Kind
 from hilctl.env.make import Station
+from hilctl.errors import DataError
 from hilctl.pipeline.calibrate.crops import hidden_motion
 from hilctl.pipeline.calibrate.identity import current_references
 from hilctl.pipeline.events import Event, Report
+from hilctl.pipeline.label_stages import other_stages
 from hilctl.pipeline.record.labelling import NEITHER
 from hilctl.task.fingerprint import data_fingerprint, data_identity
 from hilctl.task.layout import ActionLayout
@@ -55,6 +58,20 @@ def open_dataset(folder: Path, spec: TaskSpec) -> Dataset:
         expect_identity=data_identity(spec),
         expect_actions=ActionLayout.of(spec),
     )
+
+
+def open_labels(workspace: Workspace) -> Dataset:
+    """Open the label episodes of a task.
+
+    Raises:
+        DataError: an episode is unreadable, of another task, or counts other stages.
+    """
+    dataset = open_dataset(workspace.labels, workspace.spec)
+    if why := other_stages(dataset.headers, workspace.spec):
+        away = shlex.join(["mv", str(workspace.labels), f"{workspace.labels}.old"])
+        record = workspace.command("record-labels")
+        raise DataError(why, where=str(workspace.labels), hint=f"{away} && {record}")
+    return dataset
 
 
 def tell_hidden_motion(workspace: Workspace, report: Report) -> None:

@@ -15,7 +15,7 @@ from hilctl.data.header import opened
 from hilctl.data.own_numbers import datasets_in
 from hilctl.networks.perception import POSE
 from hilctl.pipeline.record.label_counts import labels_of
-from hilctl.pipeline.record.labelling import NEITHER, SUCCESS
+from hilctl.pipeline.record.labelling import FAILURE, NEITHER
 from hilctl.pipeline.record.sweep import Coverage
 from hilctl.rewards.frames import variety
 from hilctl.task.layout import named
@@ -59,7 +59,7 @@ def measure_variety(dataset: Dataset) -> float | None:
             for row in rows:
                 images = [picture_of(episode, camera, int(row) + 1) for camera in cameras]
                 pictures.append(np.concatenate([_thumbnail(image) for image in images]))
-        kinds.append(labels[rows] == SUCCESS)
+        kinds.append(labels[rows] > FAILURE)
     if not pictures:
         return None
     return variety(np.stack(pictures), np.concatenate(kinds))

@@ -23,7 +23,7 @@ from hilctl.pipeline.run_folder.resume import (
 )
 from hilctl.pipeline.run_folder.run import Run
 from hilctl.pipeline.train.processes.presence import wait_until_all_have_left
-from hilctl.rewards import REWARDS
+from hilctl.rewards.learnt import stages_needed
 from hilctl.task.workspace import Workspace
 from hilctl.training.metrics import Progress
 
@@ -102,7 +102,7 @@ def train(
     agent = cast(AgentOptions, workspace.spec.agent.options)
     online = agent.needs_robot
     # of a reward's stages the last one holds what the others were for
-    judged_by = REWARDS.get(workspace.spec.reward.type).stages[-1:] if online else ()
+    judged_by = stages_needed(workspace.spec)[-1:] if online else ()
     stages.require(workspace, *agent.stages, *judged_by)
     wait_until_all_have_left(workspace.root)
     run = _open_run(workspace, seed, report, new=new, rollback=rollback, online=online)

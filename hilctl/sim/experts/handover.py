@@ -20,8 +20,6 @@ class HandoverExpert(Expert):
     Both look at the same bar; neither knows what the other is about to do.
     """
 
-    AT_M = 0.065  # of the grasps, from the bar's middle along it
-    GRASP_M = 0.002  # tcp over the bar's middle
     HOVER_M = 0.045  # tcp over the bar's middle, so that the fingers clear it
     MEET_M = 0.13  # the bar's middle over the table where it changes hands
     CARRY_M = 0.085  # … and at least, where it crosses the wall
@@ -183,19 +181,12 @@ class HandoverExpert(Expert):
 
     def _holds(self, arm: str) -> bool:
         """Return whether an arm's fingers are closed on its end of the bar."""
-        away = self._tcp(arm) - self._grasp(arm)
-        near = abs(away[0]) < 0.025 and np.linalg.norm(away[1:]) < 0.014
-        width_m = 2 * self._scene.BAR_HALF_M[1]
-        return bool(near and self._scene.opening_m(self.world.data, arm) < width_m + 0.003)
+        return self._scene.holds(self.world.data, arm)
 
     def _grasp(self, arm: str, middle: Array | None = None) -> Array:
         """Return the (3,) place of an arm's tcp around its end of the bar, or of one elsewhere."""
-        along = np.array([-self.AT_M if arm == "left" else self.AT_M, 0.0, 0.0])
-        up = np.array([0.0, 0.0, self.GRASP_M])
-        if middle is not None:
-            return np.asarray(middle + along + up)
-        bar = self._bar()
-        return np.asarray(bar[:3] + geometry.rotate(bar[3:], along) + up)
+        bar = self._bar() if middle is None else np.array([*middle, *geometry.IDENTITY[3:]])
+        return self._scene.grasp_m(bar, arm)
 
     def _meeting(self) -> Array:
         return np.array([self._scene.MIDDLE_X_M, 0.0, self.MEET_M])

@@ -127,11 +127,7 @@ class PickExpert(Expert):
         )
 
     def _holds(self) -> bool:
-        """Return whether the fingers are closed on the block."""
-        block, here = self._scene.block_m(self.world.data), self._here()
-        near = np.linalg.norm(here[:3] - block) < 0.02
-        width_m = 2 * self._scene.BLOCK_HALF_M[1]
-        return bool(near and self._scene.opening_m(self.world.data) < width_m + 0.003)
+        return self._scene.holds(self.world.data)
 
     def _here(self) -> Array:
         return self.arm.tcp_pose()

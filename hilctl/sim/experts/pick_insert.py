@@ -194,11 +194,7 @@ class PickInsertExpert(Expert):
         return bool(near and abs(here[2] - plug[2] - self.GRASP_M) < 0.004)
 
     def _holds(self) -> bool:
-        """Return whether the fingers are closed on the plug."""
-        plug, here = self._plug(), self._here()
-        near = np.linalg.norm(here[:2] - plug[:2]) < 0.015 and abs(here[2] - plug[2]) < 0.03
-        width_m = 2 * self._scene.HANDLE_HALF_M[1]
-        return bool(near and self._scene.opening_m(self.world.data) < width_m + 0.003)
+        return self._scene.holds(self.world.data)
 
     def _is_at(self, goal: Array) -> bool:
         return bool(np.linalg.norm(self._here()[:3] - goal[:3]) < 0.008)

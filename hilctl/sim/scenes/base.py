@@ -18,6 +18,7 @@ Array = NDArray[np.float64]
 
 TCP_IN_HAND_M = 0.1034
 FINGER_TRAVEL_M = 0.04  # of each finger, from closed to open
+CLOSED_M = 0.003  # between the fingers, more than what they hold
 
 
 class Scene(ABC):
@@ -28,12 +29,15 @@ class Scene(ABC):
         arms: name → (3,) position of its base in m, in the world; a single one is called "".
         facing_rad: name → turn of its base about the vertical; 0 for one that is not named.
         gripper: whether the fingers move; else they are for show.
+        stages: what is reached on the way to success, in order, the last one being that; none
+            where the scene knows of no way-marks.
     """
 
     home_tcp: Array
     arms: ClassVar[Mapping[str, tuple[float, float, float]]] = {"": (0.0, 0.0, 0.0)}
     facing_rad: ClassVar[Mapping[str, float]] = {}
     gripper: ClassVar[bool] = False
+    stages: ClassVar[tuple[str, ...]] = ()
 
     def build(self) -> mujoco.MjModel:
         """Compile the arms and this scene's objects."""
@@ -72,6 +76,10 @@ class Scene(ABC):
     @abstractmethod
     def solved(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:
         """Return whether the task is truly done."""
+
+    def reached(self, model: mujoco.MjModel, data: mujoco.MjData) -> int:
+        """Return how many of its `stages` are truly reached as it stands now."""
+        return len(self.stages) if self.solved(model, data) else 0
 
 
 def _arm(gripper: bool) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl import geometry
-from hilctl.sim.scenes.base import Scene, add_box
+from hilctl.sim.scenes.base import CLOSED_M, Scene, add_box
 
 Array = NDArray[np.float64]
 
@@ -29,6 +29,7 @@ class HandoverScene(Scene):
     }
     facing_rad: ClassVar[Mapping[str, float]] = {"right": np.pi}
     gripper: ClassVar[bool] = True
+    stages: ClassVar[tuple[str, ...]] = ("grasped", "passed", "placed")
 
     MIDDLE_X_M = 0.53
     WALL_HALF_M, WALL_HEIGHT_M = 0.004, 0.05
@@ -39,6 +40,9 @@ class HandoverScene(Scene):
     PAD_XY_M = (0.65, 0.0)
     PAD_HALF_M = (0.09, 0.035)
     TOLERANCE_M = 0.025
+    GRASP_AT_M = 0.065  # of the grasps, from the bar's middle along it …
+    GRASP_OVER_M = 0.002  # … and over it
+    HELD_ALONG_M, HELD_ASIDE_M = 0.025, 0.014  # of the tcp from the grasp of a bar that is held
     LET_GO_M = 0.006  # of each finger from the bar
     LEFT_M = 0.03  # of the right tcp over the bar's middle, when the hand has left
 
@@ -90,6 +94,17 @@ class HandoverScene(Scene):
         fingers = (f"{arm}/finger_left", f"{arm}/finger_right")
         return float(sum(data.joint(finger).qpos[0] for finger in fingers))
 
+    def grasp_m(self, bar: Array, arm: str) -> Array:
+        """Return the (3,) place of an arm's tcp around its end of a bar at the (7,) pose."""
+        along = [-self.GRASP_AT_M if arm == "left" else self.GRASP_AT_M, 0.0, 0.0]
+        return np.asarray(bar[:3] + geometry.rotate(bar[3:], along) + [0, 0, self.GRASP_OVER_M])
+
+    def holds(self, data: mujoco.MjData, arm: str) -> bool:
+        """Return whether an arm's fingers are closed on its end of the bar."""
+        away = self.tcp_m(data, arm) - self.grasp_m(self.bar(data), arm)
+        near = abs(away[0]) < self.HELD_ALONG_M and np.linalg.norm(away[1:]) < self.HELD_ASIDE_M
+        return bool(near and self.opening_m(data, arm) < 2 * self.BAR_HALF_M[1] + CLOSED_M)
+
     def has_let_go(self, data: mujoco.MjData, arm: str) -> bool:
         """Return whether an arm's fingers are open around the bar, or wherever they are."""
         return self.opening_m(data, arm) >= 2 * (self.BAR_HALF_M[1] + self.LET_GO_M)
@@ -103,6 +118,14 @@ class HandoverScene(Scene):
     def away_m(self, data: mujoco.MjData) -> float:
         """Return how far the right tcp is above the bar's middle."""
         return float(self.tcp_m(data, "right")[2] - self.bar(data)[2])
+
+    def reached(self, model: mujoco.MjModel, data: mujoco.MjData) -> int:
+        """Return 3 when the bar is placed, 2 from when the right hand has it, 1 with the left."""
+        if self.solved(model, data):
+            return 3
+        if self.holds(data, "right") or self.lies_on_pad(data):
+            return 2
+        return int(self.holds(data, "left"))
 
     def solved(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:
         """Return whether the bar lies on the pad, both hands are open, and the right one has left.

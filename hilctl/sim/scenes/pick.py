@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl import geometry
-from hilctl.sim.scenes.base import Scene, add_box
+from hilctl.sim.scenes.base import CLOSED_M, Scene, add_box
 
 Array = NDArray[np.float64]
 
@@ -31,7 +31,10 @@ class PickScene(Scene):
     TOLERANCE_M = 0.022
     LET_GO_M = 0.006  # of each finger from the block
 
+    HELD_M = 0.02  # of the tcp from the middle of a block that is held
+
     gripper: ClassVar[bool] = True
+    stages: ClassVar[tuple[str, ...]] = ("grasped", "placed")
     home_tcp = geometry.pose([0.5, 0.0, 0.16], geometry.quat_from_rpy([np.pi, 0.0, 0.0]))
 
     def add_cameras(self, spec: Any) -> None:
@@ -80,6 +83,18 @@ class PickScene(Scene):
     def has_let_go(self, data: mujoco.MjData) -> bool:
         """Return whether the fingers are open around the block."""
         return self.opening_m(data) >= 2 * (self.BLOCK_HALF_M[1] + self.LET_GO_M)
+
+    def holds(self, data: mujoco.MjData) -> bool:
+        """Return whether the fingers are closed on the block."""
+        away_m = np.linalg.norm(data.site("tcp").xpos - self.block_m(data))
+        closed = self.opening_m(data) < 2 * self.BLOCK_HALF_M[1] + CLOSED_M
+        return bool(away_m < self.HELD_M and closed)
+
+    def reached(self, model: mujoco.MjModel, data: mujoco.MjData) -> int:
+        """Return 2 when the block is placed, 1 when it is held, or on the pad amid the fingers."""
+        if self.solved(model, data):
+            return 2
+        return int(self.holds(data) or self.lies_on_pad(data))
 
     def solved(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:
         """Return whether the block lies on the pad and the fingers have let go of it."""

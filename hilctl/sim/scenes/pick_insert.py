@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl import geometry
-from hilctl.sim.scenes.base import Scene, add_box
+from hilctl.sim.scenes.base import CLOSED_M, Scene, add_box
 
 Array = NDArray[np.float64]
 
@@ -42,7 +42,10 @@ class PickInsertScene(Scene):
     LET_GO_M = 0.006  # of each finger from the handle
     LEFT_M = 0.03  # of the tcp over the plug's middle, when the hand has left
 
+    HELD_XY_M, HELD_Z_M = 0.015, 0.03  # of the tcp from the middle of a plug that is held
+
     gripper: ClassVar[bool] = True
+    stages: ClassVar[tuple[str, ...]] = ("grasped", "inserted")
     home_tcp = geometry.pose([0.5, 0.0, 0.16], geometry.quat_from_rpy([np.pi, 0.0, 0.0]))
 
     def add_cameras(self, spec: Any) -> None:
@@ -142,6 +145,18 @@ class PickInsertScene(Scene):
     def away_m(self, data: mujoco.MjData) -> float:
         """Return how far the tcp is above the plug's middle."""
         return float(data.site("tcp").xpos[2] - data.body("plug").xpos[2])
+
+    def holds(self, data: mujoco.MjData) -> bool:
+        """Return whether the fingers are closed on the plug, by its handle or its pin."""
+        away = np.abs(data.site("tcp").xpos - self.plug(data)[:3])
+        near = np.linalg.norm(away[:2]) < self.HELD_XY_M and away[2] < self.HELD_Z_M
+        return bool(near and self.opening_m(data) < 2 * self.HANDLE_HALF_M[1] + CLOSED_M)
+
+    def reached(self, model: mujoco.MjModel, data: mujoco.MjData) -> int:
+        """Return 2 when the plug is inserted, 1 when it is held, or in and not quite left."""
+        if self.solved(model, data):
+            return 2
+        return int(self.holds(data) or self.depth_m(data) >= self.SOLVED_DEPTH_M)
 
     def solved(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:
         """Return whether the pin is in by `SOLVED_DEPTH_M` and the open hand has left it.
