@@ -57,8 +57,10 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture(scope="module")
 def result(space: Workspace) -> ClassifierResult:
-    """Its classifier."""
-    return train_classifier(space, seed=1).each[0]
+    """Its classifier, after fewer steps: what is easy to see is learnt by then."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit, "STEPS", 150)
+        return train_classifier(space, seed=1).each[0]
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +168,7 @@ def test_the_same_seed_trains_the_same(
     space: Workspace, encoded: Encoded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train_classifier_module, "encode_labels", lambda *_: encoded.frames)
-    monkeypatch.setattr(fit, "STEPS", 60)
+    monkeypatch.setattr(fit, "STEPS", 20)
     task = Workspace(Path(shutil.copytree(space.root, tmp_path / "task")))
     one, again = (train_classifier(task, seed=1).each[0] for _ in range(2))
     np.testing.assert_array_equal(one.fitted.model.heads.output, again.fitted.model.heads.output)
