@@ -31,7 +31,7 @@ LEVEL = {package: level for level, layer in enumerate(LAYERS) for package in lay
 
 # Inside of `pipeline`, from the bottom up: what flows down does not climb.
 ROOMS: list[set[str]] = [
-    {"events", "provenance", "parts", "page", "maintenance"},
+    {"events", "label_stages", "provenance", "parts", "page", "maintenance"},
     {"calibrate"},
     {"demo_starts", "between_episodes"},
     {"record", "features", "demos"},

@@ -14,6 +14,7 @@ from hilctl import geometry
 from hilctl.data.dataset import Dataset
 from hilctl.data.episode import Episode
 from hilctl.data.index import INDEX
+from hilctl.data.layout import LABEL_STAGES
 from hilctl.errors import DataError, HilctlError, UsageError
 from hilctl.pipeline.events import Event
 from hilctl.pipeline.record import labels as verb
@@ -28,6 +29,7 @@ from hilctl.sim.scenes import ReachScene
 from hilctl.sim.world import SimWorld
 from hilctl.task.spec import PluginSpec
 from hilctl.task.workspace import Workspace
+from hilctl.teleop.base import WHOLE_TASK
 
 FEW = {"consecutive: 2 ": "success_frames: 40\n  failure_frames: 150\n  consecutive: 2 "}
 WANTED = {"success": 40, "failure": 150}
@@ -76,6 +78,8 @@ def test_every_source_brings_its_share(recorded: tuple[Workspace, LabelsResult, 
     for episode in read(space):
         assert episode.header.kind == "label"
         assert episode.header.attributes["operator"] == "scripted operator"
+        assert LABEL_STAGES not in episode.header.attributes  # a file as it always was
+        assert episode.header.label_stages == WHOLE_TASK
         failures[episode.header.attributes[SOURCE]] += int(np.sum(episode.labels == 0))
     assert set(failures) == {source.name for source in SOURCES}
     for source in (ALIKE, RANDOM, SWEEP):

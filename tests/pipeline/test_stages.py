@@ -294,7 +294,7 @@ def keep(folder: Path, updates: int) -> None:
 def test_what_reward_and_agent_do_not_need_is_no_stage(
     space: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ClassifierReward, "stages", ())
+    monkeypatch.setattr(ClassifierReward, "classifiers", lambda options: {})
     names = [stage.name for stage in survey(space)]
     assert names == ["task", "cameras", "demos", "policy", "evaluation"]
     with pytest.raises(UsageError, match="neither reward nor agent of this task need labels"):

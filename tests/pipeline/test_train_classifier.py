@@ -19,7 +19,11 @@ from hilctl.networks.encoders import ENCODERS
 from hilctl.networks.encoders.base import Encoder
 from hilctl.pipeline.classify import train_classifier as train_classifier_module
 from hilctl.pipeline.classify.label_frames import encode_labels
-from hilctl.pipeline.classify.train_classifier import ClassifierResult, train_classifier
+from hilctl.pipeline.classify.train_classifier import (
+    ClassifierResult,
+    TrainedClassifiers,
+    train_classifier,
+)
 from hilctl.pipeline.events import Event
 from hilctl.pipeline.parts import open_encoder
 from hilctl.pipeline.record.labels import record_labels
@@ -167,7 +171,8 @@ def test_it_is_the_reward_of_the_task(
 def test_the_same_seed_trains_the_same(
     space: Workspace, encoded: Encoded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train_classifier_module, "encode_labels", lambda *_: encoded.frames)
+    found = encoded.frames, encoded.frames.labels.astype(np.int8)
+    monkeypatch.setattr(train_classifier_module, "encode_labels", lambda *_: found)
     monkeypatch.setattr(fit, "STEPS", 20)
     task = Workspace(Path(shutil.copytree(space.root, tmp_path / "task")))
     one, again = (train_classifier(task, seed=1).each[0] for _ in range(2))
@@ -252,7 +257,8 @@ def test_after_a_poor_classifier_come_labels_not_training(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(space.root)
-    monkeypatch.setattr(train_classifier_module, "train_classifier", lambda *_, **__: result)
+    trained = TrainedClassifiers((result,))
+    monkeypatch.setattr(train_classifier_module, "train_classifier", lambda *_, **__: trained)
     for least, code, proposed in ((0.0, 0, "record-demos"), (1.1, 1, "record-labels")):
         monkeypatch.setattr(train_classifier_module, "MIN_RECALL", least)
         assert run(["train-classifier", "--json"]) == code
