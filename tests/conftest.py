@@ -25,12 +25,18 @@ MANY_PROGRAMS = (  # each of which runs a few times only
     *("tests/agents/", "tests/training/", "tests/rewards/", "tests/e2e/test_whole_method.py"),
     *("tests/pipeline/test_two_arms_cloned.py", "tests/people/test_human_reward.py"),
 )
+COMPILES_MOST = "tests/agents/"  # the same for many tests: several processes would do it at once
 REAL_TIME = "tests/e2e/"
 LOCKSTEP = "test_whole_method.py"  # waits for nobody
 # trainings that are watched and disturbed; one process has these, another what else is in real time
 TRAININGS = tuple(
     f"{REAL_TIME}test_{name}.py"
     for name in ("training_faults", "training_processes", "what_comes_next", "moved_folder")
+)
+# that one trains, too, but not until the first has compiled what is compiled once: 50 s of work
+TRAINS_LATER = tuple(
+    f"{REAL_TIME}test_{name}.py"
+    for name in ("finished_runs", "quickstart", "rehearsal", "training_truth")
 )
 NICENESS = 19  # a learner has 10: what trains in real time is waited for
 BEGAN = os.nice(0)
@@ -76,11 +82,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 class FilesAndRealTime(LoadScopeScheduling):
-    """A file is run by one process, and so is each half of `tests/e2e`."""
+    """A file is run by one process, and so is each half of `tests/e2e`, and what compiles most."""
 
     # not by marks: what xdist 3.8 adds to a test's name for them is lost in pytest 9
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
+        if file.startswith(COMPILES_MOST):
+            return COMPILES_MOST
         if REAL_TIME not in file or LOCKSTEP in file:
             return file
         return REAL_TIME + ("trainings" if file.endswith(TRAININGS) else "others")
@@ -88,7 +96,13 @@ class FilesAndRealTime(LoadScopeScheduling):
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest and cannot be shared."""
-    items.sort(key=lambda item: (not is_real_time(item), not item.nodeid.startswith(TRAININGS)))
+    items.sort(
+        key=lambda item: (
+            not is_real_time(item),
+            not item.nodeid.startswith(TRAININGS),
+            item.nodeid.startswith(TRAINS_LATER),
+        )
+    )
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

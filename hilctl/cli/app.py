@@ -186,13 +186,15 @@ def _explained(error: BaseException, arguments: Sequence[str]) -> HilctlError | 
     from hilctl.task.files import explain_computer_error
     from hilctl.training.backend import check_backend
 
-    if lacking := explain_missing_library(error):
+    if lacking := explain_missing_library(error) or explain_computer_error(error):
         return lacking
     try:
         check_backend()  # JAX fails wherever it is first used
     except UsageError as unusable:
         return unusable
-    return explain_computer_error(error)
+    except OSError as failed:
+        return explain_computer_error(failed)
+    return None
 
 
 def _usage_error(error: Any, arguments: Sequence[str]) -> UsageError:

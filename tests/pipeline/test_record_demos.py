@@ -217,7 +217,7 @@ def test_the_robot_is_stopped_before_anyone_is_asked(
 
 
 def test_an_interrupted_attempt_that_is_kept_is_no_demonstration(space: Workspace) -> None:
-    stop = StopAfter(30)
+    stop = StopAfter(15)  # less than an attempt takes
     hasty = edit(space, {"skill: 0.8": "skill: 0.0"})
     result = record_demos(hasty, count=2, stop=stop, keep=lambda: True)
     assert result.demos == 0

