@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import gymnasium
@@ -127,12 +127,12 @@ class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
     def step(self, action: Array) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
         """Step with the human's action where there is one."""
         hand, said, goes_on = self._hand()
-        events = (*self._early, *hand.events, *said)
+        events = (*self._early, *_heard(said, hand.events))
         self._early = ()
         if TeleopEvent.PAUSE in events and ENDS.isdisjoint(events):
             said, goes_on = self._hold(self.questions.pause)
             hand = self.teleop.poll()  # what it wants now
-            events = (*events, *said, *hand.events)
+            events = _heard((*events, *said), hand.events)
         drives = hand.engaged and not self._hands_off and goes_on and self._help_steps != 0
         if drives and self._help_steps is not None:
             self._help_steps -= 1
@@ -193,3 +193,8 @@ class Takeover(gymnasium.Wrapper[Obs, Array, Obs, Array]):
 def _in_place_of(action: Array, wanted: Array) -> Array:
     """Return the (A,) action with a human's in its place, where the human has a say."""
     return np.where(np.isnan(wanted), action, np.clip(wanted, -1.0, 1.0))
+
+
+def _heard(earlier: Iterable[TeleopEvent], now: Sequence[TeleopEvent]) -> tuple[TeleopEvent, ...]:
+    """Return all that was said in a step; what is said again now counts as often as now."""
+    return (*(event for event in earlier if event not in now), *now)

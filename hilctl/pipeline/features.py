@@ -20,6 +20,7 @@ from hilctl.networks.perception import Perception, pose_key
 from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
 from hilctl.rewards.again import rewards_again
 from hilctl.rewards.base import Reward
+from hilctl.rewards.learnt import cameras_of_demonstrations
 from hilctl.task.fingerprint import data_fingerprint, data_identity
 from hilctl.task.layout import ActionLayout, ObservationLayout
 from hilctl.task.spec import TaskSpec
@@ -67,13 +68,13 @@ class Demonstrations:
             expect_identity=data_identity(spec),
             expect_actions=ActionLayout.of(spec),
         )
-        cache = ArrayCache(workspace.demos / FEATURES)
+        cache, cameras = ArrayCache(workspace.demos / FEATURES), cameras_of_demonstrations(spec)
         episodes, features = [], []
         for episode in dataset.episodes(lambda header: header.outcome is Outcome.SUCCESS):
             if stop():
                 break
             episodes.append(episode)
-            features.append(_encoded_once(episode, spec.observation.images, encoder, cache))
+            features.append(_encoded_once(episode, cameras, encoder, cache))
             done, total = len(episodes), len(dataset)
             report(Event("encode", f"encoding demonstrations {done}/{total}", done, total))
         return cls(episodes, features)

@@ -29,6 +29,21 @@ def classifiers_of(spec: TaskSpec) -> dict[str, ClassifierOptions]:
     return REWARDS.get(spec.reward.type).classifiers(spec.reward.options)
 
 
+def cameras_judged(spec: TaskSpec) -> list[str]:
+    """Return the cameras by whose pictures a task's classifiers judge."""
+    named = (camera for own in classifiers_of(spec).values() for camera in own.cameras)
+    return list(dict.fromkeys(named))
+
+
+def cameras_of_demonstrations(spec: TaskSpec) -> list[str]:
+    """Return the cameras whose pictures are looked at in demonstrations.
+
+    They are judged again by a reward that pays on the way, by whatever it sees.
+    """
+    judged = cameras_judged(spec) if REWARDS.get(spec.reward.type).pays_on_the_way else []
+    return list(dict.fromkeys([*spec.observation.images, *judged]))
+
+
 def frames_of_classes(spec: TaskSpec) -> dict[str, int]:
     """Return how many frames of each class a task wants labelled: of each stage, then of none."""
     classifiers = classifiers_of(spec)

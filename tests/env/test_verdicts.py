@@ -19,7 +19,7 @@ from hilctl.env.wrappers import JudgeReward, Takeover
 from hilctl.rewards.base import Reward
 from hilctl.rewards.human import HumanReward
 from hilctl.task.spec import OperatorSpec
-from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput
+from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput, stages_called
 
 IDLE = TeleopInput()
 KEYS = {event: event.value[0] for event in TeleopEvent}
@@ -254,6 +254,13 @@ def test_a_pause_holds_the_robot_at_once_and_leaves_no_trace_in_the_data() -> No
     for before, after in zip(scene.diary.steps, scene.diary.steps[1:], strict=False):
         assert before.next_observation is after.observation
     assert scene.told.texts("waiting")[0].startswith("paused, the robot holds: p = go on")
+
+
+def test_a_stage_that_is_called_before_a_pause_and_after_it_is_called_once() -> None:
+    script = [said(SUCCESS, PAUSE), said(PAUSE), said(SUCCESS), said(FAILURE)]
+    scene = Scene(script, role=Role.LABEL, claims=False)
+    scene.run()
+    assert stages_called(scene.diary.steps[0].events) == 1
 
 
 def test_after_a_pause_the_hand_is_asked_anew() -> None:

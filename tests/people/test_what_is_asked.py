@@ -58,3 +58,5 @@ def test_stages_are_called_one_after_the_other_with_any_hand() -> None:
         until = f"from here on, until {teleop.keys.get(TeleopEvent.VETO, 'the button')} is pressed"
         assert called_now(teleop, 1) == f"grasped {until}"
         assert called_now(teleop, 2) == f"placed {until}"
+        teleop.call_stages(["grasped"])
+        assert "grasped is reached" in SHOWN.asked_of(teleop)

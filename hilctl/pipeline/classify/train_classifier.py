@@ -18,7 +18,7 @@ from hilctl.pipeline.record.recording import open_labels
 from hilctl.rewards.classifier import ClassifierOptions
 from hilctl.rewards.fit import ClassifierSource, FittedClassifier, fit_classifier
 from hilctl.rewards.frames import LabelledFrames
-from hilctl.rewards.learnt import classifier_folder, classifiers_of
+from hilctl.rewards.learnt import cameras_judged, classifier_folder, classifiers_of
 from hilctl.rewards.report import draw_curve, draw_mistakes
 from hilctl.rewards.store import save_classifier
 from hilctl.task.fingerprint import data_identity
@@ -153,9 +153,7 @@ def train_classifier(
     stages.require(workspace, "labels")
     enable_compilation_cache()
     encoder, dataset = open_encoder(workspace), open_labels(workspace)
-    wanted = classifiers_of(spec)
-    cameras = list(dict.fromkeys(camera for one in wanted.values() for camera in one.cameras))
-    data, reached = encode_labels(dataset, cameras, encoder, report)
+    data, reached = encode_labels(dataset, cameras_judged(spec), encoder, report)
     source = ClassifierSource(
         data_identity=data_identity(spec),
         encoder=cast(AgentOptions, spec.agent.options).encoder,
@@ -163,7 +161,7 @@ def train_classifier(
         label_episodes=tuple(path.name for path in dataset.paths),
     )
     each = []
-    for number, (stage, options) in enumerate(wanted.items(), 1):
+    for number, (stage, options) in enumerate(classifiers_of(spec).items(), 1):
         what = f"{stage}: learning" if stage else "learning"
         report(Event("fit", f"{what} from {len(data)} frames", figures={"frames": len(data)}))
         folder = classifier_folder(workspace.classifier, stage)

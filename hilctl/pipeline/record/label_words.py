@@ -12,9 +12,11 @@ def how_to_call(teleop: Teleop) -> str:
     if len(teleop.stages) > 1:
         stages = ", then ".join(teleop.stages)
         return f"press {key} when a stage is reached ({stages}), {over} when it no longer is"
+    (stage,) = teleop.stages
+    so = f"{stage} is reached" if stage else "it is a success"
     if teleop.switches_success:
-        return f"press {key} when it is a success, {over} when it no longer is"
-    return f"hold {key} as long as it is a success"
+        return f"press {key} when {so}, {over} when it no longer is"
+    return f"hold {key} as long as {so}"
 
 
 def called_now(teleop: Teleop, reached: int) -> str:
