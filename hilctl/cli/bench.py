@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hilctl.cli.options import JsonOption, TaskOption
+from hilctl.cli.options import SETTINGS, JsonOption, TaskOption, refuse_options_before
 from hilctl.cli.render import Output
-from hilctl.cli.suggestions import templates
-from hilctl.task.templates import DEFAULT_TEMPLATE
 
 if TYPE_CHECKING:
-    from hilctl.pipeline.bench.cells import Plan
+    from hilctl.pipeline.bench.methods import Comparison
+    from hilctl.task.workspace import Workspace
 
+# name → help line
+SUBJECTS = {
+    "speed": "this machine: simulator, learner and policy; what is meant without a word",
+    "loop": "training in real time over sockets, with a rig that is simulated",
+    "methods": "several algorithms on the same tasks and data, over several seeds",
+}
+DEFAULT_TASKS = "sim-insert"
 DEFAULT_ALGORITHMS = "full,no-interventions,neither,bc,no-verdicts"
 
-# of the loop over the network; a figure's name without its rate and robot → what it is
+# of the loop over sockets; a figure's name without its rate and robot → what it is
 LOOP_FIGURES = {
     "loop_s": "seconds of training at each rate",
     "late_periods_pct": "% of control periods more than 2 ms late, learner at full load",
@@ -32,6 +39,16 @@ LOOP_FIGURES = {
     "second_arm_p99_ms": "the same, 99 of 100",
 }
 
+CadenceOption = Annotated[
+    float | None,
+    typer.Option(
+        "--cadence-s",
+        min=1,
+        metavar="SECONDS",
+        help="Also train in real time at 10 and 20 Hz for so long each.",
+    ),
+]
+
 
 class BenchRobot(enum.StrEnum):
     """What the loop is measured over."""
@@ -40,35 +57,97 @@ class BenchRobot(enum.StrEnum):
     FRANKY_SIM = "franky-sim"
 
 
-class BenchSubject(enum.StrEnum):
-    """What to measure."""
-
-    SPEED = "speed"
-    METHODS = "methods"
-    LOOP = "loop"
+bench = typer.Typer(
+    add_completion=False, rich_markup_mode=None, subcommand_metavar="[speed|loop|methods] …"
+)
 
 
-def bench(
-    subject: Annotated[
-        BenchSubject,
-        typer.Argument(
-            help="This machine's speed, what each part of the method does, or the loop over HTTP."
-        ),
-    ] = BenchSubject.SPEED,
+def _subject(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return bench.command(name, short_help=SUBJECTS[name], context_settings=SETTINGS)
+
+
+@bench.callback(invoke_without_command=True, context_settings=SETTINGS)
+def this_machine(
+    context: typer.Context,
     task: TaskOption = None,
-    folder: Annotated[
-        Path,
-        typer.Option("--dir", metavar="DIR", help="Folder to make or to go on with, for methods."),
-    ] = Path("methods"),
-    template: Annotated[
-        str, typer.Option("--template", "-t", metavar="T", autocompletion=templates)
-    ] = DEFAULT_TEMPLATE,
+    cadence_s: CadenceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how fast simulator, learner and policy are on this machine."""
+    if context.invoked_subcommand is None:
+        speed(task, cadence_s, as_json)
+    else:
+        refuse_options_before(context)
+
+
+@_subject("speed")
+def speed(
+    task: TaskOption = None, cadence_s: CadenceOption = None, as_json: JsonOption = False
+) -> None:
+    """Measure how fast simulator, learner and policy are on this machine.
+
+    Of a task folder's simulator and cameras, or without one of every simulated task.
+    """
+    import tempfile
+
+    from hilctl.cli.live import LiveProgress
+    from hilctl.pipeline.bench.cadence import bench_cadence
+    from hilctl.pipeline.bench.scenes import bench_scenes
+    from hilctl.pipeline.bench.speeds import bench_speeds
+    from hilctl.task.workspace import Workspace
+    from hilctl.training.compilation import enable_compilation_cache
+
+    output = Output(as_json=as_json)
+    enable_compilation_cache()
+    with tempfile.TemporaryDirectory() as scratch, LiveProgress(output) as live:
+        workspace = Workspace.find(task) if task else _task_in(Path(scratch))
+        figures = bench_speeds(workspace, live.report)
+        if task is None:
+            figures |= bench_scenes(Path(scratch), live.report)
+        if cadence_s is not None:
+            figures |= bench_cadence(cadence_s, live.report)
+    for name, value in figures.items():
+        output.say(f"{name:28} {value:.4g}")
+    output.next(workspace.command("status") if task else "hilctl quickstart")
+    output.result(figures)
+
+
+@_subject("loop")
+def loop(
+    loop_s: Annotated[
+        float, typer.Option("--loop-s", min=1, metavar="SECONDS", help="At each rate.")
+    ] = 300.0,
+    robot: Annotated[
+        BenchRobot, typer.Option("--robot", help="Whose arm is driven.")
+    ] = BenchRobot.SERVE_SIM,
+    as_json: JsonOption = False,
+) -> None:
+    """Train at 10 and 20 Hz over sockets and measure how punctual the robot's period is.
+
+    The arm is that of `hilctl serve-sim`, over HTTP, or that of franky-sim, over libfranka's
+    protocol, where it is installed.
+    """
+    from hilctl.cli.live import LiveProgress
+    from hilctl.pipeline.bench.franka_loop import bench_franka_loop
+    from hilctl.pipeline.bench.loop import bench_loop
+    from hilctl.training.compilation import enable_compilation_cache
+
+    output = Output(as_json=as_json)
+    enable_compilation_cache()
+    with LiveProgress(output) as live:
+        measure = bench_loop if robot is BenchRobot.SERVE_SIM else bench_franka_loop
+        figures = measure(loop_s, live.report)
+    rows = [(name, f"{value:.4g}", meaning(name)) for name, value in figures.items()]
+    output.table(("figure", "value", "what it is"), rows)
+    output.next("hilctl serve-sim")
+    output.result(figures)
+
+
+@_subject("methods")
+def methods(
     tasks: Annotated[
-        str | None,
-        typer.Option(
-            "--tasks", metavar="A,B", help="Templates or task folders; absent = --template."
-        ),
-    ] = None,
+        str, typer.Option("--tasks", metavar="A,B", help="Templates or task folders.")
+    ] = DEFAULT_TASKS,
     algorithms: Annotated[
         str,
         typer.Option(
@@ -78,7 +157,7 @@ def bench(
             "no-demonstrations, neither or no-verdicts.",
         ),
     ] = DEFAULT_ALGORITHMS,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many, for methods.")] = 3,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many.")] = 3,
     max_steps: Annotated[
         int, typer.Option("--max-steps", min=1, help="Robot steps each method may take.")
     ] = 6000,
@@ -91,14 +170,10 @@ def bench(
             help="Steps of each training in which the operator may be in charge; absent = any.",
         ),
     ] = None,
-    episodes: Annotated[
-        int, typer.Option("--episodes", min=1, help="Of each evaluation, for methods.")
-    ] = 50,
+    episodes: Annotated[int, typer.Option("--episodes", min=1, help="Of each evaluation.")] = 50,
     workers: Annotated[
         int | None,
-        typer.Option(
-            "--workers", min=1, help="Processes of one core each, for methods; absent = all cores."
-        ),
+        typer.Option("--workers", min=1, help="Processes of one core each; absent = all cores."),
     ] = None,
     cell_minutes: Annotated[
         float,
@@ -106,117 +181,34 @@ def bench(
             "--cell-minutes",
             min=0.1,
             metavar="MINUTES",
-            help="Time for one training with its evaluation, for methods.",
+            help="Time for one training with its evaluation.",
         ),
     ] = 240.0,
-    cadence_s: Annotated[
-        float | None,
-        typer.Option(
-            "--cadence-s",
-            min=1,
-            metavar="SECONDS",
-            help="Also train in real time at 10 and 20 Hz for so long each, for speed.",
-        ),
-    ] = None,
-    loop_s: Annotated[
-        float,
-        typer.Option("--loop-s", min=1, metavar="SECONDS", help="At each rate, for loop."),
-    ] = 300.0,
-    robot: Annotated[
-        BenchRobot, typer.Option("--robot", help="Whose arm is driven, for loop.")
-    ] = BenchRobot.SERVE_SIM,
+    folder: Annotated[
+        Path, typer.Option("--dir", metavar="DIR", help="Folder to make or to go on with.")
+    ] = Path("methods"),
     as_json: JsonOption = False,
 ) -> None:
-    """Measure the speed of simulator, learner and policy on this machine, or compare methods.
+    """Train several algorithms on the same data, over several seeds, and compare them.
 
-    `bench methods` trains several algorithms on the same data, over several seeds; that takes a
-    while, and goes on where it was when it was stopped, killed or cut off: give the same command.
-    `bench loop` trains at 10 and 20 Hz against the arm of
-    `hilctl serve-sim`, over HTTP, or that of franky-sim, over libfranka's protocol, where it is
-    installed.
+    That takes a while, and goes on where it was when it was stopped, killed or cut off: give the
+    same command.
     """
-    output = Output(as_json=as_json)
-    if subject is BenchSubject.SPEED:
-        _speed(output, task, cadence_s)
-    elif subject is BenchSubject.LOOP:
-        _loop(output, loop_s, robot)
-    else:
-        from hilctl.pipeline.bench.methods import planned
-
-        plan = planned(
-            (tasks or template).split(","),
-            algorithms.split(","),
-            seeds=seeds,
-            max_steps=max_steps,
-            operator_steps=operator_steps,
-            episodes=episodes,
-        )
-        _methods(output, folder, plan, workers, cell_minutes)
-
-
-def _speed(output: Output, task: Path | None, cadence_s: float | None) -> None:
-    import tempfile
-
-    from hilctl.cli.live import LiveProgress
-    from hilctl.pipeline.bench.speeds import bench_speeds
-    from hilctl.task import scaffold
-    from hilctl.task.workspace import Workspace
-    from hilctl.training.compilation import enable_compilation_cache
-
-    enable_compilation_cache()
-    with tempfile.TemporaryDirectory() as scratch, LiveProgress(output) as live:
-        if task is None:
-            root = Path(scratch) / "bench"
-            template = scaffold.find_template(DEFAULT_TEMPLATE)
-            scaffold.create(template, root, template.answers({}))
-            workspace = Workspace(root)
-        else:
-            workspace = Workspace.find(task)
-        figures = bench_speeds(workspace, live.report)
-        if cadence_s is not None:
-            from hilctl.pipeline.bench.cadence import bench_cadence
-
-            figures |= bench_cadence(cadence_s, live.report)
-    for name, value in figures.items():
-        output.say(f"{name:28} {value:.4g}")
-    output.next("hilctl quickstart" if task is None else workspace.command("status"))
-    output.result(figures)
-
-
-def _loop(output: Output, seconds: float, robot: BenchRobot) -> None:
-    from hilctl.cli.live import LiveProgress
-    from hilctl.pipeline.bench.franka_loop import bench_franka_loop
-    from hilctl.pipeline.bench.loop import bench_loop
-    from hilctl.training.compilation import enable_compilation_cache
-
-    enable_compilation_cache()
-    with LiveProgress(output) as live:
-        measure = bench_loop if robot is BenchRobot.SERVE_SIM else bench_franka_loop
-        figures = measure(seconds, live.report)
-    rows = [(name, f"{value:.4g}", _meaning(name)) for name, value in figures.items()]
-    output.table(("figure", "value", "what it is"), rows)
-    output.next("hilctl serve-sim")
-    output.result(figures)
-
-
-def _meaning(figure: str) -> str:
-    rate = re.search(r"_(\d+)hz", figure)
-    bare = figure.replace(rate[0] if rate else "", "", 1)
-    words = LOOP_FIGURES[re.sub("^(http|franky)_", "", bare)]
-    return f"{words}, at {rate[1]} Hz" if rate else words
-
-
-def _methods(
-    output: Output, folder: Path, plan: Plan, workers: int | None, cell_minutes: float
-) -> None:
     import os
 
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.live import LiveProgress
-    from hilctl.pipeline.bench.methods import compare_methods
-    from hilctl.pipeline.bench.methods_page import write_comparison
-    from hilctl.pipeline.bench.methods_table import HEADER, LEGEND, cells_of
+    from hilctl.pipeline.bench.methods import compare_methods, planned
 
+    output = Output(as_json=as_json)
+    plan = planned(
+        tasks.split(","),
+        algorithms.split(","),
+        seeds=seeds,
+        max_steps=max_steps,
+        operator_steps=operator_steps,
+        episodes=episodes,
+    )
     with interruptible() as stop, LiveProgress(output) as live:
         found = compare_methods(
             folder,
@@ -226,6 +218,34 @@ def _methods(
             report=live.report,
             stop=stop,
         )
+    _say_comparison(output, folder, found)
+    stop.leave_if_interrupted()
+    output.next("hilctl new-task NAME")
+    output.result(found.as_dict())
+
+
+def meaning(figure: str) -> str:
+    """Return what a figure of the loop is, in words, from its name."""
+    rate = re.search(r"_(\d+)hz", figure)
+    bare = figure.replace(rate[0] if rate else "", "", 1)
+    words = LOOP_FIGURES[re.sub("^(http|franky)_", "", bare)]
+    return f"{words}, at {rate[1]} Hz" if rate else words
+
+
+def _task_in(scratch: Path) -> Workspace:
+    from hilctl.task import scaffold
+    from hilctl.task.templates import DEFAULT_TEMPLATE
+    from hilctl.task.workspace import Workspace
+
+    template = scaffold.find_template(DEFAULT_TEMPLATE)
+    scaffold.create(template, scratch / "bench", template.answers({}))
+    return Workspace(scratch / "bench")
+
+
+def _say_comparison(output: Output, folder: Path, found: Comparison) -> None:
+    from hilctl.pipeline.bench.methods_page import write_comparison
+    from hilctl.pipeline.bench.methods_table import HEADER, LEGEND, cells_of
+
     page = write_comparison(folder, found)
     if found.rows:
         output.table(HEADER, [cells_of(row) for row in found.rows])
@@ -233,6 +253,3 @@ def _methods(
     for name, why in found.failed.items():
         output.say(f"{name} failed: {why}")
     output.say(f"page: {page}")
-    stop.leave_if_interrupted()
-    output.next("hilctl new-task NAME")
-    output.result(found.as_dict())

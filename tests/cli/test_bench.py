@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from hilctl.cli.bench import _meaning
+from hilctl.cli.bench import meaning
 
 
 @pytest.mark.parametrize("over", ["http", "franky"])
 def test_a_figure_is_told_in_words_with_its_rate(over: str) -> None:
-    assert _meaning(f"{over}_worst_period_20hz_ms") == "ms, the longest of them, at 20 Hz"
-    assert "late" in _meaning(f"{over}_late_periods_10hz_pct")
+    assert meaning(f"{over}_worst_period_20hz_ms") == "ms, the longest of them, at 20 Hz"
+    assert "late" in meaning(f"{over}_late_periods_10hz_pct")
 
 
 def test_a_command_s_figure_is_told_in_the_same_words_over_both() -> None:
-    assert _meaning("command_p50_ms") == _meaning("franky_command_p50_ms")
+    assert meaning("command_p50_ms") == meaning("franky_command_p50_ms")

@@ -64,7 +64,7 @@ def test_commands_and_their_beginnings(complete: Complete) -> None:
     assert "--rollback" in complete("hilctl train --")
 
 
-@pytest.mark.parametrize("command", ["new-task peg", "quickstart", "bench"])
+@pytest.mark.parametrize("command", ["new-task peg", "quickstart"])
 def test_templates(command: str, complete: Complete) -> None:
     assert complete(f"hilctl {command} --template ") == TEMPLATES
 
@@ -80,6 +80,7 @@ def test_runs_the_newest_first(task: Path, complete: Complete) -> None:
 def test_cameras_and_steps(task: Path, complete: Complete) -> None:
     assert complete("hilctl calibrate drift --task peg --camera ") == ["wrist", "side"]
     assert complete("hilctl calibrate dr") == ["drift"]
+    assert complete("hilctl bench m") == ["methods"]
 
 
 @pytest.mark.parametrize(

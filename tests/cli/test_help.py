@@ -13,6 +13,7 @@ from processor import seconds_of_children
 from syrupy.assertion import SnapshotAssertion
 
 from hilctl.cli.app import COMMANDS
+from hilctl.cli.bench import SUBJECTS
 from hilctl.cli.calibrate import STEPS
 
 if TYPE_CHECKING:
@@ -78,18 +79,24 @@ def test_help_is_also_a_command(name: str, hilctl: Hilctl) -> None:
     assert hilctl("help", *words) == hilctl(*words, "--help")
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_every_step_of_calibrate_explains_itself(step: str, hilctl: Hilctl) -> None:
-    answer = hilctl("calibrate", step, "--help")
+@pytest.mark.parametrize(
+    ("command", "step"),
+    [*(("calibrate", step) for step in STEPS), *(("bench", subject) for subject in SUBJECTS)],
+)
+def test_every_step_of_a_command_explains_itself(command: str, step: str, hilctl: Hilctl) -> None:
+    answer = hilctl(command, step, "--help")
     assert (answer.code, answer.err) == (0, "")
-    assert f"Usage: hilctl calibrate {step}" in answer.out
-    assert f"  {step} " in hilctl("calibrate", "--help").out
+    assert f"Usage: hilctl {command} {step}" in answer.out
+    assert f"  {step} " in hilctl(command, "--help").out
 
 
 def test_an_option_of_another_step_is_refused(hilctl: Hilctl) -> None:
     answer = hilctl("calibrate", "drift", "--roi", "full")
     assert answer.code == 2
     assert "no such option: --roi" in answer.err
+    answer = hilctl("bench", "loop", "--seeds", "3")
+    assert answer.code == 2
+    assert "no such option: --seeds" in answer.err
 
 
 def test_options_come_after_the_step(hilctl: Hilctl) -> None:

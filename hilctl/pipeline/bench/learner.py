@@ -104,20 +104,26 @@ def encoding_ms(encoder: Encoder, frames: int, batch: int) -> float:
     return (time.perf_counter() - started) * 1e3 / frames
 
 
-def observation_shapes(cameras: Sequence[str], encoder: Encoder) -> dict[str, Any]:
+def observation_shapes(
+    cameras: Sequence[str], encoder: Encoder, state_size: int = STATE_SIZE
+) -> dict[str, Any]:
     """Return name → (shape, dtype) of what the replay buffer keeps of an observation."""
     grid = encoder.feature_shape[:2]
     shapes: dict[str, Any] = dict.fromkeys(cameras, ((*grid, CHANNELS), np.float16))
-    return shapes | {STATE: ((STATE_SIZE,), np.float32)}
+    return shapes | {STATE: ((state_size,), np.float32)}
 
 
 def filled_learner(
-    cameras: Sequence[str], encoder: Encoder, rng: np.random.Generator
+    cameras: Sequence[str],
+    encoder: Encoder,
+    rng: np.random.Generator,
+    actions: ActionLayout = ACTIONS,
+    state_size: int = STATE_SIZE,
 ) -> tuple[RLPD, ReplayBuffer]:
     """Return an untrained agent and a buffer of noise to train it on."""
-    shapes = observation_shapes(cameras, encoder)
+    shapes = observation_shapes(cameras, encoder, state_size)
     example = {name: np.zeros(shape, dtype) for name, (shape, dtype) in shapes.items()}
-    buffer = ReplayBuffer(5000, shapes, ACTIONS.size)
+    buffer = ReplayBuffer(5000, shapes, actions.size)
     steps = 100
     for _ in range(40):
         observations = {
@@ -126,13 +132,13 @@ def filled_learner(
         }
         buffer.add_episode(
             observations,
-            rng.uniform(-1, 1, (steps, ACTIONS.size)),
+            np.array([actions.nearest(a) for a in rng.uniform(-1, 1, (steps, actions.size))]),
             np.zeros(steps),
             np.zeros(steps, bool),
             np.zeros(steps, bool),
             np.zeros(steps, np.uint8),
         )
-    return RLPD.create(jax.random.key(0), example, ACTIONS, RLPDOptions(batch=BATCH)), buffer
+    return RLPD.create(jax.random.key(0), example, actions, RLPDOptions(batch=BATCH)), buffer
 
 
 def timed_ms(call: Callable[[], Any], repeats: int) -> list[float]:

@@ -5,7 +5,6 @@ Every speed-up is a ratio of two things measured in the same run.
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import jax
@@ -15,11 +14,13 @@ from hilctl.agents.options import RLPDOptions
 from hilctl.agents.rlpd import RLPD
 from hilctl.data.step import Observation
 from hilctl.env.loop import to_observation
-from hilctl.env.make import Station, open_station
+from hilctl.env.make import open_station
 from hilctl.networks.encoders.base import Encoder, encode_each
 from hilctl.networks.perception import Perception
+from hilctl.pipeline.bench.arms import bench_arms
 from hilctl.pipeline.bench.environments import bench_environments
 from hilctl.pipeline.bench.learner import bench_learner, timed_ms
+from hilctl.pipeline.bench.scenes import sim_steps_per_s
 from hilctl.pipeline.events import Event, Report, silent
 from hilctl.pipeline.parts import open_encoder
 from hilctl.task.layout import ActionLayout
@@ -27,7 +28,6 @@ from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 from hilctl.training.policy import AgentPolicy
 
-SIM_STEPS = 300
 POLICY_STEPS = 200
 
 
@@ -53,18 +53,8 @@ def bench_speeds(workspace: Workspace, report: Report = silent) -> dict[str, Any
     report(Event("bench", "policy: encode two pictures and choose an action"))
     figures |= policy_inference_ms(observation, encoder, spec, layout)
     figures |= bench_environments(encoder, report)
-    return figures | bench_learner(spec.observation.images, encoder, report)
-
-
-def sim_steps_per_s(station: Station) -> float:
-    """Return environment steps a second, pictures included, resets not."""
-    env = station.env
-    env.reset()
-    idle = station.action_layout.idle()
-    started = time.perf_counter()
-    for _ in range(SIM_STEPS):
-        env.step(idle)
-    return SIM_STEPS / (time.perf_counter() - started)
+    figures |= bench_learner(spec.observation.images, encoder, report)
+    return figures | bench_arms(spec.observation.images, encoder, report)
 
 
 def policy_inference_ms(
