@@ -11,7 +11,7 @@ import pytest
 
 from hilctl.task.templates import template_folders
 
-PATIENCE_S = 600
+PATIENCE_S = 1200
 RATES_HZ = (10, 20)
 
 

@@ -53,7 +53,7 @@ def bench_franka_loop(seconds: float, report: Report) -> dict[str, Any]:
         known_as_waving(Path(scratch) / "hand"),
     ):
         for rate_hz in RATES_HZ:
-            with served("reach") as rig:
+            with served("reach", seconds) as rig:
                 root = Path(scratch) / f"at_{rate_hz}_hz"
                 busy = _prepared(root, franka, rig, rate_hz, report)
                 figures |= loop_figures(busy, rate_hz, "franky", seconds, report)

@@ -58,7 +58,7 @@ def bench_loop(seconds: float, report: Report) -> dict[str, Any]:
     figures: dict[str, Any] = {"loop_s": seconds}
     with tempfile.TemporaryDirectory() as scratch:
         for rate_hz in RATES_HZ:
-            with served("reach") as rig:
+            with served("reach", seconds) as rig:
                 root = Path(scratch) / f"at_{rate_hz}_hz"
                 figures |= _trained(root, rig, rate_hz, seconds, report)
     report(Event("bench", "commands to two arms"))

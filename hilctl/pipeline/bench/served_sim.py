@@ -15,6 +15,7 @@ from hilctl.errors import HilctlError
 
 PICTURES = ("--size", "320x240", "--rate-hz", "30")
 START_S, LEAVE_S = 60.0, 10.0
+LEASE_S = 3600.0  # it does not serve for ever where whoever started it was killed
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,21 @@ class RigAddresses:
 
 
 @contextmanager
-def served(scene: str) -> Iterator[RigAddresses]:
+def served(scene: str, busy_s: float = 0.0) -> Iterator[RigAddresses]:
     """Run `hilctl serve-sim` with two cameras at 30 Hz.
+
+    Args:
+        scene: of the simulator.
+        busy_s: how long training with it will last, besides what is made ready for it.
 
     Raises:
         HilctlError: it does not start.
     """
     command = [sys.executable, "-m", "hilctl", "serve-sim", "--scene", scene, "--port", "0"]
+    limit = ("--seconds", str(LEASE_S + busy_s))
     with tempfile.TemporaryFile() as talk:
         process = subprocess.Popen(
-            [*command, *PICTURES, "--json"],
+            [*command, *PICTURES, *limit, "--json"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=talk,

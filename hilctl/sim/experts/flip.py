@@ -35,7 +35,7 @@ class FlipExpert(Expert):
     STILL_M_S = 0.05
     SWINGS_M_S = 0.25  # a pan that is so fast is being swung
     REST_PERIODS = 6  # after a swing, at least
-    PROGRESS_M = 0.004  # that a period of swinging counts as
+    PROGRESS_M = 0.004  # that a period of swinging counts as, for as long as one swing takes
 
     def __init__(self, world: SimWorld, arm: str = "") -> None:
         super().__init__(world, arm)
@@ -43,7 +43,9 @@ class FlipExpert(Expert):
         assert isinstance(scene, FlipScene)
         self._scene = scene
         self._periods: int | None = None  # since a swing began
+        self._has_swung = False
         self._swung_m = 0.0
+        self._restless_periods = 0  # since the pan was still
 
     def push(self) -> Array:
         """Return what is next in the swing, or nothing where it is not the time for one."""
@@ -51,7 +53,8 @@ class FlipExpert(Expert):
         if self._periods is None and self._may_begin():
             self._periods = 0
         if self._periods is not None:
-            if self.is_amid():
+            self._has_swung = True
+            if self._periods < len(self.SWING):
                 twist[NUMBERS] = self.SWING[self._periods]
             self._periods += 1
             if self._periods >= len(self.SWING) + self.REST_PERIODS:
@@ -65,15 +68,19 @@ class FlipExpert(Expert):
     def remaining_m(self) -> float:
         """Return how far the tile still has to turn, a half turn being 10 cm.
 
-        A pan that is swung makes progress, whatever the tile does.
+        A pan that is swung makes progress, whatever the tile does; one that is shaken on and on
+        does not.
         """
-        if self._speed_m_s() > self.SWINGS_M_S:
+        speed_m_s = self._speed_m_s()
+        still = speed_m_s < self.STILL_M_S
+        self._restless_periods = 0 if still else self._restless_periods + 1
+        if speed_m_s > self.SWINGS_M_S and self._restless_periods <= len(self.SWING):
             self._swung_m += self.PROGRESS_M
         return 0.05 * (1.0 + self._scene.up(self.world.data)) - self._swung_m
 
     def is_amid(self) -> bool:
-        """Return whether it swings."""
-        return self._periods is not None and self._periods < len(self.SWING)
+        """Return whether it has swung: then it holds the pan until the verdict, or swings again."""
+        return self._has_swung
 
     def is_lost(self) -> bool:
         """Return whether the tile has left the pan."""
