@@ -20,8 +20,8 @@ class FlipScene(Scene):
     """Turn a tile over in a pan that the arm holds by its handle.
 
     The pan reaches out ahead of the fingers. Its front wall is a slope, up which the tile slides
-    when the pan is jerked back, and which turns it over as it leaves. It counts when it lies still
-    in the pan with its other side up.
+    when the pan is jerked back, and which turns it over as it leaves. It counts when it lies at
+    rest in the pan with its other side up.
     """
 
     PAN_M = 0.19  # its middle, ahead of the tcp
@@ -115,10 +115,23 @@ class FlipScene(Scene):
         """Return whether the tile has fallen out of the pan."""
         return bool(self.tile_in_pan(data)[2] < -self.LOST_M)
 
-    def rests(self, data: mujoco.MjData) -> bool:
-        """Return whether the tile is still, and so is the pan below it."""
-        return bool(np.linalg.norm(data.joint("tile").qvel[:3]) < self.STILL_M_S)
+    def rests(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:
+        """Return whether the tile moves with the pan, if that moves at all."""
+        pan, tile = model.body("pan").id, model.body("tile").id
+        pan_rad_s, pan_m_s = _velocity(model, data, pan)
+        tile_m_s = _velocity(model, data, tile)[1]
+        arm_m = data.xpos[tile] - data.xpos[pan]
+        return bool(
+            np.linalg.norm(tile_m_s - pan_m_s - np.cross(pan_rad_s, arm_m)) < self.STILL_M_S
+        )
 
     def solved(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:
-        """Return whether the tile lies in the pan with its other side up, and all is still."""
-        return self.lies_in_pan(data) and self.up(data) < 0 and self.rests(data)
+        """Return whether the tile lies at rest in the pan with its other side up."""
+        return self.lies_in_pan(data) and self.up(data) < 0 and self.rests(model, data)
+
+
+def _velocity(model: mujoco.MjModel, data: mujoco.MjData, body: int) -> tuple[Array, Array]:
+    """Return a body's (3,) rad/s and (3,) m/s at its origin, in the world's frame."""
+    six = np.empty(6)
+    mujoco.mj_objectVelocity(model, data, mujoco.mjtObj.mjOBJ_XBODY, body, six, 0)
+    return six[:3], six[3:]
