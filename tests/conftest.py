@@ -21,6 +21,7 @@ CACHE = "JAX_COMPILATION_CACHE_DIR"
 CACHED_FROM_S = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
 RENDERER = "HILCTL_RENDERER"
 QUICK_COMPILER = "JAX_DISABLE_MOST_OPTIMIZATIONS"  # three times as quick, its programs half as fast
+OPENCV_THREADS = "OPENCV_FOR_THREADS_NUM"  # one a core, by itself; four processes share two
 MANY_PROGRAMS = (  # each of which runs a few times only
     *("tests/agents/", "tests/training/", "tests/rewards/", "tests/e2e/test_whole_method.py"),
     *("tests/pipeline/test_two_arms_cloned.py", "tests/people/test_human_reward.py"),
@@ -36,7 +37,7 @@ TRAININGS = tuple(
 # that one trains, too, but not until the first has compiled what is compiled once: 50 s of work
 TRAINS_LATER = tuple(
     f"{REAL_TIME}test_{name}.py"
-    for name in ("finished_runs", "quickstart", "rehearsal", "training_truth")
+    for name in ("finished_runs", "quickstart", "rehearsal", "run_command", "training_truth")
 )
 NICENESS = 19  # a learner has 10: what trains in real time is waited for
 BEGAN = os.nice(0)
@@ -49,6 +50,7 @@ WAITING = tuple(
 # machines differ in speed, and a build must not depend on luck
 settings.register_profile(
     "hilctl",
+    max_examples=50,
     deadline=None,
     derandomize=bool(os.environ.get("CI")),
     suppress_health_check=[HealthCheck.too_slow],
@@ -62,6 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
     What JAX has compiled takes up to 20 s, and hundreds of small programs take as long together;
     the trial of the renderer takes half a second a process.
     """
+    os.environ.setdefault(OPENCV_THREADS, "1")
     if RENDERER not in os.environ and renderer_name() != "raycast":
         os.environ[RENDERER] = renderer_name()
     if CACHE not in os.environ:

@@ -26,7 +26,7 @@ from hilctl.robots.ur_controller import ask_dashboard
 from hilctl.robots.ur_rtde import UrRtdeOptions, UrRtdeRobot
 
 NAME = "arm.rig"
-SOON_S = 5.0  # a system's own look-up of a name takes 30 where nobody answers
+SOON_S = 20.0  # a system's own look-up of a name takes 30 where nobody answers
 
 
 class NameServer:

@@ -12,6 +12,7 @@ from hilctl.task.home import own_folder
 from hilctl.training.backend import check_backend
 
 DIRECTORY = "JAX_COMPILATION_CACHE_DIR"
+FROM_S = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
 MIN_COMPILE_S = 0.3  # quicker ones are compiled again: reading them back takes as long
 
 
@@ -19,7 +20,8 @@ def enable_compilation_cache() -> Path | None:
     """Switch on JAX's persistent compilation cache, in the person's cache folder.
 
     Call it before the first compilation. The environment variable JAX_COMPILATION_CACHE_DIR names
-    another folder.
+    another folder, JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS from how many seconds on a program
+    is kept.
 
     Returns:
         The folder; None when it cannot be written, and programs are compiled every time.
@@ -33,7 +35,8 @@ def enable_compilation_cache() -> Path | None:
     folder = Path(asked_for) if asked_for else home and home / "jax"
     usable = folder is not None and _is_writable(folder)
     jax.config.update("jax_compilation_cache_dir", str(folder) if usable else None)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", MIN_COMPILE_S)
+    if FROM_S not in os.environ:
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", MIN_COMPILE_S)
     return folder if usable else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -98,18 +99,25 @@ def test_a_board_out_of_view_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoilt", "words"),
+    ("spoil", "words"),
     [
-        (cv2.GaussianBlur(picture(), (0, 0), 6.0), "blurred; hold still, and check the focus"),
-        (np.clip(picture() * 2.0, 0, 255).astype(np.uint8), "over-exposed; shorten the exposure"),
-        (picture()[:, ::-1].copy(), "the picture is mirrored; switch off"),
+        (
+            lambda image: cv2.GaussianBlur(image, (0, 0), 6.0),
+            "blurred; hold still, and check the focus",
+        ),
+        (
+            lambda image: np.clip(image * 2.0, 0, 255).astype(np.uint8),
+            "over-exposed; shorten the exposure",
+        ),
+        (lambda image: image[:, ::-1].copy(), "the picture is mirrored; switch off"),
     ],
     ids=["blurred", "bright", "mirrored"],
 )
 def test_a_spoilt_picture_is_not_taken_and_the_reason_is_told_when_it_stays(
-    spoilt: Image, words: str
+    spoil: Callable[[Image], Image], words: str
 ) -> None:
-    sitting = Sitting()
+    sitting, good = Sitting(), picture()
+    spoilt = spoil(good)
     assert sitting.show(spoilt) == CaptureAdvice(
         SeenPicture.SPOILT, "hold still, with all of the board in view"
     )
@@ -117,7 +125,7 @@ def test_a_spoilt_picture_is_not_taken_and_the_reason_is_told_when_it_stays(
     assert verdict.seen is SeenPicture.SPOILT
     assert words.replace(";", "").split()[:3] == verdict.guidance.replace(";", "").split()[:3]
     assert sitting.capture.keep(spoilt).seen is SeenPicture.SPOILT
-    assert sitting.rest(picture()).seen is SeenPicture.TAKEN
+    assert sitting.rest(good).seen is SeenPicture.TAKEN
 
 
 SIMILAR = {

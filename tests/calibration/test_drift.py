@@ -66,7 +66,7 @@ def lit(picture: Image, gain: float, tilt: float, noise: float, rng: np.random.G
     return np.clip(levels, 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("distance_px", [0.5, 1.0, 2.0, 4.0, 7.0, 10.0])
+@pytest.mark.parametrize("distance_px", [0.5, 2.0, 4.0, 10.0])
 def test_a_turned_camera_is_measured_through_other_light_and_a_moved_arm(
     stage: Stage, distance_px: float
 ) -> None:
@@ -82,7 +82,7 @@ def test_a_turned_camera_is_measured_through_other_light_and_a_moved_arm(
         assert np.abs(drift.shift_px - shift).max() < 0.3
 
 
-@pytest.mark.parametrize("unmoved", range(20))
+@pytest.mark.parametrize("unmoved", range(8))
 def test_no_unmoved_camera_is_said_to_have_moved(stage: Stage, unmoved: int) -> None:
     rng = np.random.default_rng(unmoved)
     reference = lit(stage.photograph(), 1.0, 0.0, 4.0, rng)

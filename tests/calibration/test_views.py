@@ -22,6 +22,7 @@ from hilctl.calibration.views import (
 from hilctl.errors import DataError
 
 BOTH = ["charuco:7x5:30mm:22mm", "chessboard:9x6:25mm"]
+BOARDS = [*BOTH, "charuco:7x6:30mm:22mm:apriltag_36h11"]
 CAMERA = Photographer()
 
 
@@ -55,7 +56,7 @@ def test_a_harmed_picture_is_left_out_for_its_own_reason(text: str, harm: str) -
 @pytest.mark.parametrize("text", BOTH)
 def test_no_good_picture_is_left_out(text: str) -> None:
     board, rng = parse_board(text), np.random.default_rng(0)
-    for T in varied_views(board, CAMERA, 25, rng):
+    for T in varied_views(board, CAMERA, 12, rng):
         soft = cv2.GaussianBlur(CAMERA.take(board, T), (0, 0), rng.uniform(0.3, 1.2))
         picture = bytes_of(soft * rng.uniform(0.4, 1.15) + rng.normal(0, 6, soft.shape))
         assert isinstance(examine("good", picture, board), BoardPicture)
@@ -96,11 +97,22 @@ POOR: dict[str, Callable[[Image], Image]] = {
 
 
 @pytest.mark.parametrize("poor", POOR)
-@pytest.mark.parametrize("text", [*BOTH, "charuco:7x6:30mm:22mm:apriltag_36h11"])
+@pytest.mark.parametrize("text", BOARDS)
 def test_a_poor_picture_is_not_called_another_board(text: str, poor: str) -> None:
+    check_that_no_other_board_is_seen(text, poor, views=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("poor", POOR)
+@pytest.mark.parametrize("text", BOARDS)
+def test_none_of_many_poor_pictures_is_called_another_board(text: str, poor: str) -> None:
+    check_that_no_other_board_is_seen(text, poor, views=12)
+
+
+def check_that_no_other_board_is_seen(text: str, poor: str, *, views: int) -> None:
     board, rng = parse_board(text), np.random.default_rng(4)
     # many sizes of a chessboard are tried on each picture in which it is not found
-    for T in varied_views(board, CAMERA, 2 if text.startswith("chessboard") else 3, rng):
+    for T in varied_views(board, CAMERA, views, rng):
         found = examine("", POOR[poor](CAMERA.take(board, T)), board)
         assert isinstance(found, BoardPicture) or not re.search(
             "it has|markers are of|do not lie|mirrored", found.reason

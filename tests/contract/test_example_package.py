@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hilctl.cli import app
 from hilctl.task import scaffold
 from hilctl.task.workspace import Workspace
 
@@ -152,9 +153,19 @@ def test_without_it_a_task_says_how_to_add_one(tmp_path: Path) -> None:
     ],
 )
 def test_doctor_names_a_plug_in_that_cannot_be_used(
-    tmp_path: Path, right: str, wrong: str, told: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    right: str,
+    wrong: str,
+    told: str,
 ) -> None:
     files = {name: text.replace(right, wrong) for name, text in example().items()}
-    code, words = run(install_by_hand(files, tmp_path / "site"), "hilctl", "doctor")
+    monkeypatch.syspath_prepend(install_by_hand(files, tmp_path / "site"))
+    monkeypatch.delitem(sys.modules, MODULE.removesuffix(".py"), raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+    code = app.run(["doctor"])
+    words = "".join(capsys.readouterr())
     assert code == 4, words
     assert told in words

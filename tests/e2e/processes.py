@@ -22,7 +22,7 @@ TINY_CAMERAS = {
     f"view: {name}, size: [128, 128]": f"view: {name}, width_px: 32, height_px: 32, size: [32, 32]"
     for name in ("wrist", "side")
 }
-EYES = Path(__file__).parent / "eyes"
+EYES = Path(__file__).parents[1] / "eyes"
 THUMBNAILS = {  # in place of an encoder that takes most of the time
     "encoder: efficientnet-lite0": "encoder: thumbnails",
     "type: classifier\n": "type: classifier\n  encoder: thumbnails\n",

@@ -9,7 +9,6 @@ from pathlib import Path
 
 PROGRAM = """
 from hilctl.training import compilation
-compilation.MIN_COMPILE_S = 0.0
 print(compilation.enable_compilation_cache())
 import jax, jax.numpy as jnp
 jax.jit(lambda x: jnp.tanh(x @ x).sum())(jnp.ones((8, 8))).block_until_ready()
@@ -20,7 +19,7 @@ def run(**variables: str) -> str:
     kept = {n: v for n, v in os.environ.items() if n != "JAX_COMPILATION_CACHE_DIR"}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", PROGRAM],
-        env={**kept, **variables},
+        env={**kept, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", **variables},
         capture_output=True,
         text=True,
         timeout=120,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from processes import Start, is_episode, until
+from processes import Start, until
 
 from hilctl.task.workspace import Workspace
 
@@ -55,15 +55,3 @@ def test_recording_stops_when_its_folder_is_moved(start: Start, space: Workspace
     assert not list(space.root.rglob("*.hdf5*")), "nothing was written into a stranger"
     elsewhere = space.root.with_name("elsewhere") / "demos"
     assert way == "removed" or list(elsewhere.glob("episode_*.hdf5"))
-
-
-@pytest.mark.parametrize("way", ["another in its place"])
-def test_training_stops_when_its_folder_is_moved(start: Start, ready: Workspace, way: str) -> None:
-    running = start(ready, "train", "--task", str(ready.root))
-    until(running, is_episode(1))
-    WAYS[way](ready.root)
-    code, events, talk = running.finish()
-    assert code == 7, talk
-    assert "moved or removed" in events[-1]["error"]["message"]
-    left = {str(path.relative_to(ready.root)) for path in ready.root.rglob("*")}
-    assert left == {"task.yaml", "demos", "labels", "runs"}

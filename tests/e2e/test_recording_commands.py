@@ -43,19 +43,19 @@ def test_pictures_need_no_environment_variable(start: Start, space: Workspace) -
     assert header.attributes["renderer"] == renderer_name()
 
 
-def test_a_classifier_needs_labels(start: Start, space: Workspace) -> None:
-    code, events, _ = start(space, "train-classifier").finish()
+def test_a_classifier_needs_labels(ask: Ask, space: Workspace) -> None:
+    code, events, _ = ask(space, "train-classifier")
     assert code == 5
     assert events[-1]["error"]["code"] == "missing_stage"
     assert events[-1]["error"]["hint"] == "hilctl record-labels"
     assert not space.classifier.exists()
 
 
-def test_demonstrations_of_another_task(start: Start, space: Workspace) -> None:
-    assert start(space, "record-demos", "-n", "1").finish()[0] == 0
+def test_demonstrations_of_another_task(ask: Ask, space: Workspace) -> None:
+    assert ask(space, "record-demos", "-n", "1")[0] == 0
     text = space.task_file.read_text("utf-8")
     space.task_file.write_text(text.replace("rate_hz: 10", "rate_hz: 20"), "utf-8")
-    code, events, _ = start(space, "record-demos", "-n", "2").finish()
+    code, events, _ = ask(space, "record-demos", "-n", "2")
     assert code == 7
     assert "control.rate_hz: 20 here, 10 there" in events[-1]["error"]["message"]
 

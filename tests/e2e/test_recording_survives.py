@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from processes import Running, Start, make_task
+from processes import Ask, Running, Start, make_task
 
 from hilctl.data.dataset import Dataset
 from hilctl.data.index import INDEX, episode_paths
@@ -77,7 +77,7 @@ def kill_and_go_on(start: Start, space: Workspace, times: int, seed: int) -> Non
 
 
 def test_kill_loses_no_demonstration(start: Start, space: Workspace) -> None:
-    kill_and_go_on(start, space, times=3, seed=0)
+    kill_and_go_on(start, space, times=2, seed=0)
 
 
 @pytest.mark.slow
@@ -100,7 +100,7 @@ def test_interrupted_demos(start: Start, space: Workspace, number: signal.Signal
     assert not (space.demos / INDEX).exists() or len(found) > 0
 
 
-def test_interrupted_labels(start: Start, space: Workspace) -> None:
+def test_interrupted_labels(start: Start, space: Workspace, ask: Ask) -> None:
     running = start(space, "record-labels")
     assert running.event()["event"] == "cameras"
     assert running.event()["event"] == "episode"
@@ -109,16 +109,16 @@ def test_interrupted_labels(start: Start, space: Workspace) -> None:
     assert (code, events[-1]["error"]["code"]) == (130, "interrupted")
     assert not list(space.labels.glob("*.partial"))
     before = len(episode_paths(space.labels))
-    code, events, _ = start(space, "record-labels").finish()
+    code, events, _ = ask(space, "record-labels")
     assert code == 0
     assert events[-1]["missing"] == ""
     assert len(episode_paths(space.labels)) == events[-1]["episodes"] > before
 
 
-def test_a_second_command_is_told_who_is_at_work(start: Start, space: Workspace) -> None:
+def test_a_second_command_is_told_who_is_at_work(start: Start, space: Workspace, ask: Ask) -> None:
     first = start(space, "record-demos", "-n", MANY)
     wait_for_demos(first, 1)
-    code, events, _ = start(space, "record-labels").finish()
+    code, events, _ = ask(space, "record-labels")
     assert code == 2
     assert events[-1]["error"]["code"] == "busy"
     assert "`hilctl record-demos`" in events[-1]["error"]["message"]

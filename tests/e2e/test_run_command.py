@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from processes import Running, Start
+from processes import Ask, Running, Start
 
 from hilctl.task.workspace import Workspace
 
@@ -20,10 +20,10 @@ def episode(running: Running) -> dict[str, object]:
     return event
 
 
-def test_it_counts_and_leaves_nothing_with_the_run(finished: Workspace, start: Start) -> None:
+def test_it_counts_and_leaves_nothing_with_the_run(finished: Workspace, ask: Ask) -> None:
     before = files(finished)
     (run,) = finished.all_runs()
-    code, lines, talk = start(finished, "run", "-n", "3", "--run", run.name).finish()
+    code, lines, talk = ask(finished, "run", "-n", "3", "--run", run.name)
     assert code == 0, talk
     result = lines[-1]
     assert result["episodes"] == 3 == result["successes"] + result["failures"]

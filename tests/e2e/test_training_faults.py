@@ -28,6 +28,7 @@ from processes import (
     until,
 )
 from stopped_run import SEED, UPDATES, Finished, StoppedRun
+from test_moved_folder import move_and_make_another
 
 from hilctl.data.episode import Episode
 from hilctl.pipeline.run_folder.resume import progress_so_far
@@ -63,9 +64,26 @@ class Broken(RLPD):
 '''
 
 
+@dataclass(frozen=True)
+class BrokenRun:
+    """A training that was disturbed three times.
+
+    Attributes:
+        space: its task folder, which was moved away in the end.
+        root: where that was; another is there since.
+        events: what was told until then.
+        answer: exit code, remaining lines and talk.
+    """
+
+    space: Workspace
+    root: Path
+    events: list[dict[str, Any]]
+    answer: Finished
+
+
 @pytest.fixture(scope="module")
-def broken(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> WatchedRun:
-    """A training whose agent breaks in two ways, and which is stopped when it goes on."""
+def broken(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> BrokenRun:
+    """A training whose agent breaks in two ways, and whose folder is moved when it goes on."""
     folder = tmp_path_factory.mktemp("broken")
     space = copy(recorded, folder / "task")
     edit(space, {"type: rlpd": "type: broken", "robot_minutes: 0.4": "robot_minutes: 5"})
@@ -80,31 +98,41 @@ def broken(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> WatchedR
         return len(stops) > 1 and stops[-1] == stops[-2] > 0 and event["updates"] > 20
 
     with starting() as start:
-        running = start(space, "train", environment=environment)
+        running = start(space, "train", "--task", str(space.root), environment=environment)
         events = until(running, lambda event: bool(event.get("safety_stops")))
         (folder / "mended").touch()
         events += until(running, goes_on)  # once the newer ones are whole again
-        running.kill(signal.SIGINT)
-        assert running.finish()[0] == 130
-    return space, events
+        move_and_make_another(space.root)
+        answer = running.finish()
+    return BrokenRun(Workspace(folder / "elsewhere"), space.root, events, answer)
 
 
-def test_losses_that_are_no_numbers_are_undone(broken: WatchedRun) -> None:
-    space, events = broken
-    assert events[-1]["faults"] == 1
-    assert events[-1]["updates"] > 20
-    (run,) = space.all_runs()
+def test_losses_that_are_no_numbers_are_undone(broken: BrokenRun) -> None:
+    last = broken.events[-1]
+    assert last["faults"] == 1
+    assert last["updates"] > 20
+    (run,) = broken.space.all_runs()
     assert [file.name for file in (run / "faults").iterdir()] == ["batch_0001.npz"]
 
 
 def test_actions_that_are_no_numbers_stop_the_robot_and_an_older_policy_goes_on(
-    broken: WatchedRun,
+    broken: BrokenRun,
 ) -> None:
-    _, events = broken
+    events = broken.events
     assert events[-1]["safety_stops"] > 0
     assert events[-1]["actor_deaths"] == 0
     told = [event for event in events if event.get("event") == "episode"]
     assert told[-1]["robot_steps"] > told[-2]["robot_steps"]
+
+
+def test_training_stops_when_its_folder_is_moved_and_another_is_in_its_place(
+    broken: BrokenRun,
+) -> None:
+    code, lines, talk = broken.answer
+    assert code == 7, talk
+    assert "moved or removed" in lines[-1]["error"]["message"]
+    left = {str(path.relative_to(broken.root)) for path in broken.root.rglob("*")}
+    assert left == {"task.yaml", "demos", "labels", "runs"}
 
 
 @dataclass(frozen=True)

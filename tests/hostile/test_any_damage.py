@@ -42,7 +42,7 @@ from hilctl.task.workspace import Workspace
 from hilctl.training.checkpoints import load_checkpoint
 
 FUZZ = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -10,12 +10,13 @@ from hilctl.networks.perception import Perception
 
 
 def test_each_channel_is_summed_by_weights_of_its_own() -> None:
-    maps = np.random.default_rng(0).normal(size=(3, 4, 5, 6)).astype(np.float32)
+    rng = np.random.default_rng(0)
+    maps = rng.normal(size=(3, 4, 5, 6)).astype(np.float32)
     network = SpatialEmbedding(sums=8)
-    params = network.init(jax.random.key(0), maps[0])
-    out = np.asarray(network.apply(params, maps))
+    drawn = jax.eval_shape(network.init, jax.random.key(0), maps[0])  # compiles nothing
+    weights = rng.normal(size=drawn["params"]["weights"].shape).astype(np.float32)
+    out = np.asarray(network.apply({"params": {"weights": weights}}, maps))
     assert out.shape == (3, 6, 8)
-    weights = np.asarray(params["params"]["weights"])
     by_hand = (maps[1, :, :, 2, None] * weights[:, :, 2]).sum(axis=(0, 1))
     np.testing.assert_allclose(out[1, 2], by_hand, rtol=1e-4, atol=1e-5)
 
@@ -23,9 +24,9 @@ def test_each_channel_is_summed_by_weights_of_its_own() -> None:
 def test_a_spatial_head_has_eight_sums_a_channel_and_a_bottleneck_of_256() -> None:
     seen = {"wrist": np.zeros((2, 2, 7), np.float16), "state": np.zeros(3, np.float32)}
     head = ObservationHead(("wrist",), "spatial")
-    params = head.init(jax.random.key(0), seen)["params"]
+    params = jax.eval_shape(head.init, jax.random.key(0), seen)["params"]
     assert params["camera_wrist"]["kernel"].shape == (7 * 8, 256)
-    assert head.apply({"params": params}, seen).shape == (256 + 64,)
+    assert jax.eval_shape(head.apply, {"params": params}, seen).shape == (256 + 64,)
 
 
 def test_without_components_all_channels_are_stored_as_they_are() -> None:

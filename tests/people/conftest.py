@@ -13,6 +13,7 @@ from persons import Person, small_task
 
 from hilctl.task.workspace import Workspace
 
+EYES = Path(__file__).parents[1] / "eyes"  # an encoder that takes no time
 DRIVER = '''
 import os, select, termios, tty
 from typing import ClassVar
@@ -72,15 +73,17 @@ class Typing(ScriptedTeleop):
 
 @pytest.fixture(autouse=True)
 def typing_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Install the driver as another package does, here and in processes started from here."""
+    """Install driver and encoder as other packages do, here and in processes started from here."""
     site = tmp_path / "site"
     about = site / "typing_hand-1.0.dist-info"
     about.mkdir(parents=True)
     (site / "typing_hand.py").write_text(DRIVER)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: typing_hand\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("[hilctl.teleops]\ntyping = typing_hand:Typing\n")
-    monkeypatch.setenv("PYTHONPATH", f"{site}:{os.environ.get('PYTHONPATH', '')}")
-    monkeypatch.syspath_prepend(site)
+    path = [str(site), str(EYES), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
+    for folder in (site, EYES):
+        monkeypatch.syspath_prepend(folder)
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from hilctl.pipeline.stages import next_command, survey
 from hilctl.pipeline.train.train import train
 from hilctl.task.workspace import Workspace
 
-SHORT = {
+SHORT = {  # seen as in `tests/e2e`, whose trainings have compiled what these need
+    "encoder: efficientnet-lite0": "encoder: thumbnails",
     "max_robot_minutes: 20": "max_robot_minutes: 0.3",
     "updates_per_step: 4": "updates_per_step: 1",
     "updates_before: 2000": "updates_before: 4",

@@ -53,8 +53,8 @@ def task(tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look three times a second: most of the time goes into drawing."""
-    monkeypatch.setattr(freehand, "PERIOD_NS", 333_000_000)
+    """Look twice a second: most of the time goes into drawing."""
+    monkeypatch.setattr(freehand, "PERIOD_NS", 500_000_000)
 
 
 class Listener:

@@ -29,11 +29,18 @@ SWAPPED = {
 }
 
 
-@pytest.fixture
-def task(tmp_path: Path) -> Workspace:
-    workspace = make_task(tmp_path / "ball")
+@pytest.fixture(scope="module")
+def retaken(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A task whose cameras have references."""
+    workspace = make_task(tmp_path_factory.mktemp("retaken") / "ball")
     retake(workspace)
     return workspace
+
+
+@pytest.fixture
+def task(retaken: Workspace, tmp_path: Path) -> Workspace:
+    """A copy of it."""
+    return Workspace(Path(shutil.copytree(retaken.root, tmp_path / "ball")))
 
 
 def retake(workspace: Workspace, *, renew: bool = False) -> list[str]:

@@ -31,8 +31,8 @@ from hilctl.task.spec import PluginSpec
 from hilctl.task.workspace import Workspace
 from hilctl.teleop.base import WHOLE_TASK
 
-FEW = {"consecutive: 2 ": "success_frames: 40\n  failure_frames: 150\n  consecutive: 2 "}
-WANTED = {"success": 40, "failure": 150}
+FEW = {"consecutive: 2 ": "success_frames: 25\n  failure_frames: 90\n  consecutive: 2 "}
+WANTED = {"success": 25, "failure": 90}
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_there_is_enough_of_everything(recorded: tuple[Workspace, LabelsResult, 
     assert (space.labels / INDEX).is_file()
     assert events[-1].done == events[-1].total == sum(WANTED.values())
     assert "cameras are not checked" in events[0].text
-    assert "success, want 40" in events[1].text
+    assert "success, want 25" in events[1].text
 
 
 def test_every_source_brings_its_share(recorded: tuple[Workspace, LabelsResult, list]) -> None:
@@ -139,7 +139,7 @@ class StopAfter:
 def test_an_interrupted_recording_goes_on_later(space: Workspace) -> None:
     first = record_labels(space, stop=StopAfter(60), keep=lambda: True)
     assert first.episodes > 0
-    assert "success, want 40" in first.missing
+    assert "success, want 25" in first.missing
     done = record_labels(Workspace(space.root))
     assert done.missing == ""
     starts = [tuple(episode.state("tcp_pose")[0]) for episode in read(space)]
@@ -168,7 +168,7 @@ def test_an_operator_who_never_succeeds_is_noticed(
     monkeypatch.setattr(verb, "DRY_EPISODES", 2)
     with pytest.raises(HilctlError, match="2 success episodes in a row") as caught:
         record_labels(space)
-    assert "0 success, want 40" in caught.value.message
+    assert "0 success, want 25" in caught.value.message
     assert "record-labels" in str(caught.value.hint)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,8 +30,8 @@ from hilctl.task.workspace import Workspace
 CAMERAS = ["wrist", "side"]
 
 
-@pytest.fixture
-def task(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+@pytest.fixture(scope="module")
+def referenced(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The insert scene, with references taken."""
     template = scaffold.find_template("sim-insert")
     folder = tmp_path_factory.mktemp("references") / "peg"
@@ -39,6 +40,12 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     with devices(workspace) as (robot, cameras):
         take_references(workspace, robot, cameras)
     return workspace
+
+
+@pytest.fixture
+def task(referenced: Workspace, tmp_path: Path) -> Workspace:
+    """A copy of it."""
+    return Workspace(Path(shutil.copytree(referenced.root, tmp_path / "peg")))
 
 
 @contextmanager

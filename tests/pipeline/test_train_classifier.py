@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,10 +37,15 @@ from hilctl.task import scaffold
 from hilctl.task.fingerprint import data_identity
 from hilctl.task.workspace import Workspace
 
-FEW = {"consecutive: 2 ": "success_frames: 40\n  failure_frames: 150\n  consecutive: 2 "}
+FEW = {"consecutive: 2 ": "success_frames: 30\n  failure_frames: 100\n  consecutive: 2 "}
 SMALL_CAMERAS = {
-    f"view: {name}, size: [128, 128]": f"view: {name}, width_px: 64, height_px: 64, size: [64, 64]"
+    f"view: {name}, size: [128, 128]": f"view: {name}, width_px: 32, height_px: 32, size: [32, 32]"
     for name in ("wrist", "side")
+}
+EYES = Path(__file__).parents[1] / "eyes"
+THUMBNAILS = {  # in place of an encoder that takes most of the time
+    "encoder: efficientnet-lite0": "encoder: thumbnails",
+    "type: classifier\n": "type: classifier\n  encoder: thumbnails\n",
 }
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -51,10 +56,18 @@ def make_task(folder: Path) -> Workspace:
     return edit(Workspace(folder), FEW | SMALL_CAMERAS)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _eyes() -> Iterator[None]:
+    """Find the encoder of these tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(EYES)
+        yield
+
+
 @pytest.fixture(scope="module")
 def space(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A task with labels."""
-    space = make_task(tmp_path_factory.mktemp("classifier") / "task")
+    space = edit(make_task(tmp_path_factory.mktemp("classifier") / "task"), THUMBNAILS)
     record_labels(space)
     return space
 
@@ -69,7 +82,7 @@ def result(space: Workspace) -> ClassifierResult:
 
 @pytest.fixture(scope="module")
 def encoder() -> Encoder:
-    return ENCODERS.get("efficientnet-lite0")(None)
+    return ENCODERS.get("thumbnails")(None)
 
 
 @dataclass(frozen=True)
@@ -149,7 +162,7 @@ def test_it_is_the_reward_of_the_task(
         space.classifier,
         data_identity=data_identity(space.spec),
         cameras=["wrist", "side"],
-        encoder="efficientnet-lite0",
+        encoder="thumbnails",
         encoder_fingerprint=encoder.fingerprint,
     )
     assert fitted.model.threshold == result.fitted.model.threshold
@@ -190,7 +203,7 @@ def test_newer_labels_make_it_stale(space: Workspace, result: ClassifierResult) 
 
 def test_no_labels(tmp_path: Path) -> None:
     space = make_task(tmp_path / "task")
-    with pytest.raises(MissingStageError, match="0/40 success") as caught:
+    with pytest.raises(MissingStageError, match="0/30 success") as caught:
         train_classifier(space)
     assert "record-labels" in str(caught.value.hint)
     assert not space.classifier.exists()
@@ -201,7 +214,7 @@ def test_too_few_labels_names_what_is_missing(space: Workspace, tmp_path: Path) 
     few.labels.mkdir()
     first = min(space.labels.glob("epi*"))
     (few.labels / first.name).write_bytes(first.read_bytes())
-    with pytest.raises(MissingStageError, match=r"\d+/40 success, \d+/150 failure frames"):
+    with pytest.raises(MissingStageError, match=r"\d+/30 success, \d+/100 failure frames"):
         train_classifier(few)
 
 
@@ -223,18 +236,21 @@ def test_damaged_labels(space: Workspace, tmp_path: Path) -> None:
 
 
 def test_weights_that_are_not_there(space: Workspace, tmp_path: Path) -> None:
+    other = make_task(tmp_path / "task")
+    other.labels.symlink_to(space.labels.resolve())
     with pytest.raises(DataError, match="cannot read the weights"):
-        train_classifier(space.with_weights(tmp_path / "resnet10.pkl"))
+        train_classifier(other.with_weights(tmp_path / "resnet10.pkl"))
 
 
 def test_weights_of_the_task_file_are_looked_for_beside_it(
     space: Workspace, tmp_path: Path
 ) -> None:
-    shutil.copytree(space.root, tmp_path / "task", ignore=shutil.ignore_patterns("classifier"))
+    task = make_task(tmp_path / "task")
+    task.labels.symlink_to(space.labels.resolve())
     encoder = "encoder: efficientnet-lite0"
     named = f"{encoder}\n  weights: nets/resnet10.pkl"
     changes = {encoder: named, "type: classifier": f"type: classifier\n  {named}"}
-    beside = edit(Workspace(tmp_path / "task"), changes)
+    beside = edit(task, changes)
     for read in (train_classifier, open_encoder):
         with pytest.raises(DataError, match="cannot read the weights") as caught:
             read(beside)

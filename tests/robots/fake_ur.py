@@ -183,23 +183,36 @@ class FakeUr:
 
     def state(self, name: str) -> tuple[float, ...]:
         """Return a variable of RTDE."""
-        pose = np.concatenate([self.pose[:3], geometry.rotvec_from_quat(self.pose[3:])])
-        values: dict[str, Any] = {
-            "timestamp": time.monotonic(),
-            "actual_q": 0.5 * np.concatenate([self.pose[:3], np.arange(3)]),
-            "actual_TCP_pose": pose,
-            "actual_TCP_speed": self.velocity,
-            "actual_TCP_force": self.force_base,
-            "robot_mode": self.mode,
-            "safety_mode": self.safety,
-            "safety_status_bits": 1 << (self.safety - 1),
-            "robot_status_bits": 1 | (2 if self.runtime == 2 else 0),
-            "runtime_state": self.runtime,
-            "speed_scaling": 1.0,
-        }
-        value = self.wrong.get(name, values.get(name, self.registers.get(name, 0)))
+        value = self.wrong.get(name, self._told(name))
         as_int = type_of(name) in "iI"
         return tuple(int(v) if as_int else float(v) for v in np.atleast_1d(value))
+
+    def _told(self, name: str) -> Any:
+        match name:
+            case "timestamp":
+                return time.monotonic()
+            case "actual_q":
+                return 0.5 * np.concatenate([self.pose[:3], np.arange(3)])
+            case "actual_TCP_pose":
+                turn = geometry.rotvec_from_quat(self.pose[3:])
+                return np.concatenate([self.pose[:3], turn])
+            case "actual_TCP_speed":
+                return self.velocity
+            case "actual_TCP_force":
+                return self.force_base
+            case "robot_mode":
+                return self.mode
+            case "safety_mode":
+                return self.safety
+            case "safety_status_bits":
+                return 1 << (self.safety - 1)
+            case "robot_status_bits":
+                return 1 | (2 if self.runtime == 2 else 0)
+            case "runtime_state":
+                return self.runtime
+            case "speed_scaling":
+                return 1.0
+        return self.registers.get(name, 0)
 
     # ----- RTDE
 

@@ -22,7 +22,7 @@ RATE_HZ = 10.0
 WARNINGS = {"advised": [], "clumsy": ["takeovers too late"], "wrong-headed": ["takeovers too long"]}
 
 
-def supervised(profile: str, episodes: int = 6) -> list[list[TeleopInput]]:
+def supervised(profile: str, episodes: int = 4) -> list[list[TeleopInput]]:
     """Return the polls of closely watched episodes in which a policy stands still."""
     made = Stand("route", profile=profile, skill=0.6)
     with pytest.MonkeyPatch.context() as patch, made.robot, made.operator:

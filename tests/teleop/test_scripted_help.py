@@ -27,7 +27,7 @@ def stand(request: pytest.FixtureRequest) -> Iterator[Stand]:
     ("stand", "works_for"), [("insert", 0), ("insert", 12), ("reach", 0)], indirect=["stand"]
 )
 def test_help_comes_soon_without_pauses_and_briefly(stand: Stand, works_for: int) -> None:
-    episodes = [stand.episode(works_for) for _ in range(16)]
+    episodes = [stand.episode(works_for) for _ in range(10)]
     helped = [polls for polls in episodes if takeovers(polls)]
     assert len(helped) >= 3
     firsts = [next(i for i, hand in enumerate(polls) if hand.engaged) for polls in helped]
@@ -117,7 +117,7 @@ def test_a_demonstration_says_nothing_about_the_policy(operator: ScriptedTeleop)
 def test_the_helper_drives_nothing_once_the_task_is_done() -> None:
     made = Stand("reach")
     with made.robot, made.operator:
-        for _ in range(8):
+        for _ in range(4):
             while takeovers(made.episode()) == []:
                 pass
             for _ in range(30):

@@ -9,36 +9,47 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from made_up_episodes import CAMERAS, GRID, perception, steps_of
 
 from hilctl.agents.options import RLPDOptions
 from hilctl.agents.rlpd import RLPD
 from hilctl.data.replay import ReplayBuffer
 from hilctl.errors import DataError
 from hilctl.networks.perception import STATE
-from hilctl.task.layout import ActionLayout
+from hilctl.task.spec import CHUNK_STEPS
+
+# of the sizes of the agents' contract: what is compiled for that is not compiled again
+from hilctl.testing.agents import ACTIONS, TRANSITIONS, UPDATES, observations
 from hilctl.training.last_good import FAULTS_IN_A_ROW, REMEMBER_EVERY
 from hilctl.training.learner import Learner
-from hilctl.training.trajectory import trajectory_of
+from hilctl.training.trajectory import Trajectory
 
-ACTIONS = ActionLayout.one_arm()
-SEEN = perception()
+
+def demonstration(steps: int = 8) -> Trajectory:
+    rng = np.random.default_rng(0)
+    ends = np.arange(steps) == steps - 1
+    return Trajectory(
+        observations(rng, steps + 1),
+        rng.uniform(-1, 1, (steps, ACTIONS.size)).astype(np.float32),
+        ends.astype(np.float32),
+        ends,
+        np.ones(steps, bool),
+        np.zeros(steps, np.uint8),
+    )
 
 
 def learner(faults: Path) -> Learner:
-    shapes: dict[str, Any] = dict.fromkeys(CAMERAS, ((*GRID, 3), np.float16))
-    shapes |= {STATE: ((len(SEEN.mean),), np.float32)}
-    agent = RLPD.create(jax.random.key(0), SEEN.example(GRID), ACTIONS, RLPDOptions(batch=4))
+    example = observations(np.random.default_rng(0))
+    shapes: dict[str, Any] = {name: (array.shape, array.dtype) for name, array in example.items()}
     made = Learner(
-        agent,
-        ReplayBuffer(100, shapes, 6),
-        ReplayBuffer(100, shapes, 6),
+        RLPD.create(jax.random.key(0), example, ACTIONS, RLPDOptions()),
+        ReplayBuffer(100, shapes, ACTIONS.size),
+        ReplayBuffer(100, shapes, ACTIONS.size),
         np.random.default_rng(0),
-        updates_per_step=1,
-        batch=4,
+        updates_per_step=UPDATES // CHUNK_STEPS,
+        batch=TRANSITIONS,
         faults=faults,
     )
-    made.add_demonstration(trajectory_of(steps_of(intervened=[True] * 8), SEEN))
+    made.add_demonstration(demonstration())
     return made
 
 
@@ -61,7 +72,7 @@ def test_updates_that_are_no_numbers_are_undone_and_their_batch_is_kept(tmp_path
     assert is_whole(learning.agent)
     assert (learning.faults, learning.updates, learning.metrics) == (1, updates, metrics)
     with np.load(tmp_path / "faults" / "batch_0001.npz", allow_pickle=False) as kept:
-        assert kept["actions"].shape[-1] == 6
+        assert kept["actions"].shape[-1] == ACTIONS.size
         assert {"observations.wrist", "next_observations.state"} <= set(kept.files)
     learning.learn_chunk()
     assert learning.updates > updates
@@ -82,7 +93,7 @@ def test_data_that_are_no_numbers_end_the_training_with_the_file_to_look_at(
     tmp_path: Path,
 ) -> None:
     learning = learner(tmp_path)
-    poisoned = trajectory_of(steps_of(intervened=[True] * 8), SEEN)
+    poisoned = demonstration()
     poisoned.observations[STATE][:] = math.nan
     learning.add_rollout(poisoned)
     for _ in range(FAULTS_IN_A_ROW - 1):

@@ -1,7 +1,6 @@
 """An encoder of another package that takes no time: colours of small patches, and how they vary.
 
-Trainings of these tests see through it; the tests of people, the quickstart and `.ci/run` see
-through a real one.
+Trainings of tests see through it; a clone of two arms and `.ci/run` see through a real one.
 """
 
 from __future__ import annotations
