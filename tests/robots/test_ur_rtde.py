@@ -353,7 +353,7 @@ def test_a_local_controller_is_told_from_a_remote_one(ur: UrController) -> None:
 
 
 def test_a_stream_that_stops_is_a_dead_robot(ur: UrController, robot: UrRtdeRobot) -> None:
-    target = moved(robot, 0.3, 0, 0)  # a second's way
+    target = moved(robot, 3.0, 0, 0)  # ten seconds' way
     robot.servo(Command(target))
     assert soon(lambda: robot.state().tcp_velocity.any())
     ur.set("silent", True)
