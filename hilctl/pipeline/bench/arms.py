@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from statistics import median
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 from hilctl.networks.encoders.base import Encoder
 from hilctl.pipeline.bench.learner import BATCH, STATE_SIZE, UPDATES_PER_STEP, filled_learner
@@ -15,7 +15,7 @@ from hilctl.pipeline.events import Event, Report
 from hilctl.task.layout import CLOSE, LEAVE, OPEN, TWIST, ActionLayout, ActionPart
 from hilctl.task.spec import CHUNK_STEPS
 
-ROUNDS = 9
+ROUNDS = 15
 
 
 def _pose(arm: str) -> ActionPart:
@@ -50,8 +50,11 @@ def bench_arms(cameras: Sequence[str], encoder: Encoder, report: Report) -> dict
     report(Event("bench", "learner step with grippers and a second arm"))
     layouts = {"one_arm": ONE_ARM, **COMPARED}
     steps = {name: _step(cameras, encoder, layout) for name, layout in layouts.items()}
-    times_ms = _in_turn_ms(steps)
-    return {f"learner_{name}_ratio": times_ms[name] / times_ms["one_arm"] for name in COMPARED}
+    times_s = _in_turn(steps)
+    return {
+        f"learner_{name}_ratio": float(np.median(times_s[name] / times_s["one_arm"]))
+        for name in COMPARED
+    }
 
 
 def _step(cameras: Sequence[str], encoder: Encoder, layout: ActionLayout) -> Callable[[], object]:
@@ -69,12 +72,12 @@ def _step(cameras: Sequence[str], encoder: Encoder, layout: ActionLayout) -> Cal
     return step
 
 
-def _in_turn_ms(calls: Mapping[str, Callable[[], object]]) -> dict[str, float]:
-    """Return the median time of each call in ms; they take turns, as speeds drift."""
-    times_ms: dict[str, list[float]] = {name: [] for name in calls}
+def _in_turn(calls: Mapping[str, Callable[[], object]]) -> dict[str, NDArray[np.float64]]:
+    """Return the seconds of each call, round by round; they take turns, as speeds drift."""
+    times_s: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(ROUNDS + 1):
         for name, call in calls.items():
             started = time.perf_counter()
             call()
-            times_ms[name].append((time.perf_counter() - started) * 1e3)
-    return {name: median(times[1:]) for name, times in times_ms.items()}  # the first one compiles
+            times_s[name].append(time.perf_counter() - started)
+    return {name: np.array(times[1:]) for name, times in times_s.items()}  # the first one compiles
