@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import mujoco
 import numpy as np
 import pytest
 from arm_in_a_scene import demonstrate, run, task_of, world_of
@@ -66,6 +67,20 @@ def test_a_tile_counts_when_it_lies_in_the_pan_with_its_other_side_up(
     world = world_of("flip")
     lay(world, place, turn_rad)
     assert world.solved() == solved
+
+
+def test_a_tile_counts_while_it_is_carried_calmly_and_not_while_it_slides() -> None:
+    world = world_of("flip")
+    lay(world, (0.0, 0.0, 0.007), np.pi)
+    aside = world.tcp_pose()
+    aside[1] += 0.1
+    world.set_target(aside)
+    run(world, 0.3)
+    assert np.linalg.norm(world.arms[""].tcp_velocity()[:3]) > 0.12
+    assert world.solved()
+    world.data.joint("tile").qvel[:3] += [0.0, 0.2, 0.0]
+    mujoco.mj_forward(world.model, world.data)
+    assert not world.solved()
 
 
 def test_a_tile_beside_the_pan_is_lost_and_the_operator_keeps_off() -> None:
