@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hilctl.cli.options import SETTINGS, JsonOption, TaskOption, refuse_options_before
+from hilctl.cli.options import SETTINGS, JsonOption, refuse_options_before
 from hilctl.cli.render import Output
 
 if TYPE_CHECKING:
@@ -39,6 +39,10 @@ LOOP_FIGURES = {
     "second_arm_p99_ms": "the same, 99 of 100",
 }
 
+MeasuredOption = Annotated[
+    Path | None,
+    typer.Option("--task", metavar="DIR", help="Of a task folder; absent = every simulated task."),
+]
 CadenceOption = Annotated[
     float | None,
     typer.Option(
@@ -69,7 +73,7 @@ def _subject(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 @bench.callback(invoke_without_command=True, context_settings=SETTINGS)
 def this_machine(
     context: typer.Context,
-    task: TaskOption = None,
+    task: MeasuredOption = None,
     cadence_s: CadenceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -82,7 +86,7 @@ def this_machine(
 
 @_subject("speed")
 def speed(
-    task: TaskOption = None, cadence_s: CadenceOption = None, as_json: JsonOption = False
+    task: MeasuredOption = None, cadence_s: CadenceOption = None, as_json: JsonOption = False
 ) -> None:
     """Measure how fast simulator, learner and policy are on this machine.
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
-from numpy.typing import NDArray
 
 from hilctl.networks.encoders.base import Encoder
 from hilctl.pipeline.bench.learner import BATCH, STATE_SIZE, UPDATES_PER_STEP, filled_learner
+from hilctl.pipeline.bench.timing import in_turn_s
 from hilctl.pipeline.events import Event, Report
 from hilctl.task.layout import CLOSE, LEAVE, OPEN, TWIST, ActionLayout, ActionPart
 from hilctl.task.spec import CHUNK_STEPS
@@ -50,7 +49,7 @@ def bench_arms(cameras: Sequence[str], encoder: Encoder, report: Report) -> dict
     report(Event("bench", "learner step with grippers and a second arm"))
     layouts = {"one_arm": ONE_ARM, **COMPARED}
     steps = {name: _step(cameras, encoder, layout) for name, layout in layouts.items()}
-    times_s = _in_turn(steps)
+    times_s = in_turn_s(steps, ROUNDS)
     return {
         f"learner_{name}_ratio": float(np.median(times_s[name] / times_s["one_arm"]))
         for name in COMPARED
@@ -70,14 +69,3 @@ def _step(cameras: Sequence[str], encoder: Encoder, layout: ActionLayout) -> Cal
         jax.block_until_ready(metrics)
 
     return step
-
-
-def _in_turn(calls: Mapping[str, Callable[[], object]]) -> dict[str, NDArray[np.float64]]:
-    """Return the seconds of each call, round by round; they take turns, as speeds drift."""
-    times_s: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(ROUNDS + 1):
-        for name, call in calls.items():
-            started = time.perf_counter()
-            call()
-            times_s[name].append(time.perf_counter() - started)
-    return {name: np.array(times[1:]) for name, times in times_s.items()}  # the first one compiles

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from statistics import median
 from typing import Any
 
 import gymnasium
@@ -19,6 +16,7 @@ from hilctl.env.questions import Questions
 from hilctl.env.wrappers import EncodeFrames, Takeover
 from hilctl.networks.encoders.base import Encoder, encode_each
 from hilctl.pipeline.bench import drawn_world
+from hilctl.pipeline.bench.timing import in_turn_s
 from hilctl.pipeline.events import Event, Report, silent
 from hilctl.task.spec import SteppedControlSpec
 from hilctl.teleop.base import Role, Teleop, TeleopInput
@@ -64,31 +62,25 @@ def bench_environments(encoder: Encoder, report: Report = silent) -> dict[str, A
     environment.control = SteppedControlSpec(rate_hz=RATE_HZ, max_episode_s=STEPS / RATE_HZ)
     with environment:
         seen, loop = EncodeFrames(environment, encoder), _loop(environment, encoder, rig)
-        bare_ms, bare_seen_ms, hosted_ms, hosted_seen_ms, loop_ms = _compared(
-            lambda: _step_bare(bare, None),
-            lambda: _step_bare(bare, encoder),
-            lambda: _step_hosted(environment),
-            lambda: _step_hosted(seen),
-            lambda: loop.run_episode(),
+        times_s = in_turn_s(
+            {
+                "bare": lambda: _step_bare(bare, None),
+                "bare_seen": lambda: _step_bare(bare, encoder),
+                "hosted": lambda: _step_hosted(environment),
+                "hosted_seen": lambda: _step_hosted(seen),
+                "loop": loop.run_episode,
+            },
+            ROUNDS,
         )
+    step_ms = {name: float(np.median(times)) * 1e3 / STEPS for name, times in times_s.items()}
+    loop_ms = step_ms["loop"]
     return {
-        "gymnasium_worker_ms": hosted_ms - bare_ms,
-        "gymnasium_bare_encoded_ms": bare_seen_ms,
+        "gymnasium_worker_ms": step_ms["hosted"] - step_ms["bare"],
+        "gymnasium_bare_encoded_ms": step_ms["bare_seen"],
         "gymnasium_loop_ms": loop_ms,
-        "loop_over_stepping_percent": 100 * (loop_ms / hosted_seen_ms - 1),
-        "loop_over_bare_percent": 100 * (loop_ms / bare_seen_ms - 1),
+        "loop_over_stepping_percent": 100 * (loop_ms / step_ms["hosted_seen"] - 1),
+        "loop_over_bare_percent": 100 * (loop_ms / step_ms["bare_seen"] - 1),
     }
-
-
-def _compared(*ways: Callable[[], object]) -> list[float]:
-    """Return the median time a step of each way in ms; they take turns, as speeds drift."""
-    times_ms: list[list[float]] = [[] for _ in ways]
-    for _ in range(ROUNDS + 1):
-        for way, times in zip(ways, times_ms, strict=True):
-            started = time.perf_counter()
-            way()
-            times.append((time.perf_counter() - started) * 1e3 / STEPS)
-    return [median(times[1:]) for times in times_ms]  # the first round warms up
 
 
 def _step_bare(env: Any, encoder: Encoder | None) -> None:

@@ -7,7 +7,7 @@ random shifts of a quarter of a cell.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -20,6 +20,7 @@ from hilctl.data.replay import ReplayBuffer, bytes_needed
 from hilctl.networks.encoders.base import Encoder
 from hilctl.networks.encoders.resnet10 import ResNet10
 from hilctl.networks.perception import STATE
+from hilctl.pipeline.bench.timing import timed_ms
 from hilctl.pipeline.events import Event, Report
 from hilctl.task.layout import ActionLayout
 from hilctl.task.spec import CHUNK_STEPS
@@ -139,14 +140,3 @@ def filled_learner(
             np.zeros(steps, np.uint8),
         )
     return RLPD.create(jax.random.key(0), example, actions, RLPDOptions(batch=BATCH)), buffer
-
-
-def timed_ms(call: Callable[[], Any], repeats: int) -> list[float]:
-    """Return the milliseconds of each repeat, after one call that compiles."""
-    call()
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        call()
-        times.append((time.perf_counter() - started) * 1e3)
-    return times

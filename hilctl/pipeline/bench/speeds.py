@@ -19,8 +19,9 @@ from hilctl.networks.encoders.base import Encoder, encode_each
 from hilctl.networks.perception import Perception
 from hilctl.pipeline.bench.arms import bench_arms
 from hilctl.pipeline.bench.environments import bench_environments
-from hilctl.pipeline.bench.learner import bench_learner, timed_ms
+from hilctl.pipeline.bench.learner import bench_learner
 from hilctl.pipeline.bench.scenes import sim_steps_per_s
+from hilctl.pipeline.bench.timing import timed_ms
 from hilctl.pipeline.events import Event, Report, silent
 from hilctl.pipeline.parts import open_encoder
 from hilctl.task.layout import ActionLayout
