@@ -418,18 +418,18 @@ def test_an_error_that_the_control_does_not_clear_in_time_is_given_up(
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "limit_s", "words"),
     [
-        (b"", "no answer within 0.3 s"),
-        (b"\0\0\0", "got interrupted"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "Franka failed"),
+        (b"", 0.3, "no answer within 0.3 s"),
+        (b"\0\0\0", 30.0, "got interrupted"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", 30.0, "Franka failed"),
     ],
     ids=["nothing", "half-a-message", "something-else"],
 )
 def test_a_control_that_takes_calls_and_answers_no_sense_is_given_up(
-    monkeypatch: pytest.MonkeyPatch, answer: bytes, words: str
+    monkeypatch: pytest.MonkeyPatch, answer: bytes, limit_s: float, words: str
 ) -> None:
-    monkeypatch.setattr(franky_arm, "CONNECT_S", 0.3)
+    monkeypatch.setattr(franky_arm, "CONNECT_S", limit_s)
     with socket.socket() as mute:
         for last in itertools.count(1):
             try:
