@@ -50,7 +50,7 @@ class Actor:
         link: to the learning side.
         number: of the last episode of the run so far.
         trials: of the run so far; they know the target.
-        max_robot_s: give up after this time on the robot's clock.
+        max_robot_s: give up after the episode at whose end the robot's clock says as much.
         clock_s: reads the robot's clock.
         on_episode: told after each episode; saving checkpoints and showing progress happen there.
         max_steps: give up after so many robot steps.
@@ -173,4 +173,5 @@ class Actor:
     def _is_over(self) -> bool:
         stopped = self._quit or self.loop.stop()
         no_steps = self.max_steps is not None and self.progress.robot_steps >= self.max_steps
-        return stopped or no_steps or self.clock_s() >= self.max_robot_s
+        # not by the clock, which goes on meanwhile: what is logged must say that the limit was met
+        return stopped or no_steps or self.progress.robot_s >= self.max_robot_s

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from video_server import FakeCamera, fake_camera
 from hilctl.cameras import CAMERAS
 from hilctl.cameras.video_devices import VideoDevice
 from hilctl.devices import Finding, Options, Rig
-from hilctl.errors import DeviceError
+from hilctl.errors import DeviceError, HilctlError
 from hilctl.pipeline.calibrate.identity import all_records, meet
 from hilctl.pipeline.doctor import found_cameras, surroundings
 from hilctl.pipeline.doctor.devices import examine_devices
@@ -184,12 +185,20 @@ def test_serial_ports_are_listed_and_those_one_may_not_use_print_the_rule(
     assert "usermod -aG dialout" in (port.hint or "")
 
 
+def plug_in_only(there: FakeCamera, words: str, patch: pytest.MonkeyPatch) -> None:
+    """Let it be the one camera that is found, whatever this computer and other tests have."""
+    for name in CAMERAS.names():
+        with suppress(ImportError, HilctlError):  # its library is not installed
+            patch.setattr(CAMERAS.get(name), "found", classmethod(lambda cls: []))
+    cls = CAMERAS.get("opencv")
+    webcam: list[tuple[Options, str]] = [(cls.OptionsType(source=there.url), words)]
+    patch.setattr(cls, "found", classmethod(lambda cls: webcam))
+
+
 def test_a_camera_that_no_task_names_leaves_a_still_too(
     there: FakeCamera, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cls = CAMERAS.get("opencv")
-    webcam: list[tuple[Options, str]] = [(cls.OptionsType(source=there.url), "Webcam, serial 7")]
-    monkeypatch.setattr(cls, "found", classmethod(lambda cls: webcam))
+    plug_in_only(there, "Webcam, serial 7", monkeypatch)
     (found,) = found_cameras.examine_cameras(tmp_path, {})
     assert found.ok
     assert (tmp_path / "opencv-Webcam-serial-7.jpg").is_file()
@@ -202,9 +211,7 @@ def test_a_camera_that_no_task_names_leaves_a_still_too(
 def test_one_of_the_tasks_is_not_opened_twice(
     task: Workspace, there: FakeCamera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cls = CAMERAS.get("opencv")
-    webcam: list[tuple[Options, str]] = [(cls.OptionsType(source=there.url), "Webcam")]
-    monkeypatch.setattr(cls, "found", classmethod(lambda cls: webcam))
+    plug_in_only(there, "Webcam", monkeypatch)
     (found,) = found_cameras.examine_cameras(task.root, task.spec.cameras, task.root)
     assert "one of the task's" in found.detail
     assert there.viewers == 0

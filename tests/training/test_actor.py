@@ -204,6 +204,22 @@ def test_time_and_steps_end_it(limit: dict[str, int]) -> None:
     assert len(world.was_greedy) == 7
 
 
+def test_time_that_passes_between_episodes_ends_nothing_before_it_is_counted() -> None:
+    world, progress, between_s = World(lambda index, greedy: FAILURE), Progress(), [0.0]
+
+    def log(ended: EpisodeSummary) -> None:
+        between_s[0] += 0.25
+
+    world.actor(
+        max_robot_s=3.6,
+        progress=progress,
+        clock_s=lambda: len(world.was_greedy) + between_s[0],
+        on_episode=log,
+    ).run()
+    # the third ends after 3.5 s, and a pause later the limit is met, of which the log knows nothing
+    assert (len(world.was_greedy), progress.robot_s) == (4, 4.75)
+
+
 def test_being_stopped_ends_it_after_the_episode() -> None:
     world = World(lambda index, greedy: FAILURE)
     world.actor(on_episode=lambda ended: setattr(world, "stopped", True)).run()
