@@ -23,7 +23,7 @@ RENDERER = "HILCTL_RENDERER"
 QUICK_COMPILER = "JAX_DISABLE_MOST_OPTIMIZATIONS"  # three times as quick, its programs half as fast
 OPENCV_THREADS = "OPENCV_FOR_THREADS_NUM"  # one a core, by itself; four processes share two
 MANY_PROGRAMS = (  # each of which runs a few times only
-    *("tests/agents/", "tests/training/", "tests/rewards/", "tests/e2e/test_whole_method.py"),
+    *("tests/agents/", "tests/training/", "tests/rewards/", "tests/e2e/"),
     *("tests/pipeline/test_two_arms_cloned.py", "tests/people/test_human_reward.py"),
 )
 COMPILES_MOST = "tests/agents/"  # the same for many tests: several processes would do it at once
