@@ -37,7 +37,7 @@ ROOMS: list[set[str]] = [
     {"record", "features", "demos"},
     {"run_folder"},
     {"stage_checks", "stages"},
-    {"classify", "report", "runs"},
+    {"classify", "report", "runs", "watched_policy"},
     {"train"},
     {"evaluate", "teleop"},
     {"run", "replay"},

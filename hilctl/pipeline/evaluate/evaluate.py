@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import statistics
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hilctl.data.step import EpisodeSummary, Outcome
 from hilctl.env.loop import EpisodeLoop
-from hilctl.env.make import open_station
-from hilctl.pipeline.between_episodes import between_episodes
-from hilctl.pipeline.calibrate.check import check_cameras
 from hilctl.pipeline.evaluate.statistics import wilson_interval
 from hilctl.pipeline.evaluate.video import VideoRecorder
-from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent, told_by
+from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
 from hilctl.pipeline.parts import open_reward
 from hilctl.pipeline.run_folder.manifest import Evaluation, write_manifest
 from hilctl.pipeline.run_folder.policy import open_policy
+from hilctl.pipeline.watched_policy import watched
 from hilctl.task.fingerprint import data_fingerprint
 from hilctl.task.workspace import Workspace
-from hilctl.teleop.base import Role
 
 EVALUATION_SEED_OFFSET = 1_000_000  # starts and grasps that training has not seen
 
@@ -154,53 +151,32 @@ def evaluate(
         MissingStageError: nothing was trained.
         DataError: policy or classifier belong to another set-up.
     """
-    spec = workspace.spec
     chosen = open_policy(workspace, run=run, best=best, seed=seed, report=report)
-    run, encoder = chosen.run, chosen.encoder
-    reward = open_reward(workspace, encoder)
-    films = VideoRecorder(run / ("videos_best" if best else "videos"), spec.control.rate_hz)
-    watchers = [films] if video else []
-    with ExitStack() as opened:
-        for watcher in watchers:
-            opened.enter_context(watcher)
-        station = opened.enter_context(
-            open_station(
-                spec,
-                seed=EVALUATION_SEED_OFFSET + seed,
-                encode=encoder,
-                reward=reward,
-                screen=told_by(report),
-                stop=stop,
-                folder=workspace.root,
-            )
-        )
-        chosen.check_environment(station)
-        check_cameras(workspace, station.robot, station.cameras, report)
-        loop = EpisodeLoop(
-            station.env,
-            chosen.policy,
-            station.teleop,
-            Role.WATCH,
-            watchers,
-            stop=stop,
-            claims_end_episode=False,
-            questions=station.questions,
-            put_back=between_episodes(workspace, station, report, reward),
-        )
-        chosen.warm_up()
-        summaries = _run_episodes(loop, episodes, report, reward.judge_name)
-        operator = station.teleop.operator
-        stopped = sum(map(counts, summaries)) < episodes
-        videos = films.finish() if video and not stopped else []
-    result = EvaluationResult(
-        summaries,
-        chosen.checkpoint,
-        data_fingerprint(spec),
-        operator,
-        reward.judge_name,
-        stopped,
-        tuple(videos),
+    run, rate_hz = chosen.run, workspace.spec.control.rate_hz
+    reward = open_reward(workspace, chosen.encoder)
+    films = VideoRecorder(run / ("videos_best" if best else "videos"), rate_hz) if video else None
+    watching = watched(
+        workspace,
+        chosen,
+        reward,
+        seed=EVALUATION_SEED_OFFSET + seed,
+        report=report,
+        stop=stop,
+        subscribers=[films] if films else [],
+        claims_end_episode=False,
     )
+    with films or nullcontext(), watching as (station, loop):
+        summaries = _run_episodes(loop, episodes, report, reward.judge_name)
+        stopped = sum(map(counts, summaries)) < episodes
+        result = EvaluationResult(
+            summaries,
+            chosen.checkpoint,
+            data_fingerprint(workspace.spec),
+            station.teleop.operator,
+            reward.judge_name,
+            stopped,
+            tuple(films.finish()) if films and not stopped else (),
+        )
     if not stopped and not best:
         write_manifest(run / "eval.json", Evaluation.model_validate(result.as_dict()))
     return result

@@ -8,16 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from hilctl.data.step import EpisodeSummary
-from hilctl.env.loop import EpisodeLoop
-from hilctl.env.make import open_station
-from hilctl.pipeline.between_episodes import between_episodes
-from hilctl.pipeline.calibrate.check import check_cameras
-from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent, told_by
+from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
 from hilctl.pipeline.parts import open_reward
 from hilctl.pipeline.record.recording import was_interrupted
 from hilctl.pipeline.run_folder.policy import open_policy
+from hilctl.pipeline.watched_policy import watched
 from hilctl.task.workspace import Workspace
-from hilctl.teleop.base import Role
 
 WORK_SEED_OFFSET = 2_000_000  # starts that neither training nor evaluation has seen
 
@@ -97,27 +93,9 @@ def run_policy(
     chosen = open_policy(workspace, run=run, best=best, seed=seed, report=report)
     reward = open_reward(workspace, chosen.encoder)
     result = WorkResult(chosen.checkpoint, episodes)
-    with open_station(
-        workspace.spec,
-        seed=WORK_SEED_OFFSET + seed,
-        encode=chosen.encoder,
-        reward=reward,
-        screen=told_by(report),
-        stop=stop,
-        folder=workspace.root,
-    ) as station:
-        chosen.check_environment(station)
-        check_cameras(workspace, station.robot, station.cameras, report)
-        loop = EpisodeLoop(
-            station.env,
-            chosen.policy,
-            station.teleop,
-            Role.WATCH,
-            stop=stop,
-            questions=station.questions,
-            put_back=between_episodes(workspace, station, report, reward),
-        )
-        chosen.warm_up()
+    with watched(
+        workspace, chosen, reward, seed=WORK_SEED_OFFSET + seed, report=report, stop=stop
+    ) as (station, loop):
         clock_s = station.stopwatch()
         while not result.done and loop.ready():
             summary = loop.run_episode()
