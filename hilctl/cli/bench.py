@@ -239,11 +239,8 @@ def meaning(figure: str) -> str:
 def _task_in(scratch: Path) -> Workspace:
     from hilctl.task import scaffold
     from hilctl.task.templates import DEFAULT_TEMPLATE
-    from hilctl.task.workspace import Workspace
 
-    template = scaffold.find_template(DEFAULT_TEMPLATE)
-    scaffold.create(template, scratch / "bench", template.answers({}))
-    return Workspace(scratch / "bench")
+    return scaffold.make(DEFAULT_TEMPLATE, scratch / "bench")
 
 
 def _say_comparison(output: Output, folder: Path, found: Comparison) -> None:

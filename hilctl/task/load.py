@@ -54,6 +54,15 @@ def task_from_dump(dump: Mapping[str, Any]) -> TaskSpec:
     Raises:
         DataError: this version knows no such task.
     """
+    checker = _Checker(as_written(dump))
+    flaws = [f"{_dotted(flaw.loc)}: {flaw.message}" for flaw in checker.run()]
+    if flaws:
+        raise DataError("these settings do not fit this version: " + "; ".join(flaws))
+    return spec_type(checker.data).model_validate(checker.resolved)
+
+
+def as_written(dump: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `TaskSpec.model_dump(mode="json")` gave with the keys that a task file has."""
     data = {key: _flat(value) for key, value in dump.items() if value is not None}
     cameras, arms = dump.get("cameras"), dump.get("arms")
     if isinstance(cameras, Mapping):
@@ -64,16 +73,16 @@ def task_from_dump(dump: Mapping[str, Any]) -> TaskSpec:
             for name, arm in arms.items()
             if isinstance(arm, Mapping)
         }
-    checker = _Checker(data)
-    flaws = [f"{_dotted(flaw.loc)}: {flaw.message}" for flaw in checker.run()]
-    if flaws:
-        raise DataError("these settings do not fit this version: " + "; ".join(flaws))
-    return spec_type(data).model_validate(checker.resolved)
+    return data
 
 
 def _flat(value: Any) -> Any:
-    """Return a plug-in's block as a task file has it: its options beside its type."""
-    if not isinstance(value, Mapping) or not isinstance(value.get("options"), Mapping):
+    """Return a block as a task file has it: options beside their type, no steps for a push."""
+    if not isinstance(value, Mapping):
+        return value
+    if value.get("action") == "wrench":
+        return {key: item for key, item in value.items() if key not in abilities.STEP_KEYS}
+    if not isinstance(value.get("options"), Mapping):
         return value
     return {key: item for key, item in value.items() if key != "options"} | value["options"]
 

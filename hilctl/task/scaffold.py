@@ -23,6 +23,7 @@ from hilctl.task.leftovers import sweep_folders
 from hilctl.task.load import load_task
 from hilctl.task.problems import TaskProblemsError
 from hilctl.task.templates import MANIFEST, template_folders
+from hilctl.task.workspace import Workspace
 
 _SUFFIX = ".j2"
 UNFINISHED = r"\.hilctl-new-.+\.(\d+)\.tmp"
@@ -228,6 +229,22 @@ def create(
         finally:
             shutil.rmtree(building, ignore_errors=True)
     return sorted(path for path in target.rglob("*") if path.is_file())
+
+
+def make(name: str, target: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Workspace:
+    """Write a task folder from the template of a name, and return it.
+
+    Args:
+        name: of the template.
+        target: the new folder.
+        settings: answers that are not the template's defaults, as text.
+
+    Raises:
+        UsageError: there is no such template, or its folder cannot be made like that.
+    """
+    template = find_template(name)
+    create(template, target, template.answers(settings))
+    return Workspace(target)
 
 
 def _read_template(folder: Path) -> Template:

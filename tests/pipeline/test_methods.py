@@ -12,7 +12,7 @@ from hilctl.agents.options import HIL_SERL
 from hilctl.errors import UsageError
 from hilctl.pipeline.bench.algorithms import ALGORITHMS, OURS, changed
 from hilctl.pipeline.bench.cell_process import curve, to_target
-from hilctl.pipeline.bench.cells import CellResult, Plan
+from hilctl.pipeline.bench.cells import CellResult, Journal, Plan
 from hilctl.pipeline.bench.methods import Comparison, planned, summary
 from hilctl.pipeline.bench.methods_page import write_comparison
 from hilctl.pipeline.bench.methods_table import HEADER, cells_of
@@ -101,6 +101,7 @@ def test_a_person_at_the_controls_is_refused(tmp_path: Path) -> None:
         (["sim-reach"], ["ful"], "unknown algorithm"),
         (["sim-reach", "sim-reach"], ["full"], "named twice"),
         (["sim-reach"], ["bc", "bc"], "named twice"),
+        (["sim-pick"], ["ibrl"], "gripper"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_first(
@@ -108,6 +109,27 @@ def test_what_cannot_be_compared_is_refused_first(
 ) -> None:
     with pytest.raises(UsageError, match=why):
         planned(tasks, algorithms, **BUDGET)
+
+
+def test_a_task_that_is_edited_is_another_comparison_and_what_changed_is_named(
+    tmp_path: Path,
+) -> None:
+    space, journal = make_task(tmp_path / "peg"), Journal(tmp_path / "methods")
+    journal.root.mkdir()
+    begun = planned([str(space.root), "sim-reach"], ["full"], **BUDGET)
+    with journal.open(begun):
+        pass
+    with journal.open(planned(["sim-reach"], ["full"], **BUDGET)):
+        pass  # without the task: what it said is remembered
+    text = space.task_file.read_text()
+    space.task_file.write_text(f"# the same\n{text}")
+    with journal.open(planned([str(space.root)], ["full"], **BUDGET)):
+        pass
+    space.task_file.write_text(text.replace("discount: 0.95", "discount: 0.9"))
+    edited = planned([str(space.root)], ["full"], **BUDGET)
+    words = r"peg has changed since .*: agent\.discount: 0\.9 here, 0\.95 there$"
+    with pytest.raises(UsageError, match=words), journal.open(edited):
+        pass
 
 
 def test_a_row_is_sure_of_no_more_than_its_seeds_show() -> None:

@@ -12,7 +12,7 @@ from hilctl.task import scaffold
 from hilctl.task.load import load_task, task_from_dump
 
 
-@pytest.mark.parametrize("template", ["sim-insert", "sim-reach"])
+@pytest.mark.parametrize("template", [template.name for template in scaffold.list_templates()])
 def test_what_was_dumped_is_the_same_task(template: str, tmp_path: Path) -> None:
     chosen = scaffold.find_template(template)
     scaffold.create(chosen, tmp_path / "one", chosen.answers({}))

@@ -56,9 +56,8 @@ def bench_cadence(seconds: float, report: Report) -> dict[str, Any]:
 
 def prepared(root: Path, rate_hz: float, report: Report) -> Workspace:
     """Return a task with data recorded at a control rate, ready to be trained without end."""
-    template = scaffold.find_template("sim-insert")
-    scaffold.create(template, root, template.answers({}))
-    workspace = Workspace(root, spec=without_end(Workspace(root).spec, rate_hz))
+    made = scaffold.make("sim-insert", root)
+    workspace = Workspace(root, spec=without_end(made.spec, rate_hz))
     record_demos(workspace, report=report)
     record_labels(workspace, report=report)
     train_classifier(workspace, report=report)

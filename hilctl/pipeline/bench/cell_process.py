@@ -61,8 +61,7 @@ def prepare(journal: Journal, plan: Plan, cell: Cell) -> dict[str, Any]:
     if Path(source).is_absolute():
         shutil.copytree(source, root, ignore=shutil.ignore_patterns(*COPIED_NOT))
     else:
-        template = scaffold.find_template(source)
-        scaffold.create(template, root, template.answers({}))
+        scaffold.make(source, root)
     workspace = Workspace(root)
     stages = stages_needed(workspace.spec)
     with workspace.lock("bench methods"):

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from hilctl.errors import FolderBusyError, UsageError
 from hilctl.task.files import os_errors, write_json_atomic
+from hilctl.task.fingerprint import explain_difference
 from hilctl.task.json_files import read_json
 from hilctl.task.locks import locked
 from hilctl.task.regular_files import open_lock
@@ -29,6 +30,7 @@ class Plan(BaseModel):
 
     Attributes:
         tasks: name → template, or absolute path of a task folder.
+        settings: name → all that the task file says; of tasks that were left out since, too.
         algorithms: names of them.
         seeds: of everything that is random.
         max_steps: robot steps of a training; it ends earlier when it meets its target.
@@ -39,6 +41,7 @@ class Plan(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     tasks: dict[str, str]
+    settings: dict[str, dict[str, Any]] = {}
     algorithms: list[str]
     seeds: int = Field(ge=1)
     max_steps: int = Field(ge=1)
@@ -182,13 +185,25 @@ class Journal:
         return self._results / f"{cell.name}.json"
 
     def _begin(self, plan: Plan) -> None:
-        before = self.plan()
-        if before is not None:
-            for name in ("max_steps", "operator_steps", "episodes"):
-                _same(name, getattr(before, name), getattr(plan, name))
-            for task in before.tasks.keys() & plan.tasks.keys():
-                _same(f"task {task}", before.tasks[task], plan.tasks[task])
-        write_json_atomic(self.root / "plan.json", plan.model_dump())
+        settings = plan.settings
+        if (before := self.plan()) is not None:
+            _check_same(before, plan)
+            settings = before.settings | settings
+        kept = plan.model_copy(update={"settings": settings})
+        write_json_atomic(self.root / "plan.json", kept.model_dump(mode="json"))
+
+
+def _check_same(before: Plan, plan: Plan) -> None:
+    for name in ("max_steps", "operator_steps", "episodes"):
+        _same(name, getattr(before, name), getattr(plan, name))
+    for task, settings in plan.settings.items():
+        _same(f"task {task}", before.tasks.get(task, plan.tasks[task]), plan.tasks[task])
+        changes = explain_difference(settings, before.settings.get(task, settings))
+        if changes:
+            raise UsageError(
+                f"the task {task} has changed since it was begun there: " + "; ".join(changes),
+                hint=HINT,
+            )
 
 
 def _same(what: str, there: Any, here: Any) -> None:

@@ -65,9 +65,8 @@ def bench_franka_loop(seconds: float, report: Report) -> dict[str, Any]:
 def _prepared(
     root: Path, franka: ServedFranka, rig: RigAddresses, rate_hz: int, report: Report
 ) -> Workspace:
-    template = scaffold.find_template("franka-insert")
-    scaffold.create(template, root, template.answers({"demos": "2"}))
-    spec = _of_here(Workspace(root).spec, franka, rig)
+    made = scaffold.make("franka-insert", root, {"demos": "2"})
+    spec = _of_here(made.spec, franka, rig)
     busy = Workspace(root, spec=without_end(spec, rate_hz))
     record_demos(busy, report=report)
     return busy

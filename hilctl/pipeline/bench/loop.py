@@ -71,9 +71,7 @@ def _trained(
     root: Path, rig: RigAddresses, rate_hz: int, seconds: float, report: Report
 ) -> dict[str, Any]:
     """Return how a training went that never ends by itself."""
-    template = scaffold.find_template("serl-insert")
-    scaffold.create(template, root, template.answers({"demos": "2"}))
-    spec = _rehearsed(Workspace(root).spec, rig)
+    spec = _rehearsed(scaffold.make("serl-insert", root, {"demos": "2"}).spec, rig)
     busy = Workspace(root, spec=without_end(spec, rate_hz))
     record_demos(busy, report=report)
     busy = _with_classifier(busy, report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from hilctl.errors import UsageError
+from hilctl.errors import DataError, UsageError
 from hilctl.pipeline.bench.algorithms import changed, find_algorithm
 from hilctl.pipeline.bench.cell_process import command
 from hilctl.pipeline.bench.cells import CellResult, Journal, Plan
@@ -18,7 +19,8 @@ from hilctl.pipeline.bench.workers import Workers
 from hilctl.pipeline.evaluate.statistics import interval_over_seeds
 from hilctl.pipeline.events import Report, ShouldStop, never, silent
 from hilctl.task import scaffold
-from hilctl.task.load import TASK_FILE
+from hilctl.task.load import TASK_FILE, as_written, task_from_dump
+from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 
 Results = Mapping[tuple[str, str], Sequence[CellResult]]  # by task and algorithm, one a seed
@@ -51,7 +53,7 @@ class Comparison:
         """Return plain JSON."""
         return {
             "operator": "scripted operator",
-            "plan": self.plan.model_dump(),
+            "plan": self.plan.model_dump(exclude={"settings"}),
             "methods": self.rows,
             "failed": dict(self.failed),
             "cells": [
@@ -91,12 +93,14 @@ def planned(
         sources[name] = source
     if len({*algorithms}) < len(algorithms):
         raise UsageError(f"an algorithm is named twice: {', '.join(algorithms)}")
+    specs = {name: spec_of(source) for name, source in sources.items()}
     for algorithm in algorithms:
         chosen = find_algorithm(algorithm)
-        for source in filter(os.path.isabs, sources.values()):
-            changed(Workspace(Path(source)).spec, chosen)
+        for name, spec in specs.items():
+            _check_possible(changed(spec, chosen), f"{algorithm} on the task {name}")
     return Plan(
         tasks=sources,
+        settings={name: as_written(spec.model_dump(mode="json")) for name, spec in specs.items()},
         algorithms=[*algorithms],
         seeds=seeds,
         max_steps=max_steps,
@@ -111,6 +115,26 @@ def _source(task: str) -> tuple[str, str]:
         folder = Path(task).resolve()
         return folder.name, str(folder)
     return task, scaffold.find_template(task).name
+
+
+def _check_possible(spec: TaskSpec, what: str) -> None:
+    try:
+        task_from_dump(spec.model_dump(mode="json"))
+    except DataError as error:
+        raise UsageError(f"{what}: {error.message}", hint=error.hint) from None
+
+
+def spec_of(source: str) -> TaskSpec:
+    """Return what a task folder, or what is made of a template, says.
+
+    Raises:
+        UsageError: there is no such template.
+        TaskFileError: the task file is wrong.
+    """
+    if os.path.isabs(source):
+        return Workspace(Path(source)).spec
+    with tempfile.TemporaryDirectory() as scratch:
+        return scaffold.make(source, Path(scratch) / source).spec
 
 
 def compare_methods(

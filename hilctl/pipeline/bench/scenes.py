@@ -9,7 +9,6 @@ from hilctl.env.make import Station, open_station
 from hilctl.pipeline.events import Event, Report
 from hilctl.task import scaffold
 from hilctl.task.templates import template_folders
-from hilctl.task.workspace import Workspace
 
 STEPS = 150
 SIMULATED = "sim-"  # what the names of templates for the simulator begin with
@@ -26,9 +25,8 @@ def bench_scenes(scratch: Path, report: Report) -> dict[str, float]:
     for folder in template_folders():
         if folder.name.startswith(SIMULATED):
             report(Event("bench", f"simulator: {folder.name}"))
-            template = scaffold.find_template(folder.name)
-            scaffold.create(template, scratch / folder.name, template.answers({}))
-            with open_station(Workspace(scratch / folder.name).spec) as station:
+            task = scaffold.make(folder.name, scratch / folder.name)
+            with open_station(task.spec) as station:
                 scene = folder.name.removeprefix(SIMULATED).replace("-", "_")
                 figures[f"sim_{scene}_steps_per_s"] = sim_steps_per_s(station)
     return figures

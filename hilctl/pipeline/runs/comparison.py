@@ -8,6 +8,7 @@ from hilctl.pipeline.report.run_summary import EvaluationFigures
 from hilctl.pipeline.run_folder.manifest import KeptPolicy
 from hilctl.pipeline.runs.listing import RunOverview
 from hilctl.task.fingerprint import differences, shown
+from hilctl.task.load import as_written
 
 NONE = "–"
 
@@ -77,5 +78,5 @@ def compare_figures(runs: Sequence[RunOverview]) -> list[Row]:
 
 def compare_tasks(first: RunOverview, second: RunOverview) -> list[tuple[str, str, str]]:
     """Return each key in which two runs' task files differ, and what each of them says."""
-    found = differences(first.spec, second.spec)
+    found = differences(as_written(first.spec), as_written(second.spec))
     return [(key, shown(key, ours), shown(key, theirs)) for key, ours, theirs in found]
