@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from hilctl.cli.aside import Aside
-from hilctl.cli.hand_keys import line_of
-from hilctl.cli.lines import LASTING, LineProgress
-from hilctl.cli.live import live_view
-from hilctl.cli.preview import Preview
+from hilctl.cli.lines import LASTING
+from hilctl.cli.live import EventView
 from hilctl.cli.render import Output
-from hilctl.cli.streams import printable
 
 if TYPE_CHECKING:
     from hilctl.pipeline.events import Event
@@ -26,7 +20,7 @@ LEAST_COLUMNS = 64  # for a gap between names and values
 ROWS_TAKEN = 16  # by the keys, a question and the first lines of the panel
 
 
-class Dashboard:
+class Dashboard(EventView):
     """Show what training reports.
 
     Args:
@@ -44,44 +38,14 @@ class Dashboard:
         plain: bool = False,
         keys: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self._output, self._keys = output, keys
-        self._draws = output.draws and not plain
+        super().__init__(output, keys, plain=plain)
         self._title = title
         self._started = time.monotonic()
-        self._lines = LineProgress(output)
-        self._opened = ExitStack()
-        self._live: Any = None
         self._shown: Any = ""
         self._shown_since = self._started
-        self._preview = Preview()
         self._asked = ""  # what a person is asked, beside whatever is shown
 
-    def __enter__(self) -> Self:
-        if self._draws:
-            self._live = self._opened.enter_context(live_view(self._render, self._keys))
-            self._aside = self._opened.enter_context(Aside(self._draw))
-        else:
-            self._opened.enter_context(self._lines)
-            if self._keys:
-                self._output.say(line_of(self._keys))
-        return self
-
-    def __exit__(self, *exc: Any) -> None:
-        self._opened.close()
-        self._live = None
-
-    def report(self, event: Event) -> None:
-        """Show one event; with `--json`, write it as a line."""
-        event = replace(event, text=printable(event.text))
-        self._output.event(event.as_dict())
-        if self._live is None:
-            self._lines.report(event)
-        else:
-            self._aside.report(event)
-
-    def _draw(self, event: Event) -> None:
-        if self._preview.takes(event):
-            return
+    def _take(self, event: Event) -> None:
         if event.name in ASKING:
             self._asked = event.text if event.name == "waiting" else ""
         elif event.name == "episode" and "robot_steps" in event.figures:

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from hilctl.cli.aside import Aside
 from hilctl.cli.dashboard import clock
-from hilctl.cli.hand_keys import line_of
-from hilctl.cli.lines import LineProgress
-from hilctl.cli.live import live_view
-from hilctl.cli.preview import Preview
+from hilctl.cli.live import EventView
 from hilctl.cli.render import Output
 from hilctl.cli.streams import printable
 
@@ -22,12 +16,11 @@ if TYPE_CHECKING:
     from hilctl.pipeline.events import Event
 
 HALF_COLUMNS = 12  # of a bar, on each side of the middle
-REFRESH_HZ = 20
 ROWS_TAKEN = 24  # by the keys and the panel
 REMEMBERED = 4  # things that were said
 
 
-class HandView:
+class HandView(EventView):
     """Show what `hilctl teleop` reports.
 
     Args:
@@ -36,43 +29,17 @@ class HandView:
         keys: of the hand, and what they do.
     """
 
+    refresh_hz: ClassVar[float] = 20
+
     def __init__(
         self, output: Output, title: str, keys: Mapping[str, str] = MappingProxyType({})
     ) -> None:
-        self._output, self._title, self._keys = output, title, keys
-        self._lines = LineProgress(output)
-        self._opened = ExitStack()
-        self._live: Any = None
-        self._preview = Preview()
+        super().__init__(output, keys)
+        self._title = title
         self._hand: Event | None = None
         self._said: deque[str] = deque(maxlen=REMEMBERED)
 
-    def __enter__(self) -> Self:
-        if self._output.draws:
-            self._live = self._opened.enter_context(live_view(self._render, self._keys, REFRESH_HZ))
-            self._aside = self._opened.enter_context(Aside(self._draw))
-        else:
-            self._opened.enter_context(self._lines)
-            if self._keys:
-                self._output.say(line_of(self._keys))
-        return self
-
-    def __exit__(self, *exc: Any) -> None:
-        self._opened.close()
-        self._live = None
-
-    def report(self, event: Event) -> None:
-        """Show one event; with `--json`, write it as a line."""
-        event = replace(event, text=printable(event.text))
-        self._output.event(event.as_dict())
-        if self._live is None:
-            self._lines.report(event)
-        else:
-            self._aside.report(event)
-
-    def _draw(self, event: Event) -> None:
-        if self._preview.takes(event):
-            return
+    def _take(self, event: Event) -> None:
         if event.name == "hand":
             self._hand = event
         elif event.name in ("said", "device"):

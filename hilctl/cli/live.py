@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from hilctl.cli.aside import Aside
 from hilctl.cli.hand_keys import KeyHelp, line_of
@@ -58,50 +59,41 @@ def live_view(
         live.console.show_cursor()
 
 
-class LiveProgress:
-    """Show what a verb reports.
+class EventView(ABC):
+    """Show what a verb reports: a view in a terminal, lines elsewhere.
 
     Args:
         output: of the command.
         keys: of the operator's hand, and what they do.
+        plain: write lines even where a live view were possible.
     """
 
-    def __init__(self, output: Output, keys: Mapping[str, str] = MappingProxyType({})) -> None:
+    refresh_hz: ClassVar[float | None] = None  # None = as often as is usual
+
+    def __init__(
+        self,
+        output: Output,
+        keys: Mapping[str, str] = MappingProxyType({}),
+        *,
+        plain: bool = False,
+    ) -> None:
         self._output, self._keys = output, keys
+        self._draws = output.draws and not plain
         self._lines = LineProgress(output)
         self._opened = ExitStack()
         self._live: Any = None
-        self._bar: Any = None
         self._preview = Preview()
-        self._called = ""  # that what is seen counts as success
 
     def __enter__(self) -> Self:
-        if not self._output.draws:
+        if self._draws:
+            view = live_view(self._render, self._keys, self.refresh_hz)
+            self._live = self._opened.enter_context(view)
+            self._aside = self._opened.enter_context(Aside(self._draw))
+        else:
             self._opened.enter_context(self._lines)
             if self._keys:
                 self._output.say(line_of(self._keys))
-            return self
-        from rich.progress import BarColumn, Progress, TextColumn
-        from rich.table import Column
-
-        # words wrap: what a person is told to do must not be cut off
-        words = TextColumn("{task.description}", table_column=Column(ratio=1), markup=False)
-        columns = (
-            [words] if self._output.columns < LEAST_COLUMNS else [BarColumn(BAR_COLUMNS), words]
-        )
-        self._bar = Progress(*columns, expand=True)
-        self._live = self._opened.enter_context(live_view(self._render, self._keys))
-        self._aside = self._opened.enter_context(Aside(self._draw))
         return self
-
-    def _render(self) -> Any:
-        shown = self._preview.beside(self._bar, ROWS_TAKEN)
-        if not self._called:
-            return shown
-        from rich.console import Group
-        from rich.text import Text
-
-        return Group(Text(self._called, style="bold green"), shown)
 
     def __exit__(self, *exc: Any) -> None:
         self._opened.close()
@@ -117,8 +109,50 @@ class LiveProgress:
             self._aside.report(event)
 
     def _draw(self, event: Event) -> None:
-        if self._preview.takes(event):
-            return
+        if not self._preview.takes(event):
+            self._take(event)
+
+    @abstractmethod
+    def _take(self, event: Event) -> None:
+        """Remember what an event says, for what is drawn next."""
+
+    @abstractmethod
+    def _render(self) -> Any:
+        """Return what is to be seen now, for rich."""
+
+
+class LiveProgress(EventView):
+    """Show how far a verb is."""
+
+    _bar: Any = None
+    _called = ""  # that what is seen counts as success
+
+    def __enter__(self) -> Self:
+        if self._draws:
+            self._bar = self._new_bar()
+        return super().__enter__()
+
+    def _new_bar(self) -> Any:
+        from rich.progress import BarColumn, Progress, TextColumn
+        from rich.table import Column
+
+        # words wrap: what a person is told to do must not be cut off
+        words = TextColumn("{task.description}", table_column=Column(ratio=1), markup=False)
+        columns = (
+            [words] if self._output.columns < LEAST_COLUMNS else [BarColumn(BAR_COLUMNS), words]
+        )
+        return Progress(*columns, expand=True)
+
+    def _render(self) -> Any:
+        shown = self._preview.beside(self._bar, ROWS_TAKEN)
+        if not self._called:
+            return shown
+        from rich.console import Group
+        from rich.text import Text
+
+        return Group(Text(self._called, style="bold green"), shown)
+
+    def _take(self, event: Event) -> None:
         if event.name == "called":
             self._called = event.text if event.figures["success"] else ""
         elif event.total is None:
