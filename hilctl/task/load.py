@@ -40,7 +40,7 @@ def load_task(path: Path) -> TaskSpec:
         what = "is empty" if data is None else "must be a mapping (key: value)"
         hint = "hilctl new-task NAME writes a complete one"
         raise TaskProblemsError([document.problem(document.value(()), f"the file {what}", hint)])
-    checker = _Checker(data)
+    checker = _Checker(data, file.parent)
     flaws = list(checker.run())
     if document.problems or flaws:
         hint = f"edit {document.file}, then run the command again"
@@ -81,8 +81,8 @@ def _flat(value: Any) -> Any:
 class _Checker:
     """Collect flaws about plain data while replacing plug-in blocks by typed options."""
 
-    def __init__(self, data: dict[str, Any]) -> None:
-        self.data = data
+    def __init__(self, data: dict[str, Any], folder: Path | None = None) -> None:
+        self.data, self.folder = data, folder
         self.resolved: dict[str, Any] = {**data}
         self.options: dict[str, Options] = {}
         self.drivers: dict[Loc, Driver] = {}
@@ -140,8 +140,8 @@ class _Checker:
             if block.section == "cameras":
                 yield from sanity.check_crop(block, block.find_class(), options)
             if block.section == "reward":
-                arms = [str(loc[-1]) if loc else "" for loc, _ in sanity.arms_in(self.data)]
-                yield from sanity.check_reward(block, block.find_class(), options, arms)
+                cls = block.find_class()
+                yield from sanity.check_reward(block, cls, options, self.data, self.folder)
             for loc, part in parts:
                 named = getattr(part, "cameras", None)
                 loc = (*block.loc, *loc, "cameras")
