@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,11 @@ import pytest
 from small_task import make_task, two_arms
 
 from hilctl.agents.options import HIL_SERL
-from hilctl.errors import UsageError
+from hilctl.errors import BelowBarError, UsageError
 from hilctl.pipeline.bench.algorithms import ALGORITHMS, OURS, changed
 from hilctl.pipeline.bench.cell_process import curve, to_target
-from hilctl.pipeline.bench.cells import CellResult, Plan
-from hilctl.pipeline.bench.methods import Comparison, planned, summary
+from hilctl.pipeline.bench.cells import Cell, CellResult, Journal, Plan
+from hilctl.pipeline.bench.methods import Comparison, compare_methods, planned, summary
 from hilctl.pipeline.bench.methods_page import write_comparison
 from hilctl.pipeline.bench.methods_table import HEADER, cells_of
 from hilctl.pipeline.evaluate.statistics import wilson_interval
@@ -101,6 +102,8 @@ def test_a_person_at_the_controls_is_refused(tmp_path: Path) -> None:
         (["sim-reach"], ["ful"], "unknown algorithm"),
         (["sim-reach", "sim-reach"], ["full"], "named twice"),
         (["sim-reach"], ["bc", "bc"], "named twice"),
+        (["sim-pick"], ["full", "ibrl"], "sim-pick: the agent ibrl does not learn a discrete"),
+        (["serl-insert"], ["full"], "the operator is at the spacemouse"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_first(
@@ -108,6 +111,32 @@ def test_what_cannot_be_compared_is_refused_first(
 ) -> None:
     with pytest.raises(UsageError, match=why):
         planned(tasks, algorithms, **BUDGET)
+
+
+def test_a_task_that_changes_between_its_seeds_is_refused(tmp_path: Path) -> None:
+    space, folder = make_task(tmp_path / "peg"), tmp_path / "methods"
+    plan, journal = planned([str(space.root)], ["bc"], **BUDGET), Journal(folder)
+    with journal.open(plan):
+        journal.finish(Cell("peg", 0), {})
+        shutil.copytree(space.root, folder / "data" / "peg_seed0")
+    results = folder / "results"
+    for cell in plan.cells():
+        (results / f"{cell.name}.json").write_text(GOOD.model_dump_json())
+    (results / "peg_seed1.json").unlink()  # its data are to be made from the folder as it is now
+    text = space.task_file.read_text()
+    space.task_file.write_text(text.replace("rate_hz: 10", "rate_hz: 5"))
+    with pytest.raises(UsageError, match="task peg has changed since the data of seed 0"):
+        compare_methods(folder, plan, workers=1, limit_s=0.1)
+    space.task_file.write_text(text)
+    stopped = compare_methods(folder, plan, workers=1, limit_s=0.1, stop=lambda: True)
+    assert stopped.rows
+
+
+def test_a_comparison_in_which_a_cell_failed_is_not_done() -> None:
+    plan = Plan(tasks={"peg": "sim-reach"}, algorithms=["bc"], **BUDGET)
+    Comparison(plan, {}, {}).check()
+    with pytest.raises(BelowBarError, match="1 of 4 cells failed"):
+        Comparison(plan, {}, {"peg_seed0": "it broke"}).check()
 
 
 def test_a_row_is_sure_of_no_more_than_its_seeds_show() -> None:

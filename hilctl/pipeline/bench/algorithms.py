@@ -10,6 +10,7 @@ from hilctl.agents import AGENTS
 from hilctl.agents.options import AgentOptions, RLPDOptions
 from hilctl.errors import UsageError
 from hilctl.registry import did_you_mean
+from hilctl.task.sanity import check_grippers
 from hilctl.task.spec import PluginSpec, TaskSpec
 from hilctl.teleop.scripted import ScriptedOptions
 
@@ -73,14 +74,18 @@ def changed(spec: TaskSpec, algorithm: Algorithm) -> TaskSpec:
     """Return the task as an algorithm wants it.
 
     Raises:
-        UsageError: its operator is a person, who cannot be told how much to help.
+        UsageError: its operator is a person, who cannot be told how much to help, or it has a
+            gripper that the algorithm does not learn.
     """
     spec = _with_operator(spec, algorithm)
     if algorithm.agent is None:
         return spec
     options = _options(cast(AgentOptions, spec.agent.options), algorithm)
     agent = PluginSpec(type=algorithm.agent, options=options)
-    return spec.model_copy(update={"agent": agent})
+    other = spec.model_copy(update={"agent": agent})
+    for flaw in check_grippers(other.model_dump(), {"agent": options}):
+        raise UsageError(f"{spec.name}: {flaw.message}", hint="leave out the one or the other")
+    return other
 
 
 def _options(ours: AgentOptions, algorithm: Algorithm) -> AgentOptions:

@@ -10,15 +10,16 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from hilctl.errors import UsageError
+from hilctl.errors import BelowBarError, UsageError
 from hilctl.pipeline.bench.algorithms import changed, find_algorithm
 from hilctl.pipeline.bench.cell_process import command
-from hilctl.pipeline.bench.cells import CellResult, Journal, Plan
+from hilctl.pipeline.bench.cells import HINT, Cell, CellResult, Journal, Plan
 from hilctl.pipeline.bench.workers import Workers
 from hilctl.pipeline.evaluate.statistics import interval_over_seeds
 from hilctl.pipeline.events import Report, ShouldStop, never, silent
 from hilctl.task import scaffold
 from hilctl.task.load import TASK_FILE
+from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 
 Results = Mapping[tuple[str, str], Sequence[CellResult]]  # by task and algorithm, one a seed
@@ -46,6 +47,18 @@ class Comparison:
             for (task, algorithm), found in self.results.items()
             if found
         ]
+
+    def check(self) -> None:
+        """Check that no cell failed.
+
+        Raises:
+            BelowBarError: some did.
+        """
+        if self.failed:
+            raise BelowBarError(
+                f"{len(self.failed)} of {len(self.plan.cells())} cells failed, see above",
+                hint="mend what they say; the same command tries them again",
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -80,7 +93,8 @@ def planned(
         max_steps, operator_steps, episodes: see `Plan`.
 
     Raises:
-        UsageError: no such template, folder or algorithm, or one of them twice.
+        UsageError: no such template, folder or algorithm, one of them twice, or an algorithm that
+            does not go with a task.
         TaskFileError: a folder's task file is wrong.
     """
     sources: dict[str, str] = {}
@@ -93,8 +107,8 @@ def planned(
         raise UsageError(f"an algorithm is named twice: {', '.join(algorithms)}")
     for algorithm in algorithms:
         chosen = find_algorithm(algorithm)
-        for source in filter(os.path.isabs, sources.values()):
-            changed(Workspace(Path(source)).spec, chosen)
+        for spec in map(_task_of, sources.values()):
+            changed(spec, chosen)
     return Plan(
         tasks=sources,
         algorithms=[*algorithms],
@@ -103,6 +117,32 @@ def planned(
         operator_steps=operator_steps,
         episodes=episodes,
     )
+
+
+def _task_of(source: str) -> TaskSpec:
+    """Return the task of a folder or a template."""
+    if os.path.isabs(source):
+        return Workspace(Path(source)).spec
+    return scaffold.task_of(scaffold.find_template(source))
+
+
+def _check_unchanged(journal: Journal, plan: Plan) -> None:
+    """Check that data that are still to be made would be of the tasks that the others are of.
+
+    Raises:
+        UsageError: a task has changed meanwhile.
+    """
+    for task, source in plan.tasks.items():
+        cells = [Cell(task, seed) for seed in range(plan.seeds)]
+        made = [cell for cell in cells if journal.is_done(cell)]
+        if made == cells:
+            continue
+        now = _task_of(source)
+        for cell in made:
+            then = Workspace(journal.data / cell.name).spec
+            if then.model_copy(update={"name": now.name}) != now:  # a template's name is another
+                why = f"task {task} has changed since the data of seed {cell.seed} were made"
+                raise UsageError(why, where=source, hint=HINT)
 
 
 def _source(task: str) -> tuple[str, str]:
@@ -136,11 +176,12 @@ def compare_methods(
         stop: True ends all processes; what was found so far is returned.
 
     Raises:
-        UsageError: the folder holds something else, or other conditions.
+        UsageError: the folder holds something else, or other conditions, or a task has changed.
         FolderBusyError: another comparison is at work there.
     """
     journal = Journal(folder.resolve())
     with journal.open(plan):
+        _check_unchanged(journal, plan)
         available = sorted(os.sched_getaffinity(0))
         cores = [available[i % len(available)] for i in range(workers)]
         crew = Workers(
