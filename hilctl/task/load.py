@@ -108,6 +108,8 @@ class _Checker:
         yield from abilities.check_wrench(self.data)
         yield from sanity.check_robots_grippers(self.data, self.drivers)
         yield from sanity.check_hands(self.drivers)
+        yield from sanity.check_measurements(self.data, self.drivers)
+        yield from sanity.check_episodes(self.data.get("control"))
         yield from sanity.check_one_encoder(self.options)
         yield from sanity.check_preset(self.options)
         yield from sanity.check_update_groups(self.options, self.data.get("training"))

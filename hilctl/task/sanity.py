@@ -73,9 +73,12 @@ def check_grippers(data: Mapping[str, Any], options: Mapping[str, Any]) -> Itera
         kind = _gripper_of(arm)
         if not learnt.get(kind, True):
             message = f"the agent {data['agent'].get('type')} does not learn a {kind} gripper"
-            other = "clone it from demonstrations, agent: {type: bc}"
-            hint = f"set gripper: discrete, or {other}" if learnt["discrete"] else other
-            yield SettingError((*loc, "control", "gripper"), message, f"{hint}, or gripper: none")
+            hint = "clone it from demonstrations, agent: {type: bc}, or gripper: none"
+            if kind == "discrete":
+                hint = f"take agent: {{type: rlpd}}, {hint}"
+            elif learnt["discrete"]:
+                hint = f"set gripper: discrete, or {hint}"
+            yield SettingError((*loc, "control", "gripper"), message, hint)
 
 
 def check_robots_grippers(
@@ -90,6 +93,33 @@ def check_robots_grippers(
             message = f"this {robot.kind} robot has no gripper that moves"
             hint = "set gripper: none, or choose a robot or scene with a gripper"
             yield SettingError((*loc, "control", "gripper"), message, hint)
+
+
+def check_measurements(
+    data: Mapping[str, Any], drivers: Mapping[Loc, Driver]
+) -> Iterator[SettingError]:
+    """Yield every measurement that is named twice, or that no robot of the task has."""
+    seen = data.get("observation")
+    named = seen.get("state") if isinstance(seen, dict) else None
+    state = named if isinstance(named, list) else []
+    robots = [driver for loc, driver in drivers.items() if loc[-1] == "robot"]
+    grips = any(robot.driver.may_have_gripper(robot.options) for robot in robots)
+    for i, name in enumerate(state):
+        place: Loc = ("observation", "state", i)
+        if name in state[:i]:
+            yield SettingError(place, f"{name!r} is named twice", "remove one of the two")
+        elif name == "gripper" and robots and not grips:
+            yield SettingError(place, "no robot here has a gripper that moves", "remove it")
+
+
+def check_episodes(control: Any) -> Iterator[SettingError]:
+    """Yield whether an episode is over before its first step."""
+    given = control if isinstance(control, dict) else {}
+    rate = _section(RateSpec, {key: given[key] for key in RateSpec.model_fields if key in given})
+    if rate is not None and rate.max_episode_s * rate.rate_hz < 1:
+        message = f"{rate.max_episode_s:g} s are not one step at {rate.rate_hz:g} Hz"
+        hint = f"at least {1 / rate.rate_hz:g}; seconds until an episode is cut"
+        yield SettingError(("control", "max_episode_s"), message, hint)
 
 
 def _gripper_of(arm: Mapping[str, Any]) -> str:
