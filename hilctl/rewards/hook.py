@@ -105,7 +105,7 @@ class HookReward(Reward):
         """
         try:
             self._judge = self._factory()
-        except Exception as error:  # of whatever somebody's function does
+        except (Exception, SystemExit) as error:  # of whatever somebody's function does
             self._fail(error)
 
     def judge(
@@ -129,12 +129,12 @@ class HookReward(Reward):
         assert self._judge is not None
         try:
             done, extra = _answer(self._judge(measured, features))
-        except Exception as error:  # of whatever somebody's function does
+        except (Exception, SystemExit) as error:  # of whatever somebody's function does
             self._fail(error)
         extra = float(np.clip(extra, *(self._extra or (0.0, 0.0))))
         return Judgement(done, float(done), extra, 1.0 + extra, {"extra": extra})
 
-    def _fail(self, error: Exception) -> NoReturn:
+    def _fail(self, error: BaseException) -> NoReturn:
         raise TaskFileError(
             f"the reward's function failed: {type(error).__name__}: {error}",
             where=self._where,
@@ -192,7 +192,7 @@ def _imported(file: Path, name: str) -> Any:
     sys.modules[spec.name] = module  # dataclasses look up their module while it is imported
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # of whatever somebody's file does
+    except (Exception, SystemExit) as error:  # of whatever somebody's file does
         del sys.modules[spec.name]
         raise TaskFileError(
             f"{file.name} cannot be imported: {type(error).__name__}: {error}", where=str(file)
