@@ -142,7 +142,7 @@ def _check_unchanged(journal: Journal, plan: Plan) -> None:
             then = Workspace(journal.data / cell.name).spec
             if then.model_copy(update={"name": now.name}) != now:  # a template's name is another
                 why = f"task {task} has changed since the data of seed {cell.seed} were made"
-                raise UsageError(why, where=source, hint=HINT)
+                raise UsageError(why, where=str(journal.root), hint=HINT)
 
 
 def _source(task: str) -> tuple[str, str]:
