@@ -80,6 +80,7 @@ HIL_SERL: Mapping[str, Any] = {
     "average_rate": 1.0,
     "imitation": 0.0,
     "imitation_half_life": None,
+    "gripper_exploration": 0.0,
 }
 
 

@@ -7,6 +7,7 @@ import os
 import select
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -46,6 +47,7 @@ COMMANDS = {
 HELP = "help"  # `hilctl help train` for those who expect it; not worth a line in the table
 COMPLETE = "_HILCTL_COMPLETE"  # set by the shell when Tab is pressed
 NEED_NO_FOLDER = {"-h", "--help", "--version"}
+OF_A_FOLDER = ("record-demos", "record-labels", "train-classifier", "train")
 
 
 class CommandTable(TyperGroup):
@@ -154,6 +156,7 @@ def _report(error: BaseException, output: Output, arguments: Sequence[str]) -> i
         raise error
     explained = _explained(error, arguments)
     if explained is not None:
+        explained.hint = _for_the_same_folder(explained.hint, arguments)
         output.error(explained)
         return explained.exit_code
     log = _write_log(error, arguments)
@@ -172,6 +175,20 @@ def _step_after(error: BaseException, arguments: Sequence[str]) -> str | None:
     return (
         shlex.join(["hilctl", *arguments]) if arguments[:1] and arguments[0] in COMMANDS else None
     )
+
+
+def _for_the_same_folder(hint: str | None, arguments: Sequence[str]) -> str | None:
+    """Return a hint whose bare command means the task folder that the command line names.
+
+    What reads a folder's files knows their paths, and not where the person is.
+    """
+    import shlex
+
+    if hint not in {f"hilctl {verb}" for verb in OF_A_FOLDER}:
+        return hint
+    words = [word for argument in arguments for word in argument.split("=", 1)]
+    folder = next((after for word, after in pairwise(words) if word == "--task"), None)
+    return hint if folder is None else f"{hint} --task {shlex.quote(folder)}"
 
 
 def _explained(error: BaseException, arguments: Sequence[str]) -> HilctlError | None:

@@ -226,6 +226,7 @@ def methods(
     stop.leave_if_interrupted()
     output.next("hilctl new-task NAME")
     output.result(found.as_dict())
+    found.check()
 
 
 def meaning(figure: str) -> str:

@@ -11,7 +11,7 @@ has a `model` of arrays, and a `RewardCorrector` on the learning side makes newe
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from hilctl.devices import Options
 from hilctl.task.explain import SettingError
+from hilctl.task.surroundings import Surroundings
 from hilctl.teleop.base import TeleopEvent
 
 if TYPE_CHECKING:
@@ -169,13 +170,12 @@ class Reward(ABC):
         return LEARNT if cls.classifiers(options) else ()
 
     @classmethod
-    def flaws(cls, options: Any, arms: Sequence[str]) -> Iterator[SettingError]:
+    def flaws(cls, options: Any, around: Surroundings) -> Iterator[SettingError]:
         """Yield what is wrong with options of a task file, by paths below them; here, nothing.
 
         Args:
             options: an instance of `OptionsType`.
-            arms: names of the task's arms, "" is the only one; none where an environment is in
-                their place.
+            around: what they have to go with.
         """
         yield from ()
 

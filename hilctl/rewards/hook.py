@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, NoReturn, Self
 
@@ -14,12 +15,18 @@ from pydantic import Field
 
 from hilctl.devices import Options
 from hilctl.errors import TaskFileError
+from hilctl.registry import did_you_mean
 from hilctl.rewards.base import NOTHING_MEASURED, Judgement, Measured, Reward, RewardSource
+from hilctl.task.explain import SettingError
+from hilctl.task.files import os_errors
+from hilctl.task.regular_files import read_regular
+from hilctl.task.surroundings import Surroundings
 from hilctl.teleop.base import TeleopEvent
 
 Answer = bool | tuple[bool, float]
 Judge = Callable[[Measured, Mapping[str, NDArray[np.float16]]], Answer]
-Bounds = Annotated[tuple[float, float], Field(strict=False)]
+Extra = Annotated[float, Field(ge=-100, le=100)]
+Bounds = Annotated[tuple[Extra, Extra], Field(strict=False)]
 
 
 class HookOptions(Options):
@@ -59,6 +66,16 @@ class HookReward(Reward):
         self._judge: Judge | None = None
 
     @classmethod
+    def flaws(cls, options: HookOptions, around: Surroundings) -> Iterator[SettingError]:
+        """Yield bounds that are no bounds, and a function that is not there."""
+        if options.extra and options.extra[0] > options.extra[1]:
+            least, most = options.extra
+            yield SettingError(("extra",), f"the least, {least:g}, is above the most, {most:g}")
+        if around.folder is not None:
+            name, _, attribute = options.judge.partition(":")
+            yield from _not_there(around.folder / f"{name}.py", attribute)
+
+    @classmethod
     def value_bounds(cls, options: HookOptions, discount: float) -> tuple[float, float]:
         """Return the bounds of success and of everything besides."""
         low, high = options.extra or (0.0, 0.0)
@@ -88,7 +105,7 @@ class HookReward(Reward):
         """
         try:
             self._judge = self._factory()
-        except Exception as error:  # of whatever somebody's function does
+        except (Exception, SystemExit) as error:  # of whatever somebody's function does
             self._fail(error)
 
     def judge(
@@ -112,12 +129,12 @@ class HookReward(Reward):
         assert self._judge is not None
         try:
             done, extra = _answer(self._judge(measured, features))
-        except Exception as error:  # of whatever somebody's function does
+        except (Exception, SystemExit) as error:  # of whatever somebody's function does
             self._fail(error)
         extra = float(np.clip(extra, *(self._extra or (0.0, 0.0))))
         return Judgement(done, float(done), extra, 1.0 + extra, {"extra": extra})
 
-    def _fail(self, error: Exception) -> NoReturn:
+    def _fail(self, error: BaseException) -> NoReturn:
         raise TaskFileError(
             f"the reward's function failed: {type(error).__name__}: {error}",
             where=self._where,
@@ -134,6 +151,35 @@ def _answer(told: Any) -> tuple[bool, float]:
     return bool(done), float(extra)
 
 
+def _not_there(file: Path, attribute: str) -> Iterator[SettingError]:
+    """Yield why a file's text cannot have such a function; it is read, not run."""
+    if not file.is_file():
+        hint = f"write it, with a function {attribute} that returns judge(measured, features)"
+        yield SettingError(("judge",), f"there is no {file.name} beside task.yaml", hint)
+        return
+    try:
+        with os_errors(file):
+            tree = ast.parse(read_regular(file), file.name)
+    except (SyntaxError, ValueError) as error:
+        yield SettingError(("judge",), f"{file.name} is no Python: {error}")
+        return
+    names = {*_names_in(tree)}
+    if not names & {attribute, "*"}:
+        message = f"there is no function {attribute!r} in {file.name}"
+        yield SettingError(("judge",), message, did_you_mean(attribute, sorted(names)))
+
+
+def _names_in(tree: ast.AST) -> Iterator[str]:
+    """Yield every name that is given to something, "*" where it could be any."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.alias):
+            yield node.asname or node.name.partition(".")[0]
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
 def _imported(file: Path, name: str) -> Any:
     if not file.is_file():
         raise TaskFileError(
@@ -146,7 +192,7 @@ def _imported(file: Path, name: str) -> Any:
     sys.modules[spec.name] = module  # dataclasses look up their module while it is imported
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # of whatever somebody's file does
+    except (Exception, SystemExit) as error:  # of whatever somebody's file does
         del sys.modules[spec.name]
         raise TaskFileError(
             f"{file.name} cannot be imported: {type(error).__name__}: {error}", where=str(file)

@@ -34,6 +34,7 @@ from hilctl.rewards.learnt import NOT_YET, classifier_folder
 from hilctl.rewards.nested import Part
 from hilctl.task.explain import SettingError
 from hilctl.task.spec import Name
+from hilctl.task.surroundings import Surroundings
 from hilctl.teleop.base import TeleopEvent
 
 if TYPE_CHECKING:
@@ -133,10 +134,10 @@ class MultiStageReward(Reward):
         return {name: own for name, own in found.items() if own is not None}
 
     @classmethod
-    def flaws(cls, options: MultiStageOptions, arms: Sequence[str]) -> Iterator[SettingError]:
+    def flaws(cls, options: MultiStageOptions, around: Surroundings) -> Iterator[SettingError]:
         """Yield stages that do not exist, are set wrongly, or do not share 1."""
         for i, stage in enumerate(options.stages):
-            for flaw in stage.flaws(arms):
+            for flaw in stage.flaws(around):
                 yield replace(flaw, loc=("stages", i, *flaw.loc))
             if stage.type == "human" and stage is not options.stages[-1]:
                 message = "the operator's word ends the episode: human is the last stage, or none"

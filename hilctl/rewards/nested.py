@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, ClassVar, cast
 
@@ -13,6 +13,7 @@ from hilctl.registry import did_you_mean
 from hilctl.rewards import REWARDS
 from hilctl.rewards.base import Reward, RewardSource
 from hilctl.task.explain import SettingError, explain
+from hilctl.task.surroundings import Surroundings
 
 NESTING = ("sum", "multi-stage")
 OptionsClass = type[Options]  # in a part, `type` is its type
@@ -53,8 +54,8 @@ class Part(Options):
         """Return the reward that it is, of a task."""
         return REWARDS.get(self.type).open(replace(source, options=self.options))
 
-    def flaws(self, arms: Sequence[str]) -> Iterator[SettingError]:
-        """Yield what is wrong with it in a task of those arms, by paths below it."""
+    def flaws(self, around: Surroundings) -> Iterator[SettingError]:
+        """Yield what is wrong with it among what is around it, by paths below it."""
         known = self.known_types()
         if self.type not in known:
             hint = did_you_mean(self.type, known)
@@ -66,13 +67,13 @@ class Part(Options):
             errors = error.errors(include_url=False)
             yield from explain(errors, self.options_type, (), {*type(self).model_fields})
             return
-        yield from self._flaws_of(options, arms)
+        yield from self._flaws_of(options, around)
 
-    def _flaws_of(self, options: Any, arms: Sequence[str]) -> Iterator[SettingError]:
+    def _flaws_of(self, options: Any, around: Surroundings) -> Iterator[SettingError]:
         reward = REWARDS.get(self.type)
         needed = reward.stages_needed(options)
         if needed and not self.may_learn:
             message = f"a {self.type} needs {' and '.join(needed)} of its own"
             hint = "take it as the task's only reward, or as a stage of multi-stage"
             yield SettingError(("type",), message, hint)
-        yield from reward.flaws(options, arms)
+        yield from reward.flaws(options, around)

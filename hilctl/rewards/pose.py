@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
@@ -15,7 +16,9 @@ from hilctl.registry import did_you_mean
 from hilctl.rewards.base import NOTHING_MEASURED, Judgement, Measured, Reward, RewardSource
 from hilctl.task.explain import SettingError
 from hilctl.task.layout import TWIST, named
-from hilctl.task.spec import Name, Section, Vec6
+from hilctl.task.sanity import odd_unit, odd_units
+from hilctl.task.spec import Bounds, Name, Section, Vec6
+from hilctl.task.surroundings import Surroundings
 from hilctl.teleop.base import TeleopEvent
 
 Array = NDArray[np.float64]
@@ -73,8 +76,9 @@ class PoseReward(Reward):
         self._in_a_row = 0
 
     @classmethod
-    def flaws(cls, options: PoseOptions, arms: Sequence[str]) -> Iterator[SettingError]:
-        """Yield arms that the task does not have, and a pose that is not said."""
+    def flaws(cls, options: PoseOptions, around: Surroundings) -> Iterator[SettingError]:
+        """Yield arms that the task does not have, and a pose that is not said or never reached."""
+        arms = [*around.arms]
         if not arms:
             yield SettingError(("type",), "an environment has no arm whose pose could be looked at")
         elif arms == [""] and (options.pose is None or not options.within):
@@ -85,6 +89,9 @@ class PoseReward(Reward):
             yield SettingError((), "this task has several arms: say whose pose", hint)
         for arm in options.arms:
             yield from unknown_arm(arm, arms, ("arms", arm))
+        for arm, goal in options.goals.items():
+            for flaw in _odd_goal(goal, around.arms.get(arm)):
+                yield replace(flaw, loc=(*(("arms", arm) if arm else ()), *flaw.loc))
 
     @classmethod
     def open(cls, source: RewardSource) -> Self:
@@ -131,6 +138,27 @@ class _Nearness:
         turn = rotvec_from_quat(quat_multiply(tcp_pose[3:], self._from_goal))
         away = np.concatenate([tcp_pose[:3] - self._position, turn])
         return float((np.abs(away[self._axes]) / self._within).max())
+
+
+def _odd_goal(goal: PoseGoal, bounds: Bounds | None) -> Iterator[SettingError]:
+    """Yield numbers of a goal that are in another unit, or that the tool never comes to."""
+    units = [*odd_units(("pose",), goal.pose)]
+    for axis, tolerance in goal.within.items():
+        units += odd_unit(("within", axis), axis, tolerance)
+    yield from units
+    if bounds is not None and not units:
+        yield from _never_reached(goal, bounds)
+
+
+def _never_reached(goal: PoseGoal, bounds: Bounds) -> Iterator[SettingError]:
+    """Yield every coordinate of a goal that bounds keep the tool away from."""
+    for i, name in enumerate(TWIST[:3]):
+        low, high, there = bounds.low[i], bounds.high[i], goal.pose[i]
+        near = {str(axis): tolerance for axis, tolerance in goal.within.items()}.get(name)
+        if near is not None and not low - near <= there <= high + near:
+            message = f"{name} = {there:g} ± {near:g} m is outside the bounds [{low:g}, {high:g}]"
+            hint = "the tool never comes there: move the pose or widen control.bounds"
+            yield SettingError(("pose", i), message, hint)
 
 
 def unknown_arm(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
@@ -14,6 +14,8 @@ from hilctl.rewards.base import ACTION, Measured
 from hilctl.rewards.pose import unknown_arm
 from hilctl.task.explain import SettingError
 from hilctl.task.layout import named
+from hilctl.task.sanity import odd_units
+from hilctl.task.surroundings import Surroundings
 
 Vec3 = Annotated[tuple[float, float, float], Field(strict=False)]
 
@@ -21,8 +23,8 @@ Vec3 = Annotated[tuple[float, float, float], Field(strict=False)]
 class ShapedTerm(Options):
     """A number in [0, 1] of the measured state: its settings, and how it is made of them."""
 
-    def flaws(self, arms: Sequence[str]) -> Iterator[SettingError]:
-        """Yield what a task of those arms does not have; here, nothing."""
+    def flaws(self, around: Surroundings) -> Iterator[SettingError]:
+        """Yield what it does not go with in its task; here, nothing."""
         yield from ()
 
     @abstractmethod
@@ -35,12 +37,12 @@ class TermOfAnArm(ShapedTerm):
 
     arm: str = Field(default="", description="whose, among several arms")
 
-    def flaws(self, arms: Sequence[str]) -> Iterator[SettingError]:
+    def flaws(self, around: Surroundings) -> Iterator[SettingError]:
         """Yield whether there is no such arm."""
-        if not arms:
+        if not around.arms:
             yield SettingError(("type",), "an environment has no arm that could be measured")
         else:
-            yield from unknown_arm(self.arm, arms, ("arm",) if self.arm else ())
+            yield from unknown_arm(self.arm, [*around.arms], ("arm",) if self.arm else ())
 
 
 class DistanceTerm(TermOfAnArm):
@@ -48,6 +50,11 @@ class DistanceTerm(TermOfAnArm):
 
     position: Vec3 = Field(description="[x, y, z] in m, base frame")
     full_m: float = Field(default=0.1, gt=0, le=5, description="distance at which the term is 1")
+
+    def flaws(self, around: Surroundings) -> Iterator[SettingError]:
+        """Yield whether there is no such arm, or no such place."""
+        yield from super().flaws(around)
+        yield from odd_units(("position",), self.position)
 
     def value(self, measured: Measured) -> float:
         """Return the distance as a share of `full_m`."""

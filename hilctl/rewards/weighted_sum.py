@@ -6,7 +6,7 @@ with the rewards among the terms.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
@@ -21,6 +21,7 @@ from hilctl.rewards.nested import OptionsClass, Part
 from hilctl.rewards.terms import TERMS, ShapedTerm
 from hilctl.task.explain import SettingError
 from hilctl.task.spec import Name
+from hilctl.task.surroundings import Surroundings
 from hilctl.teleop.base import TeleopEvent
 
 
@@ -44,13 +45,13 @@ class SumTerm(Part):
         """Return what a term can be."""
         return sorted({*super().known_types(), *TERMS})
 
-    def _flaws_of(self, options: Any, arms: Sequence[str]) -> Iterator[SettingError]:
+    def _flaws_of(self, options: Any, around: Surroundings) -> Iterator[SettingError]:
         if not self.is_reward:
-            yield from options.flaws(arms)
+            yield from options.flaws(around)
             return
         if self.weight <= 0:
             yield SettingError(("weight",), "the weight of a reward is more than 0")
-        yield from super()._flaws_of(options, arms)
+        yield from super()._flaws_of(options, around)
 
 
 class SumOptions(Options):
@@ -83,10 +84,10 @@ class SumReward(Reward):
         self._rewards, self._shaped = rewards, shaped
 
     @classmethod
-    def flaws(cls, options: SumOptions, arms: Sequence[str]) -> Iterator[SettingError]:
+    def flaws(cls, options: SumOptions, around: Surroundings) -> Iterator[SettingError]:
         """Yield terms that do not exist, are set wrongly, or leave the sum without an end."""
         for name, term in options.terms.items():
-            for flaw in term.flaws(arms):
+            for flaw in term.flaws(around):
                 yield replace(flaw, loc=("terms", name, *flaw.loc))
         if not any(term.is_reward for term in options.terms.values()):
             hint = "add one that says when the task is done, as done: {weight: 1, type: human}"

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from hilctl.registry import did_you_mean
 from hilctl.task.document import Loc
-from hilctl.task.spec import TaskSpec
+from hilctl.task.spec import NAME_PATTERN, TaskSpec
 
 _EXPECTED = {
     "float": "a number",
@@ -126,7 +126,8 @@ def _home_of(key: str) -> str | None:
         return None
     for section, field in TaskSpec.model_fields.items():
         inner = _model_in(field.annotation)
-        if inner is not None and key in inner.model_fields:
+        # nobody writes `options`: what they are stands beside the type
+        if inner is not None and key in inner.model_fields.keys() - {"options"}:
             return section
     return None
 
@@ -165,8 +166,11 @@ def _wrong_value(error: Any, where: Loc, model: type[BaseModel], loc: Loc) -> Se
         )
         message = f"expected {word} {context[name]} values, got {context['actual_length']}"
     elif kind == "string_pattern_mismatch":
-        message = f"{_show(given)} is not a name"
-        hint = "letters, digits, '-' and '_', starting with a letter"
+        if context["pattern"] == NAME_PATTERN:
+            message = f"{_show(given)} is not a name"
+            hint = "letters, digits, '-' and '_', starting with a letter"
+        else:
+            message = f"{_show(given)} is not written as it has to be"
     elif base in _EXPECTED or kind == "int_from_float":
         word = _EXPECTED["int" if kind == "int_from_float" else base]
         message = f"expected {word}, got {_show(given)}"

@@ -40,7 +40,7 @@ def load_task(path: Path) -> TaskSpec:
         what = "is empty" if data is None else "must be a mapping (key: value)"
         hint = "hilctl new-task NAME writes a complete one"
         raise TaskProblemsError([document.problem(document.value(()), f"the file {what}", hint)])
-    checker = _Checker(data)
+    checker = _Checker(data, file.parent)
     flaws = list(checker.run())
     if document.problems or flaws:
         hint = f"edit {document.file}, then run the command again"
@@ -55,10 +55,14 @@ def task_from_dump(dump: Mapping[str, Any]) -> TaskSpec:
         DataError: this version knows no such task.
     """
     checker = _Checker(as_written(dump))
-    flaws = [f"{_dotted(flaw.loc)}: {flaw.message}" for flaw in checker.run()]
-    if flaws:
+    if flaws := checker.words():
         raise DataError("these settings do not fit this version: " + "; ".join(flaws))
     return spec_type(checker.data).model_validate(checker.resolved)
+
+
+def flaws_in(dump: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with the task that `TaskSpec.model_dump(mode="json")` described."""
+    return _Checker(as_written(dump)).words()
 
 
 def as_written(dump: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,11 +94,14 @@ def _flat(value: Any) -> Any:
 class _Checker:
     """Collect flaws about plain data while replacing plug-in blocks by typed options."""
 
-    def __init__(self, data: dict[str, Any]) -> None:
-        self.data = data
+    def __init__(self, data: dict[str, Any], folder: Path | None = None) -> None:
+        self.data, self.folder = data, folder
         self.resolved: dict[str, Any] = {**data}
         self.options: dict[str, Options] = {}
         self.drivers: dict[Loc, Driver] = {}
+
+    def words(self) -> list[str]:
+        return [f"{_dotted(flaw.loc)}: {flaw.message}" for flaw in self.run()]
 
     def run(self) -> Iterator[SettingError]:
         cameras, model = self._seen, spec_type(self.data)
@@ -117,6 +124,8 @@ class _Checker:
         yield from abilities.check_wrench(self.data)
         yield from sanity.check_robots_grippers(self.data, self.drivers)
         yield from sanity.check_hands(self.drivers)
+        yield from sanity.check_measurements(self.data, self.drivers)
+        yield from sanity.check_episodes(self.data.get("control"))
         yield from sanity.check_one_encoder(self.options)
         yield from sanity.check_preset(self.options)
         yield from sanity.check_update_groups(self.options, self.data.get("training"))
@@ -149,8 +158,8 @@ class _Checker:
             if block.section == "cameras":
                 yield from sanity.check_crop(block, block.find_class(), options)
             if block.section == "reward":
-                arms = [str(loc[-1]) if loc else "" for loc, _ in sanity.arms_in(self.data)]
-                yield from sanity.check_reward(block, block.find_class(), options, arms)
+                cls = block.find_class()
+                yield from sanity.check_reward(block, cls, options, self.data, self.folder)
             for loc, part in parts:
                 named = getattr(part, "cameras", None)
                 loc = (*block.loc, *loc, "cameras")

@@ -121,7 +121,7 @@ class PluginBlock:
     def _missing_type(self, registry: Registry[Any]) -> PluginProblem:
         names = ", ".join(registry.names())
         for key in self.data:
-            if did_you_mean(key, ["type"]).startswith("did"):
+            if key != "type" and did_you_mean(key, ["type"]).startswith("did"):
                 return PluginProblem((*self.loc, key), "unknown key", "did you mean 'type'?")
         return PluginProblem(self.loc, "missing key 'type'", f"one of: {names}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import numpy as np
@@ -25,10 +26,10 @@ from hilctl.task.spec import (
     ResetSpec,
     StateKey,
     TrainingSpec,
-    Vec6,
     measurement_name,
 )
 from hilctl.task.starts import vertical_in_tool, yaw_room
+from hilctl.task.surroundings import Surroundings
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -72,9 +73,12 @@ def check_grippers(data: Mapping[str, Any], options: Mapping[str, Any]) -> Itera
         kind = _gripper_of(arm)
         if not learnt.get(kind, True):
             message = f"the agent {data['agent'].get('type')} does not learn a {kind} gripper"
-            other = "clone it from demonstrations, agent: {type: bc}"
-            hint = f"set gripper: discrete, or {other}" if learnt["discrete"] else other
-            yield SettingError((*loc, "control", "gripper"), message, f"{hint}, or gripper: none")
+            hint = "clone it from demonstrations, agent: {type: bc}, or gripper: none"
+            if kind == "discrete":
+                hint = f"take agent: {{type: rlpd}}, {hint}"
+            elif learnt["discrete"]:
+                hint = f"set gripper: discrete, or {hint}"
+            yield SettingError((*loc, "control", "gripper"), message, hint)
 
 
 def check_robots_grippers(
@@ -89,6 +93,33 @@ def check_robots_grippers(
             message = f"this {robot.kind} robot has no gripper that moves"
             hint = "set gripper: none, or choose a robot or scene with a gripper"
             yield SettingError((*loc, "control", "gripper"), message, hint)
+
+
+def check_measurements(
+    data: Mapping[str, Any], drivers: Mapping[Loc, Driver]
+) -> Iterator[SettingError]:
+    """Yield every measurement that is named twice, or that no robot of the task has."""
+    seen = data.get("observation")
+    named = seen.get("state") if isinstance(seen, dict) else None
+    state = named if isinstance(named, list) else []
+    robots = [driver for loc, driver in drivers.items() if loc[-1] == "robot"]
+    grips = any(robot.driver.may_have_gripper(robot.options) for robot in robots)
+    for i, name in enumerate(state):
+        place: Loc = ("observation", "state", i)
+        if name in state[:i]:
+            yield SettingError(place, f"{name!r} is named twice", "remove one of the two")
+        elif name == "gripper" and robots and not grips:
+            yield SettingError(place, "no robot here has a gripper that moves", "remove it")
+
+
+def check_episodes(control: Any) -> Iterator[SettingError]:
+    """Yield whether an episode is over before its first step."""
+    given = control if isinstance(control, dict) else {}
+    rate = _section(RateSpec, {key: given[key] for key in RateSpec.model_fields if key in given})
+    if rate is not None and rate.max_episode_s * rate.rate_hz < 1:
+        message = f"{rate.max_episode_s:g} s are not one step at {rate.rate_hz:g} Hz"
+        hint = f"at least {1 / rate.rate_hz:g}; seconds until an episode is cut"
+        yield SettingError(("control", "max_episode_s"), message, hint)
 
 
 def _gripper_of(arm: Mapping[str, Any]) -> str:
@@ -118,21 +149,42 @@ def check_geometry(data: Mapping[str, Any], loc: Loc = ()) -> Iterator[SettingEr
 
 
 def _odd_geometry(data: Mapping[str, Any]) -> Iterator[SettingError]:
-    control, start = data.get("control"), data.get("reset")
-    bounds = _section(Bounds, control.get("bounds") if isinstance(control, dict) else None)
+    start, bounds = data.get("reset"), _bounds_of(data)
     reset = _section(ResetSpec, start) or _section(ResetSpec, _pose_only(start))
     here: Loc = ("control", "bounds")
     units: list[SettingError] = []
     if reset:
-        units += _units(("reset", "pose"), reset.pose)
+        units += odd_units(("reset", "pose"), reset.pose)
     if bounds:
-        units += _units((*here, "low"), bounds.low)
-        units += _units((*here, "high"), bounds.high)
+        units += odd_units((*here, "low"), bounds.low)
+        units += odd_units((*here, "high"), bounds.high)
     yield from units
     if bounds and not units:
         yield from _order(here, bounds)
     if bounds and reset and not units:
         yield from _start_inside(bounds, reset)
+
+
+def _bounds_of(arm: Mapping[str, Any]) -> Bounds | None:
+    """Return the bounds in an arm's plain data, None where they are wrong."""
+    control = arm.get("control")
+    return _section(Bounds, control.get("bounds") if isinstance(control, dict) else None)
+
+
+def odd_units(loc: Loc, values: Sequence[float]) -> Iterator[SettingError]:
+    """Yield every number of a pose, or of its first ones, that must be in another unit."""
+    for i, value in enumerate(values):
+        yield from odd_unit((*loc, i), _AXES[i], value)
+
+
+def odd_unit(loc: Loc, axis: str, value: float) -> Iterator[SettingError]:
+    """Yield whether a number along or about an axis must be in another unit than m or rad."""
+    if axis in _AXES[:3] and abs(value) > _FAR_M:
+        hint = f"{value:g} looks like millimetres: write {value / 1000:g}"
+        yield SettingError(loc, f"{value:g} m is out of any arm's reach", hint)
+    elif axis in _AXES[3:] and abs(value) > _TURN_RAD:
+        hint = f"{value:g} looks like degrees: write {math.radians(value):.4g}"
+        yield SettingError(loc, f"{value:g} rad is more than a full turn", hint)
 
 
 def check_environment(
@@ -220,15 +272,24 @@ def parts_of(reward: Options | None) -> Iterator[tuple[Loc, Any]]:
     """Yield a reward's options and those of its stages, by paths below it; not what is wrong."""
     yield (), reward
     for i, stage in enumerate(getattr(reward, "stages", ())):
-        if not any(stage.flaws(())):
+        if not any(stage.flaws(Surroundings({}))):
             yield ("stages", i), stage.options
 
 
 def check_reward(
-    block: PluginBlock, reward: Any, options: Options, arms: Sequence[str]
+    block: PluginBlock, reward: Any, options: Options, data: Mapping[str, Any], folder: Path | None
 ) -> Iterator[SettingError]:
-    """Yield what a reward finds wrong with its options in a task of those arms."""
-    for flaw in reward.flaws(options, arms):
+    """Yield what a reward finds wrong with its options.
+
+    Args:
+        block: that chooses the reward.
+        reward: its class.
+        options: of it.
+        data: of the whole file.
+        folder: of the task, where it is at hand.
+    """
+    arms = {str(loc[-1]) if loc else "": _bounds_of(arm) for loc, arm in arms_in(data)}
+    for flaw in reward.flaws(options, Surroundings(arms, folder)):
         yield replace(flaw, loc=(*block.loc, *flaw.loc))
 
 
@@ -280,16 +341,6 @@ def _section(model: type[M], data: Any) -> M | None:
         return model.model_validate(data)
     except ValidationError:
         return None
-
-
-def _units(loc: Loc, values: Vec6) -> Iterator[SettingError]:
-    for i, value in enumerate(values):
-        if i < 3 and abs(value) > _FAR_M:
-            hint = f"{value:g} looks like millimetres: write {value / 1000:g}"
-            yield SettingError((*loc, i), f"{value:g} m is out of any arm's reach", hint)
-        elif i >= 3 and abs(value) > _TURN_RAD:
-            hint = f"{value:g} looks like degrees: write {math.radians(value):.4g}"
-            yield SettingError((*loc, i), f"{value:g} rad is more than a full turn", hint)
 
 
 def _order(loc: Loc, bounds: Bounds) -> Iterator[SettingError]:

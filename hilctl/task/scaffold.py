@@ -22,6 +22,7 @@ from hilctl.task.files import explain_os_error, os_errors
 from hilctl.task.leftovers import sweep_folders
 from hilctl.task.load import load_task
 from hilctl.task.problems import TaskProblemsError
+from hilctl.task.spec import TaskSpec
 from hilctl.task.templates import MANIFEST, template_folders
 from hilctl.task.workspace import Workspace
 
@@ -183,6 +184,13 @@ def flaws(template: Template, name: str, answers: Mapping[str, Answer]) -> list[
     with tempfile.TemporaryDirectory() as folder:
         _render(template, Path(folder), name, answers)
         return _flaws_in(Path(folder))
+
+
+def task_of(template: Template) -> TaskSpec:
+    """Return the task that a template makes by itself; nothing is left on disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        _render(template, Path(folder), template.name, template.answers({}))
+        return load_task(Path(folder))
 
 
 def check_answers(template: Template, name: str, answers: Mapping[str, Answer]) -> None:

@@ -11,7 +11,8 @@ from hilctl.devices import Options
 
 # Sequences come from YAML as lists; the numbers in them stay strict.
 Vec6 = Annotated[tuple[float, float, float, float, float, float], Field(strict=False)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]*$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Side = Annotated[int, Field(ge=16, le=4096)]
 Size = Annotated[tuple[Side, Side], Field(strict=False)]
 Offset = Annotated[int, Field(ge=0)]

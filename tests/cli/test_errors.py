@@ -44,6 +44,17 @@ def test_too_many_arguments(hilctl: Hilctl) -> None:
     assert answer.err.endswith("hint: hilctl doctor --help\n")
 
 
+@pytest.mark.parametrize("asked", [("--task", "a b"), ("--task=a b",)])
+def test_what_to_do_next_is_said_for_the_folder_that_was_named(
+    hilctl: Hilctl, here: Path, asked: tuple[str, ...]
+) -> None:
+    hilctl("new-task", "peg", "--template", "sim-reach", "--defaults")
+    (here / "peg").rename(here / "a b")
+    answer = hilctl("eval", *asked)
+    assert answer.code == 5
+    assert answer.err.endswith("hint: hilctl train --task 'a b'\n")
+
+
 def test_usage_as_json(hilctl: Hilctl) -> None:
     answer = hilctl("statsu", "--json")
     assert answer.code == 2

@@ -187,6 +187,13 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_a_place_where_no_folder_can_be_made_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for there, why in ("file", "is no folder"), ("a/b", "no folder"):
+        with pytest.raises(UsageError, match=why), Journal(tmp_path / there).open(PLAN):
+            pass
+
+
 def test_two_comparisons_do_not_share_a_folder(folder: Path) -> None:
     with Journal(folder).open(PLAN), pytest.raises(FolderBusyError), Journal(folder).open(PLAN):
         pass

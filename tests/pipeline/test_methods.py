@@ -9,7 +9,7 @@ import pytest
 from small_task import make_task, two_arms
 
 from hilctl.agents.options import HIL_SERL
-from hilctl.errors import UsageError
+from hilctl.errors import BelowBarError, UsageError
 from hilctl.pipeline.bench.algorithms import ALGORITHMS, OURS, changed
 from hilctl.pipeline.bench.cell_process import curve, to_target
 from hilctl.pipeline.bench.cells import CellResult, Journal, Plan
@@ -101,7 +101,8 @@ def test_a_person_at_the_controls_is_refused(tmp_path: Path) -> None:
         (["sim-reach"], ["ful"], "unknown algorithm"),
         (["sim-reach", "sim-reach"], ["full"], "named twice"),
         (["sim-reach"], ["bc", "bc"], "named twice"),
-        (["sim-pick"], ["ibrl"], "gripper"),
+        (["sim-pick"], ["full", "ibrl"], "ibrl on the task sim-pick: .*learn a discrete gripper"),
+        (["serl-insert"], ["full"], "the operator is at the spacemouse"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_first(
@@ -130,6 +131,13 @@ def test_a_task_that_is_edited_is_another_comparison_and_what_changed_is_named(
     words = r"peg has changed since .*: agent\.discount: 0\.9 here, 0\.95 there$"
     with pytest.raises(UsageError, match=words), journal.open(edited):
         pass
+
+
+def test_a_comparison_in_which_a_cell_failed_is_not_done() -> None:
+    plan = Plan(tasks={"peg": "sim-reach"}, algorithms=["bc"], **BUDGET)
+    Comparison(plan, {}, {}).check()
+    with pytest.raises(BelowBarError, match="1 of 4 cells failed"):
+        Comparison(plan, {}, {"peg_seed0": "it broke"}).check()
 
 
 def test_a_row_is_sure_of_no_more_than_its_seeds_show() -> None:

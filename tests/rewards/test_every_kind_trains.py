@@ -22,6 +22,7 @@ from hilctl.env.loop import EpisodeLoop, Policy
 from hilctl.env.wrappers import JudgeReward
 from hilctl.rewards import REWARDS
 from hilctl.rewards.base import Reward, RewardSource
+from hilctl.task.surroundings import Surroundings
 from hilctl.teleop.base import Role
 
 SHAPES = {"state": ((2,), np.dtype(np.float32))}
@@ -93,7 +94,7 @@ def widest_bounds() -> tuple[float, float]:
 def opened(kind: str, folder: Path) -> Reward:
     (folder / "hooks.py").write_text(HOOK)
     options = options_of(kind)
-    assert list(REWARDS.get(kind).flaws(options, [""])) == []
+    assert list(REWARDS.get(kind).flaws(options, Surroundings({"": None}))) == []
     return REWARDS.get(kind).open(RewardSource(folder, options, {}, "none", "0", folder))
 
 

@@ -44,6 +44,9 @@ def wordy():
 def endless():
     return lambda measured, features: (False, float("nan"))
 
+def leaving():
+    return lambda measured, features: exit(3)
+
 def stillborn():
     raise RuntimeError("no calibration")
 """
@@ -95,6 +98,7 @@ def test_what_it_pays_besides_stays_within_what_was_said(tmp_path: Path) -> None
         ("wordy", "expected True or False, got 'yes'"),
         ("endless", "nan is no finite number"),
         ("stillborn", "no calibration"),
+        ("leaving", "SystemExit: 3"),
     ],
 )
 def test_its_mistakes_are_told_as_such(tmp_path: Path, name: str, told: str) -> None:
@@ -107,6 +111,7 @@ def test_its_mistakes_are_told_as_such(tmp_path: Path, name: str, told: str) -> 
     [
         ("hooks:lifed", r"no function 'lifed' in hooks\.py"),
         ("own:it", "cannot be imported: ZeroDivisionError"),
+        ("leaving:it", "cannot be imported: SystemExit"),
         ("other:it", r"there is no other\.py beside task\.yaml"),
     ],
 )
@@ -115,6 +120,7 @@ def test_what_is_not_there_is_refused_when_it_is_opened(
 ) -> None:
     (tmp_path / "hooks.py").write_text(HOOKS)
     (tmp_path / "own.py").write_text("1 / 0")
+    (tmp_path / "leaving.py").write_text("import sys\nsys.exit(3)")
     source = RewardSource(tmp_path, HookOptions(judge=judge), {}, "none", "0", tmp_path)
     with pytest.raises(TaskFileError, match=told):
         HookReward.open(source)

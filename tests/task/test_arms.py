@@ -59,6 +59,16 @@ def messages(data: dict[str, Any], folder: Path) -> str:
     return "\n".join(f"{one.message} ({one.hint})" for one in caught.value.problems)
 
 
+@pytest.mark.parametrize("agent", ["ibrl", "residual"])
+def test_a_gripper_that_is_not_learnt_names_the_agents_that_learn_it(
+    tmp_path: Path, agent: str
+) -> None:
+    data = data_of("sim-pick", tmp_path) | {"agent": {"type": agent}}
+    said = messages(data, tmp_path / "task")
+    assert f"the agent {agent} does not learn a discrete gripper" in said
+    assert "take agent: {type: rlpd}, clone it from demonstrations, agent: {type: bc}" in said
+
+
 def test_a_task_with_two_arms_has_the_actions_of_both(tmp_path: Path) -> None:
     spec = load_task(written(with_two_arms(data_of("sim-reach", tmp_path)), tmp_path / "two"))
     layout = ActionLayout.of(spec)

@@ -187,6 +187,14 @@ ONE_FLAW = {
         "agent.batch: 64 contradicts preset hil-serl, which has 256",
         "take batch out, or the preset",
     ),
+    "exploration that the preset's authors do not have": (
+        (
+            "encoder: efficientnet-lite0",
+            "encoder: efficientnet-lite0, preset: hil-serl, gripper_exploration: 0.5",
+        ),
+        "agent.gripper_exploration: 0.5 contradicts preset hil-serl, which has 0.0",
+        "take gripper_exploration out, or the preset",
+    ),
     "critic updates that cannot be dealt out": (
         ("encoder: efficientnet-lite0", "encoder: efficientnet-lite0, critic_updates_per_actor: 3"),
         "agent.critic_updates_per_actor: 4 × updates_per_step = 8 is no multiple of 3",
@@ -196,6 +204,36 @@ ONE_FLAW = {
         ("images: [wrist, side]", "images: [wrist, wrist]"),
         "observation.images[1]: camera 'wrist' is named twice",
         None,
+    ),
+    "measurement twice": (
+        ("state: [tcp_pose,", "state: [tcp_pose, tcp_pose,"),
+        "observation.state[1]: 'tcp_pose' is named twice",
+        "remove one of the two",
+    ),
+    "opening of a gripper that is not there": (
+        ("state: [tcp_pose,", "state: [gripper, tcp_pose,"),
+        "observation.state[0]: no robot here has a gripper that moves",
+        None,
+    ),
+    "episodes without a step": (
+        ("max_episode_s: 10", "max_episode_s: 0.05"),
+        "control.max_episode_s: 0.05 s are not one step at 10 Hz",
+        "at least 0.1",
+    ),
+    "nothing for a type": (
+        ("agent: {type: rlpd", "agent: {type: null"),
+        "agent: missing key 'type'",
+        "one of: bc,",
+    ),
+    "options that stand beside the type": (
+        ("agent: {type: rlpd,", "agent: {type: rlpd, options: {},"),
+        "agent.options: unknown key",
+        "known: average_rate",
+    ),
+    "a function that is none": (
+        ("teleop: {type: scripted,", "teleop: {type: scripted, operator: hooks,"),
+        "teleop.operator: 'hooks' is not written as it has to be",
+        "the environment's own expert, package.module:factory",
     ),
     "key twice": (
         (CONTROL, f"control:\n  rate_hz: 5\n{CONTROL.removeprefix('control:' + chr(10))}"),

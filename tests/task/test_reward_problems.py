@@ -13,10 +13,12 @@ from hilctl.task import scaffold
 from hilctl.task.load import load_task, task_from_dump
 from hilctl.task.problems import TaskProblemsError
 
-POSE = {"pose": [0.5, 0, 0.2, 3.14, 0, 0], "within": {"z": 0.005}}
+POSE = {"pose": [0.5, 0, 0.1, 3.14, 0, 0], "within": {"z": 0.005}}
 HUMAN = {"type": "human", "weight": 1}
 STAGES = [{"name": "down", "type": "pose", **POSE}, {"name": "good", "type": "human"}]
 CLASSIFIER = {"type": "classifier", "cameras": ["wrist"]}
+HOOKS = "def done():\n    raise AssertionError('it is read, not run')\n"
+HOOK = {"type": "hook", "judge": "hooks:done"}
 
 
 def task(folder: Path, reward: dict[str, Any]) -> Path:
@@ -24,6 +26,8 @@ def task(folder: Path, reward: dict[str, Any]) -> Path:
     scaffold.create(template, folder, template.answers({}))
     file = folder / "task.yaml"
     file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "reward": reward}))
+    (folder / "hooks.py").write_text(HOOKS)
+    (folder / "broken.py").write_text("def done(:")
     return file
 
 
@@ -31,7 +35,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "pose": {"type": "pose", **POSE},
     "sum": {"type": "sum", "terms": {"done": HUMAN, "calm": {"type": "action", "weight": -0.01}}},
     "multi-stage": {"type": "multi-stage", "stages": STAGES},
-    "hook": {"type": "hook", "judge": "hooks:done"},
+    "hook": HOOK,
 }
 LEARNT = [{"name": name, **CLASSIFIER} for name in ("over", "there")]
 BAD: dict[str, tuple[dict[str, Any], str]] = {
@@ -117,6 +121,71 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         "reward.stages: expected at least 2 values",
     ),
     "a hook that names no function": ({"type": "hook", "judge": "hooks.py"}, "reward.judge"),
+    "a hook without its file": (
+        {**HOOK, "judge": "hoks:done"},
+        "reward.judge: there is no hoks.py beside task.yaml",
+    ),
+    "a hook that its file does not have": (
+        {**HOOK, "judge": "hooks:dome"},
+        "reward.judge: there is no function 'dome' in hooks.py",
+    ),
+    "a hook that is no Python": (
+        {**HOOK, "judge": "broken:done"},
+        "reward.judge: broken.py is no Python",
+    ),
+    "a hook of a stage that is not there": (
+        {"type": "multi-stage", "stages": [STAGES[0], {**HOOK, "name": "b", "judge": "a:b"}]},
+        "reward.stages[1].judge: there is no a.py beside task.yaml",
+    ),
+    "a hook of a term that is not there": (
+        {"type": "sum", "terms": {"done": {**HOOK, "weight": 1, "judge": "a:b"}}},
+        "reward.terms.done.judge: there is no a.py beside task.yaml",
+    ),
+    "bounds of a hook that are no bounds": (
+        {**HOOK, "extra": [0.5, -0.5]},
+        "reward.extra: the least, 0.5, is above the most, -0.5",
+    ),
+    "bounds of a hook without end": (
+        {**HOOK, "extra": [0, 1e300]},
+        "reward.extra[1]: expected at most 100",
+    ),
+    "a pose in millimetres": (
+        {"type": "pose", **POSE, "pose": [500, 0, 200, 3.14, 0, 0]},
+        "reward.pose[0]: 500 m is out of any arm's reach",
+    ),
+    "a pose in degrees": (
+        {"type": "pose", **POSE, "pose": [0.5, 0, 0.2, 180, 0, 0]},
+        "reward.pose[3]: 180 rad is more than a full turn",
+    ),
+    "a tolerance in millimetres": (
+        {"type": "pose", **POSE, "within": {"z": 10}},
+        "reward.within.z: 10 m is out of any arm's reach",
+    ),
+    "a tolerance in degrees": (
+        {"type": "pose", **POSE, "within": {"rz": 10}},
+        "reward.within.rz: 10 rad is more than a full turn",
+    ),
+    "a pose that the tool never comes to": (
+        {"type": "pose", **POSE, "pose": [0.5, 0, 0.9, 3.14, 0, 0]},
+        "reward.pose[2]: z = 0.9 ± 0.005 m is outside the bounds",
+    ),
+    "a stage that is never reached": (
+        {
+            "type": "multi-stage",
+            "stages": [{**STAGES[0], "pose": [0.5, 0, -0.9, 3.14, 0, 0]}, STAGES[1]],
+        },
+        "reward.stages[0].pose[2]: z = -0.9 ± 0.005 m is outside the bounds",
+    ),
+    "a distance in millimetres": (
+        {
+            "type": "sum",
+            "terms": {
+                "done": HUMAN,
+                "d": {"type": "distance", "weight": -1, "position": [500, 0, 0]},
+            },
+        },
+        "reward.terms.d.position[0]: 500 m is out of any arm's reach",
+    ),
 }
 
 

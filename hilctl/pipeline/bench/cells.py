@@ -7,6 +7,7 @@ else does, so that whatever ends a comparison, its other cells are what is left 
 from __future__ import annotations
 
 import fcntl
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -120,10 +121,16 @@ class Journal:
         """Begin or go on with a comparison, alone in the folder.
 
         Raises:
-            UsageError: something else lies there, or a comparison under other conditions.
+            UsageError: something else lies there, or a comparison under other conditions, or the
+                folder above is missing.
             FolderBusyError: another command is at work there.
         """
+        if not self.root.parent.is_dir():
+            parent = self.root.parent
+            raise UsageError(f"no folder {parent}", hint=f"mkdir -p {shlex.quote(str(parent))}")
         with os_errors(self.root):
+            if self.root.exists() and not self.root.is_dir():
+                raise UsageError(f"{self.root} is no folder", hint=HINT)
             if self.root.is_dir() and any(self.root.iterdir()) and self.plan() is None:
                 raise UsageError(f"{self.root} holds something else", hint=HINT)
             for folder in (self.root, self.data, self.cells, self._results, self._logs):

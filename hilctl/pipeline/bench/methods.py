@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from hilctl.errors import DataError, UsageError
+from hilctl.errors import BelowBarError, UsageError
 from hilctl.pipeline.bench.algorithms import changed, find_algorithm
 from hilctl.pipeline.bench.cell_process import command
 from hilctl.pipeline.bench.cells import CellResult, Journal, Plan
@@ -19,7 +18,7 @@ from hilctl.pipeline.bench.workers import Workers
 from hilctl.pipeline.evaluate.statistics import interval_over_seeds
 from hilctl.pipeline.events import Report, ShouldStop, never, silent
 from hilctl.task import scaffold
-from hilctl.task.load import TASK_FILE, as_written, task_from_dump
+from hilctl.task.load import TASK_FILE, as_written, flaws_in
 from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 
@@ -48,6 +47,18 @@ class Comparison:
             for (task, algorithm), found in self.results.items()
             if found
         ]
+
+    def check(self) -> None:
+        """Check that no cell failed.
+
+        Raises:
+            BelowBarError: some did.
+        """
+        if self.failed:
+            raise BelowBarError(
+                f"{len(self.failed)} of {len(self.plan.cells())} cells failed, see above",
+                hint="mend what they say; the same command tries them again",
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -82,7 +93,8 @@ def planned(
         max_steps, operator_steps, episodes: see `Plan`.
 
     Raises:
-        UsageError: no such template, folder or algorithm, or one of them twice.
+        UsageError: no such template, folder or algorithm, one of them twice, or an algorithm that
+            does not go with a task.
         TaskFileError: a folder's task file is wrong.
     """
     sources: dict[str, str] = {}
@@ -97,7 +109,10 @@ def planned(
     for algorithm in algorithms:
         chosen = find_algorithm(algorithm)
         for name, spec in specs.items():
-            _check_possible(changed(spec, chosen), f"{algorithm} on the task {name}")
+            if flaws := flaws_in(changed(spec, chosen).model_dump(mode="json")):
+                why = "; ".join(flaws)
+                hint = "leave out the one or the other"
+                raise UsageError(f"{algorithm} on the task {name}: {why}", hint=hint)
     return Plan(
         tasks=sources,
         settings={name: as_written(spec.model_dump(mode="json")) for name, spec in specs.items()},
@@ -117,13 +132,6 @@ def _source(task: str) -> tuple[str, str]:
     return task, scaffold.find_template(task).name
 
 
-def _check_possible(spec: TaskSpec, what: str) -> None:
-    try:
-        task_from_dump(spec.model_dump(mode="json"))
-    except DataError as error:
-        raise UsageError(f"{what}: {error.message}", hint=error.hint) from None
-
-
 def spec_of(source: str) -> TaskSpec:
     """Return what a task folder, or what is made of a template, says.
 
@@ -133,8 +141,7 @@ def spec_of(source: str) -> TaskSpec:
     """
     if os.path.isabs(source):
         return Workspace(Path(source)).spec
-    with tempfile.TemporaryDirectory() as scratch:
-        return scaffold.make(source, Path(scratch) / source).spec
+    return scaffold.task_of(scaffold.find_template(source))
 
 
 def compare_methods(
@@ -160,7 +167,7 @@ def compare_methods(
         stop: True ends all processes; what was found so far is returned.
 
     Raises:
-        UsageError: the folder holds something else, or other conditions.
+        UsageError: the folder holds something else, or other conditions, or a task has changed.
         FolderBusyError: another comparison is at work there.
     """
     journal = Journal(folder.resolve())
