@@ -69,6 +69,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"type": "sum", "terms": {"done": {**HUMAN, "weight": -1}}},
         "reward.terms.done.weight: the weight of a reward is more than 0",
     ),
+    "a weight that is no number": (
+        {"type": "sum", "terms": {"done": {**HUMAN, "weight": True}}},
+        "reward.terms.done.weight: expected a number, got true",
+    ),
     "a term of an arm that does not exist": (
         {
             "type": "sum",
