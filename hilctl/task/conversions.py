@@ -38,4 +38,5 @@ def _at(became: Any, key: Any) -> Any:
     """Return what stands under a key of options, None where nothing does."""
     if isinstance(became, Mapping):
         return became.get(key)
-    return getattr(became, str(key), None) if isinstance(became, BaseModel) else None
+    fields = type(became).model_fields if isinstance(became, BaseModel) else {}
+    return getattr(became, str(key)) if key in fields else None

@@ -61,6 +61,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"type": "sum", "terms": {"done": HUMAN, "f": {"type": "force", "weight": 1, "fulln": 1}}},
         "reward.terms.f.fulln: unknown key",
     ),
+    "options that stand beside a term's type": (
+        {"type": "sum", "terms": {"done": {**HUMAN, "options": {}}}},
+        "reward.terms.done.options: unknown key",
+    ),
     "a sum without an end": (
         {"type": "sum", "terms": {"calm": {"type": "action", "weight": -1}}},
         "reward.terms: no term is a reward",
