@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from hilctl.devices import Options
 from hilctl.errors import DataError
 from hilctl.task import abilities, sanity
+from hilctl.task.conversions import check_conversions
 from hilctl.task.document import Document, Loc
 from hilctl.task.explain import SettingError, explain
 from hilctl.task.plugins import OF_AN_ARM, Driver, PluginBlock, PluginProblem, blocks, check_encoder
@@ -149,6 +150,7 @@ class _Checker:
                 yield from abilities.check_abilities(block, self.data)
             options_type = block.options_type()
             options = block.options(options_type)
+            yield from check_conversions(block.data, options, block.loc)
             parts = [*sanity.parts_of(options)] if block.section == "reward" else [((), options)]
             for loc, part in parts:
                 check_encoder(block, part, loc)

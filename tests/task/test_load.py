@@ -101,6 +101,21 @@ ONE_FLAW = {
         "training.demos: expected a whole number, got '20'",
         None,
     ),
+    "number of an option in quotes": (
+        ("discount: 0.97", "discount: '0.97'"),
+        "agent.discount: expected a number, got '0.97'",
+        None,
+    ),
+    "truth for a number of an option": (
+        ("discount: 0.97", "target_entropy: true"),
+        "agent.target_entropy: expected a number, got true",
+        None,
+    ),
+    "number for a truth of an option": (
+        ("{type: scripted,", "{type: scripted, veto: 1,"),
+        "teleop.veto: expected true or false, got 1",
+        None,
+    ),
     "word for a mapping": (
         ("robot: {type: sim, scene: insert}", "robot: sim"),
         "robot: expected a mapping (key: value), got 'sim'",

@@ -61,6 +61,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"type": "sum", "terms": {"done": HUMAN, "f": {"type": "force", "weight": 1, "fulln": 1}}},
         "reward.terms.f.fulln: unknown key",
     ),
+    "options that stand beside a term's type": (
+        {"type": "sum", "terms": {"done": {**HUMAN, "options": {}}}},
+        "reward.terms.done.options: unknown key",
+    ),
     "a sum without an end": (
         {"type": "sum", "terms": {"calm": {"type": "action", "weight": -1}}},
         "reward.terms: no term is a reward",
@@ -68,6 +72,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "a success that costs": (
         {"type": "sum", "terms": {"done": {**HUMAN, "weight": -1}}},
         "reward.terms.done.weight: the weight of a reward is more than 0",
+    ),
+    "a weight that is no number": (
+        {"type": "sum", "terms": {"done": {**HUMAN, "weight": True}}},
+        "reward.terms.done.weight: expected a number, got true",
     ),
     "a term of an arm that does not exist": (
         {
