@@ -107,7 +107,8 @@ class FilesAndRealTime(LoadScopeScheduling):
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest and cannot be shared; what waits for others has two tries."""
     for item in items:
-        if item.nodeid.startswith(TRIED_TWICE):
+        searched = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+        if item.nodeid.startswith(TRIED_TWICE) and not searched:  # what was found once is a fault
             item.add_marker(pytest.mark.flaky(reruns=1))
     items.sort(
         key=lambda item: (

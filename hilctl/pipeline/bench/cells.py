@@ -203,8 +203,9 @@ class Journal:
 def _check_same(before: Plan, plan: Plan) -> None:
     for name in ("max_steps", "operator_steps", "episodes"):
         _same(name, getattr(before, name), getattr(plan, name))
-    for task, settings in plan.settings.items():
-        _same(f"task {task}", before.tasks.get(task, plan.tasks[task]), plan.tasks[task])
+    for task, source in plan.tasks.items():
+        _same(f"task {task}", before.tasks.get(task, source), source)
+        settings = plan.settings.get(task, {})
         changes = explain_difference(settings, before.settings.get(task, settings))
         if changes:
             raise UsageError(
