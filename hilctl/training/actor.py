@@ -40,7 +40,7 @@ class Actor:
     """Run an episode, pass it on, take what has been learnt meanwhile, until the policy is good.
 
     It is good when it passes a trial, see `trial.py`. That is tried when the last sampled episodes
-    come near the target. A policy stays the same within an episode, and throughout a trial: what
+    come near the target, and else now and then. A policy stays the same within an episode, and throughout a trial: what
     was tested is what a run ends with.
 
     Attributes:
@@ -88,16 +88,17 @@ class Actor:
 
     def run(self) -> bool:
         """Act until a policy passes (True), or time, steps or patience end (False)."""
-        next_try = 0
+        # a run that was near the target when it stopped need not learn first
+        last = max(0, self.progress.episodes - PAUSE)
         while not self._is_over():
             successes = self.progress.successes_without_help(last=WINDOW)
-            near = is_worth_a_trial(successes, self.trials.target)
-            if near and self.progress.episodes >= next_try:
-                if self._passes_trial():
-                    return True
-                next_try = self.progress.episodes + PAUSE
-            else:
+            since = self.progress.episodes - last
+            if not is_worth_a_trial(successes, since, self.trials.target):
                 self._episode()
+            elif self._passes_trial():
+                return True
+            else:
+                last = self.progress.episodes
         return False
 
     def _passes_trial(self) -> bool:

@@ -11,6 +11,10 @@ share the error, whatever good ones did in between. All that asks of an episode 
 those before it, so a reward that a veto corrects in the middle of a trial takes nothing from it:
 what counts is the operator's verdict, and the corrected reward only calls fewer false successes.
 
+Its first episodes are free: nothing is staked on a policy that fails one of them, which spares the
+error for those that come later. So a policy may also be looked at now and then although sampling
+fails: where a fast motion does not bear its noise, the greedy one can be good all the same.
+
 Source: testing by betting, Shafer (2021); the likelihood ratio is Wald's (1945).
 """
 
@@ -25,15 +29,18 @@ from typing import Self
 ERROR = 0.05  # probability that a run ends with a policy that is too bad
 # 98 % takes 150 successes in a row to tell from 100 %, 95 % takes 60
 STRICTEST_TARGET = 0.975
-# Chosen by simulation: constant policies and policies that rise from 30 to 99 % in 100 to 300
-# episodes. More at stake passes sooner if the first trial is the right one, and later if not.
+# Chosen by simulation: constant policies and policies that rise from 30 to 99 % in 100 to 600
+# episodes. More at stake passes sooner if the first trial is the right one, and later if not; free
+# successes cost constant ones 5 episodes and save slow ones 20 to 45.
 STAKE = 0.6  # of the error that is left, on each trial
+FREE = 5  # successes in a row before anything is staked
 # a good policy never fails, or fails 0.4 times as often as the target allows
 PERFECT, GOOD = 0.4, 0.6  # their shares of the stake
 GOOD_FAILURES = 0.4
 HOPELESS = 0.9  # less than this share of the stake does more in a trial of a newer policy
 WINDOW = 12  # episodes that say whether a trial is worth its time
 PAUSE = 8  # episodes of learning between two trials
+LOOK = 20  # the same when sampled episodes stay far from the target: 2 to 7 % of them are looks
 
 
 class TrialState(enum.Enum):
@@ -57,13 +64,19 @@ def too_bad(target: float) -> float:
     return max(2 * target - 1, target / 2)
 
 
-def is_worth_a_trial(successes: int, target: float) -> bool:
-    """Return whether so many of the last `WINDOW` sampled episodes come near the target.
+def is_worth_a_trial(successes: int, since: int, target: float) -> bool:
+    """Return whether a policy is to be tried: sampled ones come near the target, or it is time.
 
-    One more may have failed than the target allows: sampling can cost successes, or bring some by
+    Near is one failure more than the target allows: sampling can cost successes, or bring some by
     shaking stuck parts free.
+
+    Args:
+        successes: of the last `WINDOW` episodes, without help.
+        since: episodes of learning since the last trial.
+        target: share of successes to reach.
     """
-    return successes >= max(1, math.ceil(WINDOW * target - 1e-9) - 1)
+    near = successes >= max(1, math.ceil(WINDOW * target - 1e-9) - 1)
+    return successes > 0 and since >= (PAUSE if near else LOOK)
 
 
 def evidence(successes: int, failures: int, target: float) -> float:
@@ -85,7 +98,7 @@ class Trials:
         target: share of successes to reach.
         left: of the error, not at stake.
         number: of the last trial, from 1; trials of a continued run count on.
-        stake: of the trial that goes on; 0 = none does.
+        stake: of the trial that goes on; 0 = none does, or its episodes are still free.
     """
 
     target: float
@@ -93,6 +106,8 @@ class Trials:
     number: int = 0
     stake: float = 0.0
     _policy: Hashable = None
+    _goes_on: bool = False
+    _free: int = 0
     _successes: int = 0
     _failures: int = 0
 
@@ -119,7 +134,7 @@ class Trials:
 
     def number_for(self, policy: Hashable) -> int:
         """Return the number of the trial that an episode of this policy would belong to."""
-        goes_on = self.stake > 0 and policy == self._policy
+        goes_on = self._goes_on and policy == self._policy
         return self.number if goes_on else self.number + 1
 
     def count(self, policy: Hashable, *, success: bool) -> TrialState:
@@ -129,13 +144,15 @@ class Trials:
             policy: whatever tells policies apart.
             success: whether it succeeded greedily and without help.
         """
-        if self.stake == 0 or policy != self._policy:
+        if not self._goes_on or policy != self._policy:
             self.leave()
             self._begin(policy)
+        if self._free:
+            return self._count_free(success)
         self._successes += success
         self._failures += not success
         if self.stake * self.worth >= 1:
-            self.stake = 0.0  # spent, should the run go on
+            self.stake, self._goes_on = 0.0, False  # spent, should the run go on
             return TrialState.PASSED
         if self.worth < HOPELESS:
             self.leave()
@@ -145,10 +162,19 @@ class Trials:
     def leave(self) -> None:
         """Give the trial that goes on up, if one does; what it has not lost goes back."""
         self.left += self.stake * min(1.0, self.worth)
-        self.stake = 0.0
+        self.stake, self._goes_on = 0.0, False
 
     def _begin(self, policy: Hashable) -> None:
         self.number += 1
-        self.stake = STAKE * self.left
-        self.left -= self.stake
-        self._policy, self._successes, self._failures = policy, 0, 0
+        self._policy, self._goes_on, self._free = policy, True, FREE
+        self._successes = self._failures = 0
+
+    def _count_free(self, success: bool) -> TrialState:
+        if not success:
+            self.leave()
+            return TrialState.GIVEN_UP
+        self._free -= 1
+        if not self._free:
+            self.stake = STAKE * self.left
+            self.left -= self.stake
+        return TrialState.GOES_ON

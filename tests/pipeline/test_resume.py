@@ -17,7 +17,7 @@ from hilctl.pipeline.run_folder.resume import EPISODES, progress_so_far
 from hilctl.pipeline.run_folder.run import Run
 from hilctl.task.fingerprint import data_fingerprint, data_identity
 from hilctl.task.workspace import Workspace
-from hilctl.training.trial import ERROR, Trials, TrialState
+from hilctl.training.trial import ERROR, FREE, Trials, TrialState
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_trials_are_counted_from_the_episodes(space: Workspace) -> None:
 def test_a_run_that_goes_on_has_spent_what_it_spent_before(space: Workspace) -> None:
     trials, episodes = Trials(0.95), []
     for policy in range(3):
-        for success in (True, True, False):
+        for success in [*[True] * FREE, True, True, False]:
             notes = {"trial": trials.number_for(policy)}
             episodes.append((notes, Outcome.SUCCESS if success else Outcome.FAILURE, False))
             verdict = trials.count(policy, success=success)

@@ -20,10 +20,10 @@ from hilctl.training.link import (
     RewardUpdate,
 )
 from hilctl.training.metrics import Progress
-from hilctl.training.trial import PAUSE, Trials
+from hilctl.training.trial import FREE, LOOK, PAUSE, Trials
 
 SUCCESS, FAILURE = summary(), summary(Outcome.FAILURE)
-SAMPLED, GREEDY = 11, 37  # successes in a row before a trial, and in the first one at 95 %
+SAMPLED, GREEDY = 11, 42  # successes in a row before a trial, and in the first one at 95 %
 SEEN = perception()
 
 
@@ -109,24 +109,36 @@ def test_greedy_success_is_tried_when_sampled_success_comes_near_the_target() ->
     assert two_fail.was_greedy == [False] * (4 + 12) + [True] * GREEDY
 
 
-def test_help_while_learning_keeps_a_trial_away() -> None:
+def test_help_while_learning_leaves_only_a_look_at_the_policy_now_and_then() -> None:
     helped = summary(intervention_steps=2)
     world = World(lambda index, greedy: helped if index % 4 == 0 else SUCCESS)
     assert world.actor(max_robot_s=200).run() is False
+    assert [index for index, greedy in enumerate(world.was_greedy) if greedy][:3] == [20, 41, 42]
+
+
+def test_a_policy_that_fails_with_noise_is_looked_at_now_and_then() -> None:
+    world = World(lambda index, greedy: SUCCESS if greedy or index % 3 == 0 else FAILURE)
+    assert world.actor().run() is True
+    assert world.was_greedy == [False] * LOOK + [True] * GREEDY
+
+
+def test_a_policy_that_never_succeeds_is_not_looked_at() -> None:
+    world = World(lambda index, greedy: FAILURE)
+    assert world.actor(max_robot_s=600).run() is False
     assert True not in world.was_greedy
 
 
 def test_a_trial_that_fails_early_is_given_up_and_learning_goes_on_for_a_while() -> None:
-    world = World(lambda index, greedy: FAILURE if index == SAMPLED + 2 else SUCCESS)
+    world = World(lambda index, greedy: FAILURE if index == SAMPLED + FREE else SUCCESS)
     assert world.actor().run() is True
-    assert world.was_greedy[: SAMPLED + 3] == [False] * SAMPLED + [True] * 3
-    after = world.was_greedy[SAMPLED + 3 :]
+    assert world.was_greedy[: SAMPLED + FREE + 1] == [False] * SAMPLED + [True] * (FREE + 1)
+    after = world.was_greedy[SAMPLED + FREE + 1 :]
     assert after[: PAUSE + 1] == [False] * PAUSE + [True]
     assert after.count(True) > GREEDY, "a second trial needs more"
 
 
 def test_one_failure_late_in_a_trial_does_not_end_it() -> None:
-    world = World(lambda index, greedy: FAILURE if index == SAMPLED + 25 else SUCCESS)
+    world = World(lambda index, greedy: FAILURE if index == SAMPLED + 30 else SUCCESS)
     assert world.actor().run() is True
     assert False not in world.was_greedy[SAMPLED:]
 
@@ -151,7 +163,9 @@ def test_an_episode_thrown_away_neither_fails_nor_breaks_a_trial() -> None:
 
 
 def test_a_run_that_goes_on_needs_more_than_one_that_has_tried_nothing() -> None:
-    world, tried = World(lambda index, greedy: SUCCESS), [(1, False), (2, False), (3, False)]
+    failed = [True] * FREE + [False]
+    tried = [(number, success) for number in (1, 2, 3) for success in failed]
+    world = World(lambda index, greedy: SUCCESS)
     assert world.actor(trials=Trials.resumed(0.95, tried)).run() is True
     assert sum(world.was_greedy) > GREEDY
     assert {episode.trial for episode in world.sent} == {0, 4}

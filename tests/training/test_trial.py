@@ -14,7 +14,9 @@ from hilctl.data.step import Outcome
 from hilctl.training.metrics import Progress
 from hilctl.training.trial import (
     ERROR,
+    FREE,
     HOPELESS,
+    LOOK,
     PAUSE,
     STAKE,
     WINDOW,
@@ -34,11 +36,11 @@ def episodes_until_passed(
     rng: np.random.Generator, greedy: Rate, sampled: Rate, target: float
 ) -> tuple[int, float | None]:
     """Return a run's episodes, and the rate of the policy that passed, if one did."""
-    progress, trials, next_try = Progress(), Trials(target), 0
+    progress, trials, last = Progress(), Trials(target), 0
     tried_at: int | None = None
     while progress.episodes < LIMIT:
-        near = is_worth_a_trial(progress.successes_without_help(last=WINDOW), target)
-        if tried_at is None and near and progress.episodes >= next_try:
+        successes, since = progress.successes_without_help(last=WINDOW), progress.episodes - last
+        if tried_at is None and is_worth_a_trial(successes, since, target):
             tried_at = progress.episodes
         rate = sampled(progress.episodes) if tried_at is None else greedy(tried_at)
         success = bool(rng.random() < rate)
@@ -49,7 +51,7 @@ def episodes_until_passed(
         if verdict is TrialState.PASSED:
             return progress.episodes, greedy(tried_at)
         if verdict is TrialState.GIVEN_UP:
-            tried_at, next_try = None, progress.episodes + PAUSE
+            tried_at, last = None, progress.episodes
     return LIMIT, None
 
 
@@ -74,13 +76,13 @@ def test_a_policy_of_99_percent_passes_in_the_robot_time_of_30_in_a_row() -> Non
     # with 30 in a row when 17 of the last 20 succeeded: median 50, mean 59
     episodes, passed = runs(lambda so_far: 0.99, 500)
     assert passed.all()
-    assert np.median(episodes) <= 50
-    assert episodes.mean() <= 62
+    assert np.median(episodes) <= 50 + FREE
+    assert episodes.mean() <= 62 + 2 * FREE
 
 
-def test_a_policy_that_never_fails_passes_sooner_than_with_30_in_a_row() -> None:
+def test_a_policy_that_never_fails_passes_as_soon_as_with_30_in_a_row() -> None:
     episodes, _ = runs(lambda so_far: 1.0, 1)
-    assert episodes[0] < 20 + 30
+    assert episodes[0] < 20 + 30 + FREE
 
 
 @pytest.mark.parametrize("cost_of_sampling", [0.0, 0.1])
@@ -114,8 +116,9 @@ def test_what_is_too_bad_fails_twice_as_often_or_succeeds_half_as_often() -> Non
 @given(st.floats(0.01, 1.0))
 def test_what_is_too_bad_is_below_every_target(target: float) -> None:
     assert 0 < too_bad(target) < target
-    assert is_worth_a_trial(WINDOW, target)
-    assert not is_worth_a_trial(0, target)
+    assert is_worth_a_trial(WINDOW, PAUSE, target)
+    assert not is_worth_a_trial(WINDOW, PAUSE - 1, target)
+    assert not is_worth_a_trial(0, LIMIT, target)
 
 
 @given(st.floats(0.01, 1.0), st.integers(0, 60), st.integers(0, 10))
@@ -150,14 +153,38 @@ def pass_one(trials: Trials, policy: object) -> int:
 
 def test_one_failure_need_not_end_a_trial() -> None:
     trials = Trials(0.95)
-    verdicts = [trials.count("policy", success=number != 25) for number in range(1, 80)]
-    assert verdicts[24] is TrialState.GOES_ON
+    verdicts = [trials.count("policy", success=number != 25 + FREE) for number in range(1, 90)]
+    assert verdicts[24 + FREE] is TrialState.GOES_ON
     assert TrialState.PASSED in verdicts
     assert TrialState.GIVEN_UP not in verdicts
 
 
+def test_a_policy_that_fails_in_its_free_episodes_costs_no_error() -> None:
+    for free in range(FREE):
+        trials = Trials(0.95)
+        for _ in range(free):
+            assert trials.count("policy", success=True) is TrialState.GOES_ON
+        assert trials.count("policy", success=False) is TrialState.GIVEN_UP
+        assert trials == Trials(0.95, number=1, _policy="policy", _free=FREE - free)
+
+
+def test_a_policy_that_is_good_only_without_noise_is_found() -> None:
+    episodes, passed = runs(lambda so_far: min(0.98, so_far / 150), 100, lambda so_far: 0.35)
+    assert passed.mean() > 0.95
+    assert episodes.mean() < 300
+
+
+def test_looking_at_a_policy_that_is_bad_costs_one_episode_in_ten() -> None:
+    rng, free = np.random.default_rng(0), 0
+    for _ in range(200):
+        free += 1 + next(n for n in range(LIMIT) if rng.random() >= 0.4 or n == FREE)
+    assert free / (free + 200 * LOOK) < 0.1
+
+
 def test_a_hopeless_trial_is_given_up_at_once_and_the_next_one_is_harder() -> None:
     easy, trials = pass_one(Trials(0.95), "policy"), Trials(0.95)
+    for _ in range(FREE):
+        trials.count("policy", success=True)
     assert trials.count("policy", success=False) is TrialState.GIVEN_UP
     assert evidence(0, 1, 0.95) < HOPELESS
     assert trials.left < ERROR
