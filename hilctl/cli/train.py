@@ -53,9 +53,9 @@ def train(
 ) -> None:
     """Learn the task online: the policy acts, you help when it is stuck, it learns from both.
 
-    When the last twelve episodes come near the target, and else after twenty, its policy goes on
-    trial, greedy, until it passes or is given up. One that fails twice as often as the target allows passes with a
-    probability of at most 5 % in the whole run, however often that is tried.
+    When the last twelve episodes come near the target, and else once in twenty, its policy goes on
+    trial, greedy, until it passes or is given up. One that fails twice as often as the target
+    allows passes with a probability of at most 5 % in the whole run, however often that is tried.
 
     Ctrl-C stops the robot, saves and leaves; the same command then goes on where it was. A run that
     passed or met its limit is finished: it stays as it is, and --new starts another.

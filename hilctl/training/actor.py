@@ -40,8 +40,8 @@ class Actor:
     """Run an episode, pass it on, take what has been learnt meanwhile, until the policy is good.
 
     It is good when it passes a trial, see `trial.py`. That is tried when the last sampled episodes
-    come near the target, and else now and then. A policy stays the same within an episode, and throughout a trial: what
-    was tested is what a run ends with.
+    come near the target, and else now and then. A policy stays the same within an episode, and
+    throughout a trial: what was tested is what a run ends with.
 
     Attributes:
         loop: supervised episodes; `buffer` is among its subscribers.
