@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -17,6 +17,14 @@ def _in_order(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
+class Dependence(NamedTuple):
+    """An option that changes nothing while another one has a certain value."""
+
+    option: str
+    other: str
+    value: Any
+
+
 class AgentOptions(Options):
     """What every agent needs: how pictures become numbers, and how much is learnt at once."""
 
@@ -24,6 +32,7 @@ class AgentOptions(Options):
     stages: ClassVar[tuple[str, ...]] = ("demos",)  # of the task, that it learns from
     learns_grippers: ClassVar[bool] = False  # those that are told to open or close
     learns_openings: ClassVar[bool] = False  # continuous grippers
+    dependent: ClassVar[tuple[Dependence, ...]] = (Dependence("channels", "embedding", "spatial"),)
 
     @property
     def kept_channels(self) -> int | None:
@@ -88,6 +97,11 @@ class RLPDOptions(AgentOptions):
     """Settings of soft actor-critic; the defaults are HIL-SERL's unless a description differs."""
 
     learns_grippers: ClassVar[bool] = True
+    dependent: ClassVar[tuple[Dependence, ...]] = (
+        *AgentOptions.dependent,
+        Dependence("imitation_half_life", "imitation", 0.0),
+        Dependence("late_success", "late_learning_rate", None),
+    )
 
     preset: Literal["hil-serl"] | None = Field(
         default=None,

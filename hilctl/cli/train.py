@@ -119,14 +119,19 @@ def _leave_finished(
 
 def say_how_it_went(output: Output, result: TrainResult) -> None:
     """Tell whether the target was met, and what it took."""
+    from hilctl.pipeline.run_folder.resume import how_it_was_met
+
     progress = result.progress
-    how = "target reached" if result.reached else "stopped before the target was reached"
-    output.say(
-        f"{how}: {progress.robot_steps} robot steps ({progress.robot_s / 60:.1f} min), "
+    met = how_it_was_met(progress.robot_steps)
+    how = met if result.reached else "stopped before the target was reached"
+    robot = (
+        f"{progress.robot_steps} robot steps ({progress.robot_s / 60:.1f} min), "
         f"{progress.trial_steps} on trial, "
         f"{progress.intervention_steps} with a human in charge, {progress.vetoes} vetoes, "
-        f"{progress.claims} claims, {progress.updates} updates in {progress.wall_s:.0f} s"
+        f"{progress.claims} claims, "
     )
+    learnt = f"{progress.updates} updates in {progress.wall_s:.0f} s"
+    output.say(f"{how}: {robot if progress.robot_steps else ''}{learnt}")
     output.say(f"policy: {result.checkpoint or 'none, nothing has been learnt yet'}")
     if result.report:
         output.say(f"report: {result.report}")

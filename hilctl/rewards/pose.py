@@ -14,9 +14,9 @@ from hilctl.devices import Options
 from hilctl.geometry import quat_conjugate, quat_from_rpy, quat_multiply, rotvec_from_quat
 from hilctl.registry import did_you_mean
 from hilctl.rewards.base import NOTHING_MEASURED, Judgement, Measured, Reward, RewardSource
+from hilctl.task.arm_geometry import odd_unit, odd_units
 from hilctl.task.explain import SettingError
 from hilctl.task.layout import TWIST, named
-from hilctl.task.sanity import odd_unit, odd_units
 from hilctl.task.spec import Bounds, Name, Section, Vec6
 from hilctl.task.surroundings import Surroundings
 from hilctl.teleop.base import TeleopEvent

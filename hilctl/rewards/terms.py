@@ -12,9 +12,9 @@ from pydantic import Field
 from hilctl.devices import Options
 from hilctl.rewards.base import ACTION, Measured
 from hilctl.rewards.pose import unknown_arm
+from hilctl.task.arm_geometry import odd_units
 from hilctl.task.explain import SettingError
 from hilctl.task.layout import named
-from hilctl.task.sanity import odd_units
 from hilctl.task.surroundings import Surroundings
 
 Vec3 = Annotated[tuple[float, float, float], Field(strict=False)]

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from hilctl.devices import Options
 from hilctl.errors import DataError
 from hilctl.task import abilities, sanity
+from hilctl.task.arm_geometry import check_geometry
 from hilctl.task.conversions import check_conversions
 from hilctl.task.document import Document, Loc
 from hilctl.task.explain import SettingError, explain
@@ -120,7 +121,7 @@ class _Checker:
         except ValidationError as error:
             yield from explain(error.errors(include_url=False), model)
         for loc, arm in sanity.arms_in(self.data):
-            yield from sanity.check_geometry(arm, loc)
+            yield from check_geometry(arm, loc)
         yield from sanity.check_grippers(self.data, self.options)
         yield from abilities.check_wrench(self.data)
         yield from sanity.check_robots_grippers(self.data, self.drivers)
@@ -129,6 +130,7 @@ class _Checker:
         yield from sanity.check_episodes(self.data.get("control"))
         yield from sanity.check_one_encoder(self.options)
         yield from sanity.check_preset(self.options)
+        yield from sanity.check_effects(self.options)
         yield from sanity.check_update_groups(self.options, self.data.get("training"))
         yield from sanity.check_reserved_names(cameras)
         observation = self.data.get("observation")

@@ -1,44 +1,34 @@
-"""Checks that need sense, not only types: units, bounds, reset pose, crops and names."""
+"""Checks that need sense, not only types: of parts that must fit each other, and of names."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar, get_args
-
-import numpy as np
-from pydantic import BaseModel, ValidationError
+from typing import Any, get_args
 
 from hilctl.devices import Options
 from hilctl.driver_faults import call
 from hilctl.registry import did_you_mean
+from hilctl.task.arm_geometry import bounds_of
 from hilctl.task.document import Loc
 from hilctl.task.explain import SettingError
 from hilctl.task.plugins import Driver, PluginBlock
+from hilctl.task.sections import section_of
 from hilctl.task.spec import (
     CHUNK_STEPS,
-    Bounds,
     CameraSpec,
     ControlSpec,
     RateSpec,
-    ResetSpec,
     StateKey,
     TrainingSpec,
     measurement_name,
 )
-from hilctl.task.starts import vertical_in_tool, yaw_room
 from hilctl.task.surroundings import Surroundings
 
-M = TypeVar("M", bound=BaseModel)
-
-_FAR_M = 5.0  # no arm of this kind reaches that far
-_TURN_RAD = 2 * math.pi
 _RESERVED = {*get_args(StateKey), "state"}
 _RENAME = "call this camera something else"
 OF_EACH_ARM = ("robot", "teleop", "reset")
-_AXES = ("x", "y", "z", "rx", "ry", "rz")
 
 
 def arms_in(data: Mapping[str, Any]) -> Iterator[tuple[Loc, Mapping[str, Any]]]:
@@ -115,7 +105,7 @@ def check_measurements(
 def check_episodes(control: Any) -> Iterator[SettingError]:
     """Yield whether an episode is over before its first step."""
     given = control if isinstance(control, dict) else {}
-    rate = _section(RateSpec, {key: given[key] for key in RateSpec.model_fields if key in given})
+    rate = section_of(RateSpec, {key: given[key] for key in RateSpec.model_fields if key in given})
     if rate is not None and rate.max_episode_s * rate.rate_hz < 1:
         message = f"{rate.max_episode_s:g} s are not one step at {rate.rate_hz:g} Hz"
         hint = f"at least {1 / rate.rate_hz:g}; seconds until an episode is cut"
@@ -140,51 +130,6 @@ def check_hands(drivers: Mapping[Loc, Driver]) -> Iterator[SettingError]:
             hint = "choose another teleop type for all of them but one"
             yield SettingError(loc, message, hint)
             return
-
-
-def check_geometry(data: Mapping[str, Any], loc: Loc = ()) -> Iterator[SettingError]:
-    """Yield what is odd about the bounds and the reset pose of an arm's plain data."""
-    for flaw in _odd_geometry(data):
-        yield replace(flaw, loc=(*loc, *flaw.loc))
-
-
-def _odd_geometry(data: Mapping[str, Any]) -> Iterator[SettingError]:
-    start, bounds = data.get("reset"), _bounds_of(data)
-    reset = _section(ResetSpec, start) or _section(ResetSpec, _pose_only(start))
-    here: Loc = ("control", "bounds")
-    units: list[SettingError] = []
-    if reset:
-        units += odd_units(("reset", "pose"), reset.pose)
-    if bounds:
-        units += odd_units((*here, "low"), bounds.low)
-        units += odd_units((*here, "high"), bounds.high)
-    yield from units
-    if bounds and not units:
-        yield from _order(here, bounds)
-    if bounds and reset and not units:
-        yield from _start_inside(bounds, reset)
-
-
-def _bounds_of(arm: Mapping[str, Any]) -> Bounds | None:
-    """Return the bounds in an arm's plain data, None where they are wrong."""
-    control = arm.get("control")
-    return _section(Bounds, control.get("bounds") if isinstance(control, dict) else None)
-
-
-def odd_units(loc: Loc, values: Sequence[float]) -> Iterator[SettingError]:
-    """Yield every number of a pose, or of its first ones, that must be in another unit."""
-    for i, value in enumerate(values):
-        yield from odd_unit((*loc, i), _AXES[i], value)
-
-
-def odd_unit(loc: Loc, axis: str, value: float) -> Iterator[SettingError]:
-    """Yield whether a number along or about an axis must be in another unit than m or rad."""
-    if axis in _AXES[:3] and abs(value) > _FAR_M:
-        hint = f"{value:g} looks like millimetres: write {value / 1000:g}"
-        yield SettingError(loc, f"{value:g} m is out of any arm's reach", hint)
-    elif axis in _AXES[3:] and abs(value) > _TURN_RAD:
-        hint = f"{value:g} looks like degrees: write {math.radians(value):.4g}"
-        yield SettingError(loc, f"{value:g} rad is more than a full turn", hint)
 
 
 def check_environment(
@@ -224,7 +169,7 @@ def check_environment(
 def check_crop(block: PluginBlock, cls: type[Any], options: Any) -> Iterator[SettingError]:
     """Yield whether a camera's crop leaves its raw frame, where the frame's size is known."""
     known = {key: block.data[key] for key in ("size", "crop") if key in block.data}
-    camera = _section(CameraSpec, {"type": "", "options": options, **known})
+    camera = section_of(CameraSpec, {"type": "", "options": options, **known})
     size = call(f"camera {block.loc[-1]}", cls, "frame_size", lambda: cls.frame_size(options))
     if camera is None or camera.crop is None or size is None:
         return
@@ -268,6 +213,17 @@ def check_preset(options: Mapping[str, Any]) -> Iterator[SettingError]:
             yield SettingError(("agent", key), message, hint, at_key=True)
 
 
+def check_effects(options: Mapping[str, Any]) -> Iterator[SettingError]:
+    """Yield every setting of the agent that changes nothing as long as another one stays so."""
+    agent = options.get("agent")
+    for option, other, value in getattr(agent, "dependent", ()):
+        is_set = getattr(agent, option) != type(agent).model_fields[option].default
+        if is_set and getattr(agent, other) == value:
+            stands = "is not set" if value is None else f"is {value}"
+            message = f"this changes nothing as long as {other} {stands}"
+            yield SettingError(("agent", option), message, f"set {other}, or take it out", True)
+
+
 def parts_of(reward: Options | None) -> Iterator[tuple[Loc, Any]]:
     """Yield a reward's options and those of its stages, by paths below it; not what is wrong."""
     yield (), reward
@@ -288,7 +244,7 @@ def check_reward(
         data: of the whole file.
         folder: of the task, where it is at hand.
     """
-    arms = {str(loc[-1]) if loc else "": _bounds_of(arm) for loc, arm in arms_in(data)}
+    arms = {str(loc[-1]) if loc else "": bounds_of(arm) for loc, arm in arms_in(data)}
     for flaw in reward.flaws(options, Surroundings(arms, folder)):
         yield replace(flaw, loc=(*block.loc, *flaw.loc))
 
@@ -296,7 +252,7 @@ def check_reward(
 def check_update_groups(options: Mapping[str, Any], training: Any) -> Iterator[SettingError]:
     """Yield whether the critic updates of one compiled call cannot be dealt to the actor's."""
     key = "critic_updates_per_actor"
-    section = _section(TrainingSpec, training if training is not None else {})
+    section = section_of(TrainingSpec, training if training is not None else {})
     group = getattr(options.get("agent"), key, 1)
     if section is not None and CHUNK_STEPS * section.updates_per_step % group:
         message = (
@@ -328,66 +284,3 @@ def check_camera_names(loc: Loc, named: Any, cameras: Any) -> Iterator[SettingEr
             yield SettingError(
                 (*loc, i), f"camera {name!r} is named twice", "remove one of the two"
             )
-
-
-def _pose_only(reset: Any) -> dict[str, Any]:
-    """Return a reset section that starts at the pose without any spread."""
-    pose = reset.get("pose") if isinstance(reset, dict) else None
-    return {"pose": pose, "random_xy_m": 0, "random_z_m": 0, "random_yaw_rad": 0}
-
-
-def _section(model: type[M], data: Any) -> M | None:
-    try:
-        return model.model_validate(data)
-    except ValidationError:
-        return None
-
-
-def _order(loc: Loc, bounds: Bounds) -> Iterator[SettingError]:
-    for i, (low, high) in enumerate(zip(bounds.low, bounds.high, strict=True)):
-        if low >= high:
-            message = f"bounds of {_AXES[i]}: low {low:g} is not below high {high:g}"
-            yield SettingError(
-                (*loc, "low", i), message, "low must be less than high on every axis"
-            )
-
-
-def _start_inside(bounds: Bounds, reset: ResetSpec) -> Iterator[SettingError]:
-    for i, (low, high) in enumerate(zip(bounds.low, bounds.high, strict=True)):
-        start = reset.pose[i] if i < 3 else 0.0
-        unit = "m" if i < 3 else "rad"
-        if low < high and not low <= start <= high:
-            place = f"{_AXES[i]} = {start:g} {unit}"
-            message = f"the reset pose ({place}) is outside the bounds [{low:g}, {high:g}]"
-            loc: Loc = ("reset", "pose", i) if i < 3 else ("control", "bounds", "low", i)
-            hint = None if i < 3 else "the rotation part of the bounds must contain 0"
-            yield SettingError(loc, message, hint or "move the pose or widen control.bounds")
-    if all(low < high for low, high in zip(bounds.low, bounds.high, strict=True)):
-        yield from _spread_inside(bounds, reset)
-        yield from _yaw_inside(bounds, reset)
-
-
-def _spread_inside(bounds: Bounds, reset: ResetSpec) -> Iterator[SettingError]:
-    for i, key in enumerate(("random_xy_m", "random_xy_m", "random_z_m")):
-        low, high, start, spread = bounds.low[i], bounds.high[i], reset.pose[i], getattr(reset, key)
-        if low <= start <= high and not low <= start - spread <= start + spread <= high:
-            message = (
-                f"random starts leave the bounds of {_AXES[i]}: "
-                f"{start:g} ± {spread:g} m against [{low:g}, {high:g}]"
-            )
-            yield SettingError(
-                ("reset", key), message, f"at most {min(start - low, high - start):.4g} fits"
-            )
-
-
-def _yaw_inside(bounds: Bounds, reset: ResetSpec) -> Iterator[SettingError]:
-    room = [max(0.0, min(-least, most)) for least, most in yaw_room(bounds, reset)]
-    tightest = int(np.argmin(room))
-    if room[tightest] > 0 and reset.random_yaw_rad > room[tightest] + 1e-9:
-        turn = abs(vertical_in_tool(reset)[tightest]) * reset.random_yaw_rad
-        message = (
-            f"random starts leave the bounds of {_AXES[3 + tightest]}: 0 ± {turn:.4g} rad "
-            f"against [{bounds.low[3 + tightest]:g}, {bounds.high[3 + tightest]:g}]"
-        )
-        hint = f"at most {room[tightest]:.4g} fits: the turn is about the vertical"
-        yield SettingError(("reset", "random_yaw_rad"), message, hint)

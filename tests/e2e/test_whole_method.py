@@ -19,6 +19,7 @@ from hilctl.pipeline.evaluate.evaluate import evaluate
 from hilctl.pipeline.events import Event, never, silent
 from hilctl.pipeline.features import Demonstrations
 from hilctl.pipeline.parts import open_encoder
+from hilctl.pipeline.run_folder.resume import find_finished
 from hilctl.pipeline.run_folder.run import Run
 from hilctl.pipeline.stages import State, survey
 from hilctl.pipeline.train.learner import learning
@@ -364,6 +365,9 @@ def test_behaviour_cloning_needs_no_robot(ready: Workspace, tmp_path: Path) -> N
     assert result.progress.robot_steps == 0
     assert result.progress.updates >= 40
     assert told.count("update") == 10  # chunks of four updates
+    finished = find_finished(space)
+    assert finished is not None
+    assert finished.how == "learnt from the demonstrations alone"
     assert evaluate(space, episodes=1).as_dict()["episodes"] == 1
 
 

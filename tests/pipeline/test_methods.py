@@ -98,6 +98,7 @@ def test_a_person_at_the_controls_is_refused(tmp_path: Path) -> None:
     ("tasks", "algorithms", "why"),
     [
         (["sim-inser"], ["full"], "unknown template"),
+        (["moved/away"], ["full"], "no task.yaml in moved/away"),
         (["sim-reach"], ["ful"], "unknown algorithm"),
         (["sim-reach", "sim-reach"], ["full"], "named twice"),
         (["sim-reach"], ["bc", "bc"], "named twice"),

@@ -210,6 +210,24 @@ ONE_FLAW = {
         "agent.gripper_exploration: 0.5 contradicts preset hil-serl, which has 0.0",
         "take gripper_exploration out, or the preset",
     ),
+    "setting without effect": (
+        ("encoder: efficientnet-lite0", "encoder: efficientnet-lite0, imitation_half_life: 50"),
+        "agent.imitation_half_life: this changes nothing as long as imitation is 0.0",
+        "set imitation, or take it out",
+    ),
+    "setting without effect beside a preset": (
+        (
+            "encoder: efficientnet-lite0",
+            "encoder: efficientnet-lite0, preset: hil-serl, channels: 16",
+        ),
+        "agent.channels: this changes nothing as long as embedding is spatial",
+        "take it out",
+    ),
+    "late success without a late rate": (
+        ("encoder: efficientnet-lite0", "encoder: efficientnet-lite0, late_success: 0.5"),
+        "agent.late_success: this changes nothing as long as late_learning_rate is not set",
+        "set late_learning_rate",
+    ),
     "critic updates that cannot be dealt out": (
         ("encoder: efficientnet-lite0", "encoder: efficientnet-lite0, critic_updates_per_actor: 3"),
         "agent.critic_updates_per_actor: 4 × updates_per_step = 8 is no multiple of 3",

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hilctl import geometry
-from hilctl.task.sanity import check_geometry
+from hilctl.task.arm_geometry import check_geometry
 from hilctl.task.spec import Bounds, ResetSpec
 from hilctl.task.starts import yaw_range
 

@@ -27,6 +27,11 @@ EPISODES = "episodes"
 LOGGED = ("robot_s", "wall_s", "late_periods", "worst_late_s", "safety_stops", "reward_version")
 
 
+def how_it_was_met(robot_steps: int) -> str:
+    """Say of a run that has come to its aim what that was: without a robot nothing is on trial."""
+    return "target reached" if robot_steps else "learnt from the demonstrations alone"
+
+
 @dataclass(frozen=True)
 class UnfinishedRun:
     """What can be gone on with."""
@@ -41,7 +46,8 @@ class FinishedRun:
 
     Attributes:
         folder: of the run.
-        reached: whether a policy passed its trial; None = an older version made it, nobody knows.
+        reached: whether a policy passed its trial, or all was learnt without a robot; None = an
+            older version made it, nobody knows.
         checkpoint: its last policy.
         seed: of the run.
         figures: its counts.
@@ -61,7 +67,9 @@ class FinishedRun:
                 "stopped at its limit before the target was reached "
                 "(it goes on when training.max_robot_minutes is raised)"
             )
-        return "target reached" if self.reached else "training finished"
+        if self.reached is None:
+            return "training finished"
+        return how_it_was_met(self.figures.get("robot_steps", 0))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object of `train --json` that finds it finished."""
