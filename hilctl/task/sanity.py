@@ -215,7 +215,7 @@ def check_preset(options: Mapping[str, Any]) -> Iterator[SettingError]:
 
 def check_effects(options: Mapping[str, Any]) -> Iterator[SettingError]:
     """Yield every setting of the agent that changes nothing as long as another one stays so."""
-    agent = options.get("agent")
+    agent: Any = options.get("agent")
     for option, other, value in getattr(agent, "dependent", ()):
         is_set = getattr(agent, option) != type(agent).model_fields[option].default
         if is_set and getattr(agent, other) == value:
