@@ -22,8 +22,8 @@ CACHED_FROM_S = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
 RENDERER = "HILCTL_RENDERER"
 QUICK_COMPILER = "JAX_DISABLE_MOST_OPTIMIZATIONS"  # three times as quick, its programs half as fast
 OPENCV_THREADS = "OPENCV_FOR_THREADS_NUM"  # one a core, by itself; four processes share two
-MANY_PROGRAMS = (  # each of which runs a few times only
-    *("tests/agents/", "tests/training/", "tests/rewards/", "tests/e2e/"),
+MANY_PROGRAMS = (  # each of which runs a few times only, unlike that by which classifiers learn
+    *("tests/agents/", "tests/training/", "tests/e2e/", "tests/rewards/test_every_kind_trains.py"),
     *("tests/pipeline/test_two_arms_cloned.py", "tests/people/test_human_reward.py"),
 )
 COMPILES_MOST = "tests/agents/"  # the same for many tests: several processes would do it at once

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import t as student_t
+from scipy.special import ndtri, stdtrit  # scipy.stats takes 0.8 s to import
 
 UNKNOWNS = 2  # as many samples as say nothing about how far they scatter
 
@@ -14,5 +14,5 @@ def widening(count: int) -> float:
     As a t-interval is; without it 88 % of the intervals of 20 pictures held the truth.
     """
     free = count - UNKNOWNS
-    as_many = student_t.ppf(0.975, free) / student_t.ppf(0.975, np.inf)
+    as_many = stdtrit(free, 0.975) / ndtri(0.975)
     return float(np.sqrt(count / free) * as_many)

@@ -14,7 +14,7 @@ import numpy as np
 
 from hilctl.data import layout
 from hilctl.data.disk import WatchedFile
-from hilctl.data.own_numbers import dataset_of, datasets_in, group_of, has_link, names_in
+from hilctl.data.own_numbers import dataset_of, datasets_in, group_of, has_link
 from hilctl.data.step import Outcome
 from hilctl.errors import BROKEN, DamagedDataError, DataError
 from hilctl.task.files import os_errors
@@ -163,64 +163,75 @@ def checked(path: Path, group: h5py.Group) -> EpisodeHeader:
     steps = attributes.pop("num_samples", None)
     if not isinstance(steps, int) or not 1 <= steps <= MAX_STEPS:
         raise ValueError("num_samples is missing")
-    _check_steps(group, steps)
-    _check_observations(group, steps)
-    for name in names_in(group, layout.FRAME_STAMPS.strip("/")):
-        stamps = dataset_of(group[layout.FRAME_STAMPS], name)
-        _expect(f"{layout.FRAME_STAMPS}{name}", stamps, steps + 1, "iu", 1)
+    columns = _check_steps(group, steps)
+    widths = _check_observations(group, steps)
+    stamps = group_of(group, layout.FRAME_STAMPS.strip("/"))
+    for name in stamps:
+        _expect(f"{layout.FRAME_STAMPS}{name}", dataset_of(stamps, name), steps + 1, "iu", 1)
     if has_link(group, layout.LABELS):
         _expect(layout.LABELS, dataset_of(group, layout.LABELS), steps, "iu", 1)
     elif attributes["kind"] == "label":
         raise ValueError(f"{layout.LABELS} are missing")
     header = EpisodeHeader(path, steps, attributes)
-    _check_layouts(group, header)
+    _check_layouts(header, columns, widths)
     return header
 
 
-def _check_steps(group: h5py.Group, steps: int) -> None:
+def _check_steps(group: h5py.Group, steps: int) -> int:
+    """Check what there is of every step; return how many numbers an action has."""
+    shapes = set()
     for name in layout.STEP_COLUMNS:
         column = dataset_of(group, name)
         if name in layout.ACTION_COLUMNS:
             _expect(name, column, steps, "f", 2)
+            shapes.add(column.shape)
         else:
             _expect(name, column, steps, "biuf", 1)
-    if len({group[name].shape for name in layout.ACTION_COLUMNS}) > 1:
+    if len(shapes) > 1:
         raise ValueError("the kinds of actions differ in shape")
     stamps = dataset_of(group, layout.STAMP_COLUMN)
     _expect(layout.STAMP_COLUMN, stamps, steps + 1, "iu", 1)
+    return int(shapes.pop()[1])
 
 
-def _check_layouts(group: h5py.Group, header: EpisodeHeader) -> None:
+def _check_layouts(
+    header: EpisodeHeader, columns: int, widths: Mapping[str, tuple[int, ...]]
+) -> None:
     """Check that the rows are as wide as the layouts say."""
-    columns, wanted = group["actions"].shape[1], header.action_layout.size
+    wanted = header.action_layout.size
     if columns != wanted:
         raise ValueError(f"actions have {columns} columns, their layout {wanted}")
     seen = header.observation_layout
     for name, width in seen.state.items() if seen else ():
-        if name not in datasets_in(group, "obs") or group["obs"][name].shape[1:] != (width,):
+        if widths.get(name) != (width,):
             raise ValueError(f"obs/{name} is not of {width} columns, as the layout says")
 
 
-def _check_observations(group: h5py.Group, steps: int) -> None:
+def _check_observations(group: h5py.Group, steps: int) -> dict[str, tuple[int, ...]]:
+    """Check what there is of every observation; return the shape of a row of each."""
     names = datasets_in(group, "obs")
     if not names:
         raise ValueError("obs is empty")
-    group_of(group, "final_obs")
+    rows, last = group_of(group, "obs"), group_of(group, "final_obs")
+    widths = {}
     for name in names:
-        now, final = dataset_of(group["obs"], name), dataset_of(group["final_obs"], name)
+        now, final = dataset_of(rows, name), dataset_of(last, name)
         _expect(f"obs/{name}", now, steps, "biuf")
         _expect(f"final_obs/{name}", final, 1, "biuf")
-        if now.shape[1:] != final.shape[1:]:
+        widths[name] = now.shape[1:]
+        if final.shape[1:] != widths[name]:
             raise ValueError(f"final_obs/{name} differs in shape from obs/{name}")
+    return widths
 
 
 def _expect(
     name: str, dataset: h5py.Dataset, length: int, kinds: str, dimensions: int | None = None
 ) -> None:
-    if dataset.dtype.kind not in kinds:
-        raise ValueError(f"{name} holds {dataset.dtype}, not what it should")
-    if dataset.shape[:1] != (length,) or dataset.ndim != (dimensions or dataset.ndim):
-        raise ValueError(f"{name} has shape {dataset.shape}, expected {length} rows")
+    kind, shape = dataset.dtype, dataset.shape
+    if kind.kind not in kinds:
+        raise ValueError(f"{name} holds {kind}, not what it should")
+    if shape[:1] != (length,) or len(shape) != (dimensions or len(shape)):
+        raise ValueError(f"{name} has shape {shape}, expected {length} rows")
 
 
 def _attributes(path: Path, group: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ and rows that were declared and never written take memory all the same.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import h5py
@@ -24,15 +25,6 @@ def group_of(parent: Any, name: str) -> h5py.Group:
         ValueError: it is missing, leads elsewhere, or is something else.
     """
     return _member(parent, name, h5py.Group, "group")
-
-
-def names_in(parent: h5py.Group, name: str) -> list[str]:
-    """Return the names in a group that lies directly in another.
-
-    Raises:
-        ValueError: it is missing, leads elsewhere, or is something else.
-    """
-    return list(group_of(parent, name))
 
 
 def datasets_in(parent: h5py.Group, name: str) -> list[str]:
@@ -66,17 +58,25 @@ def dataset_of(parent: h5py.Group, name: str) -> h5py.Dataset:
     if outer:
         return dataset_of(group_of(parent, outer), inner)
     dataset = _member(parent, name, h5py.Dataset, "dataset")
-    label = _label(parent, name)
-    if dataset.is_virtual or dataset.external:
-        raise ValueError(f"the numbers of {label} lie elsewhere")
-    if dataset.dtype.kind not in "biuf" or dataset.shape is None:
-        raise ValueError(f"{label} holds {dataset.dtype}, not numbers")
-    declared = int(dataset.nbytes)
-    if declared > MAX_BYTES:
-        raise ValueError(f"{label} declares {declared} bytes")
-    if declared > SLACK_BYTES and declared > INFLATION * dataset.id.get_storage_size():
-        raise ValueError(f"{label} declares {declared} bytes that were never written")
+    if flaw := _flaw_of(dataset):
+        raise ValueError(flaw.format(_label(parent, name)))
     return dataset
+
+
+def _flaw_of(dataset: h5py.Dataset) -> str | None:
+    """Return what is wrong with a data set, whose name is to be put in, or None."""
+    # of h5py's own questions each is asked of the file, some several times
+    created, kind, shape = dataset.id.get_create_plist(), dataset.dtype, dataset.shape
+    if created.get_layout() == h5py.h5d.VIRTUAL or created.get_external_count():
+        return "the numbers of {} lie elsewhere"
+    if kind.kind not in "biuf" or shape is None:
+        return f"{{}} holds {kind}, not numbers"
+    declared = kind.itemsize * math.prod(shape)
+    if declared > MAX_BYTES:
+        return f"{{}} declares {declared} bytes"
+    if declared > SLACK_BYTES and declared > INFLATION * dataset.id.get_storage_size():
+        return f"{{}} declares {declared} bytes that were never written"
+    return None
 
 
 def _is_own_group(parent: h5py.Group, name: str) -> bool:
@@ -86,14 +86,14 @@ def _is_own_group(parent: h5py.Group, name: str) -> bool:
 
 def _member(parent: Any, name: str, kind: type[Any], what: str) -> Any:
     # not `in` nor `get`: they follow links to see whether there is something at their end
-    links, key, label = parent.id.links, name.encode(), _label(parent, name)
+    links, key = parent.id.links, name.encode()
     if not links.exists(key):
-        raise ValueError(f"{what} {label} is missing")
+        raise ValueError(f"{what} {_label(parent, name)} is missing")
     if links.get_info(key).type != h5py.h5l.TYPE_HARD:
-        raise ValueError(f"{label} leads elsewhere")
+        raise ValueError(f"{_label(parent, name)} leads elsewhere")
     item = parent[name]
     if not isinstance(item, kind):
-        raise ValueError(f"{label} is not a {what}")
+        raise ValueError(f"{_label(parent, name)} is not a {what}")
     return item
 
 

@@ -74,14 +74,15 @@ class SimArm:
         self._q = slice(int(first.qposadr[0]), int(first.qposadr[0]) + JOINTS)
         self._dofs = slice(int(first.dofadr[0]), int(first.dofadr[0]) + JOINTS)
         motor = model.actuator(f"{prefix}torque1").id
-        self._motors = slice(motor, motor + JOINTS)
+        motors = slice(motor, motor + JOINTS)
+        self._torques = data.ctrl[motors]
         self._fingers = _Fingers.of(model, prefix)
         base = model.body(f"{prefix}link0")
         self._T_world_base = geometry.pose(base.pos, base.quat[[1, 2, 3, 0]])
         self._stands_apart = bool(np.any(self._T_world_base != geometry.IDENTITY))
         self._home_q = self._solve(home)
         self.controller = ImpedanceController(
-            model, data, self._home_q, gains or Gains(), self._site, self._dofs, self._motors
+            model, data, self._home_q, gains or Gains(), self._site, self._dofs, motors
         )
         self._step_ns = round(model.opt.timestep * 1e9)
         self._glide: Iterator[Array] = iter(())
@@ -115,7 +116,7 @@ class SimArm:
                 self._pull(waypoint)
             if self.controller.instead is BRAKE:
                 self._brake_on()
-            self._data.ctrl[self._motors] = self.controller.torques()
+            self._torques[:] = self.controller.torques()
 
     def hold(self) -> None:
         """Make the present tcp pose the target; nobody leads the arm any more.

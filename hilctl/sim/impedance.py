@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import mujoco
 import numpy as np
@@ -31,6 +32,16 @@ class Gains:
     clip_rad: float = 0.06
     posture_nm_rad: float = 10.0
     posture_nm_s_rad: float = 2.0
+
+    @cached_property
+    def stiffness(self) -> Array:
+        """(6,) N/m and N·m/rad."""
+        return np.repeat([self.stiffness_n_m, self.stiffness_nm_rad], 3)
+
+    @cached_property
+    def damping(self) -> Array:
+        """(6,) N·s/m and N·m·s/rad."""
+        return np.repeat([self.damping_n_s_m, self.damping_nm_s_rad], 3)
 
 
 # about a pose, so that a wrench can move the tool: 30 N by 20 cm; damped to about half of critical
@@ -66,13 +77,18 @@ class ImpedanceController:
         motors: slice,
     ) -> None:
         self._model, self._data, self.gains = model, data, gains
-        self._posture = posture
-        self._site, self._dofs = site, dofs
+        self._posture, self._site = posture, site
+        # views of the world's own memory: half of a step was spent on asking for them anew
         joint = model.dof_jntid[dofs.start]
-        self._q = slice(int(model.jnt_qposadr[joint]), int(model.jnt_qposadr[joint]) + len(posture))
-        self._jacobian = np.zeros((6, model.nv))
-        self._error = np.zeros(6)
-        self._quat_site, self._quat_error = np.zeros(4), np.zeros(3)
+        first = int(model.jnt_qposadr[joint])
+        self._q = data.qpos[first : first + len(posture)]
+        self._qd, self._bias = data.qvel[dofs], data.qfrc_bias[dofs]
+        self._position, self._turn = data.site_xpos[site], data.site_xmat[site]
+        full = np.zeros((6, model.nv))
+        self._linear, self._angular, self._jacobian = full[:3], full[3:], full[:, dofs]
+        self._error, self._quat_site, self._quat_error = np.zeros(6), np.zeros(4), np.zeros(3)
+        self._off, self._turned = self._error[:3], self._error[3:]
+        self._pulled = np.zeros(6)
         self._low, self._high = model.actuator_ctrlrange[motors].T.copy()
         self.instead: Gains | None = None
         self.push: Push | None = None
@@ -81,36 +97,33 @@ class ImpedanceController:
 
     def torques(self) -> Array:
         """Return the (7,) joint torques in N·m for the world's present state."""
-        g, data = self.instead or self.gains, self._data
-        full, jac = self._jacobian, self._jacobian[:, self._dofs]
-        mujoco.mj_jacSite(self._model, data, full[:3], full[3:], self._site)
-        q, qd, bias = data.qpos[self._q], data.qvel[self._dofs], data.qfrc_bias[self._dofs]
+        g, jac, qd = self.instead or self.gains, self._jacobian, self._qd
+        mujoco.mj_jacSite(self._model, self._data, self._linear, self._angular, self._site)
         velocity = jac @ qd
-        error = self._pose_error()
-        wrench = np.empty(6)
-        wrench[:3] = g.stiffness_n_m * error[:3] - g.damping_n_s_m * velocity[:3]
-        wrench[3:] = g.stiffness_nm_rad * error[3:] - g.damping_nm_s_rad * velocity[3:]
+        wrench = g.stiffness * self._pose_error(g) - g.damping * velocity
         if self.push is not None:
             wrench += self.push(velocity)
-        posture = g.posture_nm_rad * (self._posture - q) - g.posture_nm_s_rad * qd
+        posture = g.posture_nm_rad * (self._posture - self._q) - g.posture_nm_s_rad * qd
         # null-space projection I − Jᵀ (J Jᵀ)⁻¹ J of the posture torque
-        wrench -= np.linalg.solve(jac @ jac.T, jac @ posture)
-        torque: Array = jac.T @ wrench + posture + bias
+        factor = jac @ jac.T
+        mujoco.mju_cholFactor(factor, 0.0)
+        mujoco.mju_cholSolve(self._pulled, factor, jac @ posture)
+        wrench -= self._pulled
+        torque: Array = jac.T @ wrench + posture + self._bias
         return np.minimum(np.maximum(torque, self._low), self._high)
 
-    def _pose_error(self) -> Array:
-        error, g = self._error, self.instead or self.gains
-        np.subtract(self.target_position, self._data.site_xpos[self._site], out=error[:3])
-        mujoco.mju_mat2Quat(self._quat_site, self._data.site_xmat[self._site])
+    def _pose_error(self, gains: Gains) -> Array:
+        np.subtract(self.target_position, self._position, out=self._off)
+        mujoco.mju_mat2Quat(self._quat_site, self._turn)
         mujoco.mju_subQuat(self._quat_error, self.target_quat_wxyz, self._quat_site)
-        mujoco.mju_rotVecQuat(error[3:], self._quat_error, self._quat_site)
-        limit(error[:3], g.clip_m)
-        limit(error[3:], g.clip_rad)
-        return error
+        mujoco.mju_rotVecQuat(self._turned, self._quat_error, self._quat_site)
+        limit(self._off, gains.clip_m)
+        limit(self._turned, gains.clip_rad)
+        return self._error
 
 
 def limit(vector: Array, length: float) -> None:
-    """Shorten `vector` in place to at most `length`, keeping its direction."""
-    norm = float(np.sqrt(vector @ vector))
+    """Shorten a (3,) `vector` in place to at most `length`, keeping its direction."""
+    norm = mujoco.mju_norm3(vector)
     if norm > length:
         vector *= length / norm

@@ -137,10 +137,10 @@ def find_template(name: str) -> Template:
     Raises:
         UsageError: there is none of that name.
     """
-    templates = {template.name: template for template in list_templates()}
-    if name not in templates:
-        raise UsageError(f"unknown template {name!r}", hint=did_you_mean(name, list(templates)))
-    return templates[name]
+    folders = {folder.name: folder for folder in template_folders()}
+    if name not in folders:
+        raise UsageError(f"unknown template {name!r}", hint=did_you_mean(name, list(folders)))
+    return _read_template(folders[name])
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, str]:
