@@ -57,6 +57,11 @@ class Camera(Device):
         return None
 
     @classmethod
+    def view(cls, options: Options) -> str | None:
+        """Return which camera of the robot's simulated scene it is, None for all others."""
+        return None
+
+    @classmethod
     def found(cls) -> list[tuple[Options, str]]:
         """Return how each camera of this kind that is plugged in is opened, and its name in words.
 

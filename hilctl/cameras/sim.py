@@ -43,6 +43,11 @@ class SimCamera(Camera):
         return settings.width_px, settings.height_px
 
     @classmethod
+    def view(cls, options: Options) -> str | None:
+        """Return its name in the scene."""
+        return cast(SimCameraOptions, options).view
+
+    @classmethod
     def picture_source(cls, options: Options) -> dict[str, str]:
         """Return what draws: OpenGL and ray casting shade and smooth in their own ways."""
         try:

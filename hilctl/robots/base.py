@@ -57,6 +57,19 @@ class Command:
 
 
 @dataclass(frozen=True)
+class SceneParts:
+    """What stands in a simulated scene, by name.
+
+    Attributes:
+        arms: of the scene; a single one is called "".
+        views: its cameras.
+    """
+
+    arms: tuple[str, ...]
+    views: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class RobotLimits:
     """Hard limits of the arm.
 
@@ -115,6 +128,11 @@ class Robot(Device):
         Raises:
             DeviceError: it cannot be done.
         """
+
+    @classmethod
+    def scene_parts(cls, options: Options) -> SceneParts | None:
+        """Return what stands in the scene of a simulated robot, None of a real one."""
+        return None
 
     @classmethod
     def may_have_gripper(cls, options: Options) -> bool:

@@ -101,6 +101,7 @@ class _Checker:
         self.resolved: dict[str, Any] = {**data}
         self.options: dict[str, Options] = {}
         self.drivers: dict[Loc, Driver] = {}
+        self.cameras: dict[Loc, Driver] = {}
 
     def words(self) -> list[str]:
         return [f"{_dotted(flaw.loc)}: {flaw.message}" for flaw in self.run()]
@@ -125,6 +126,7 @@ class _Checker:
         yield from sanity.check_grippers(self.data, self.options)
         yield from abilities.check_wrench(self.data)
         yield from sanity.check_robots_grippers(self.data, self.drivers)
+        yield from sanity.check_scene(self.drivers, self.cameras)
         yield from sanity.check_hands(self.drivers)
         yield from sanity.check_measurements(self.data, self.drivers)
         yield from sanity.check_episodes(self.data.get("control"))
@@ -157,8 +159,9 @@ class _Checker:
             for loc, part in parts:
                 check_encoder(block, part, loc)
             self.options[block.section] = options
-            if block.section in OF_AN_ARM:
-                self.drivers[block.loc] = Driver(block.data["type"], block.find_class(), options)
+            if block.section in (*OF_AN_ARM, "cameras"):
+                chosen = self.cameras if block.section == "cameras" else self.drivers
+                chosen[block.loc] = Driver(block.data["type"], block.find_class(), options)
             if block.section == "cameras":
                 yield from sanity.check_crop(block, block.find_class(), options)
             if block.section == "reward":

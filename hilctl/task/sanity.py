@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -83,6 +83,38 @@ def check_robots_grippers(
             message = f"this {robot.kind} robot has no gripper that moves"
             hint = "set gripper: none, or choose a robot or scene with a gripper"
             yield SettingError((*loc, "control", "gripper"), message, hint)
+
+
+def check_scene(
+    drivers: Mapping[Loc, Driver], cameras: Mapping[Loc, Driver]
+) -> Iterator[SettingError]:
+    """Yield every arm, and every view of a camera, that is not in its simulated scene."""
+    views: set[str] = set()
+    for loc, robot in drivers.items():
+        parts = robot.driver.scene_parts(robot.options) if loc[-1] == "robot" else None
+        if parts is None:
+            continue
+        arm = str(loc[-2]) if len(loc) > 1 else ""
+        if arm in parts.arms:  # else the scene is most likely another one than was meant
+            views.update(parts.views)
+        else:
+            yield _no_such_arm(loc, arm, parts.arms)
+    for loc, camera in cameras.items():
+        view = camera.driver.view(camera.options)
+        if views and view is not None and view not in views:
+            hint = did_you_mean(view, sorted(views))
+            yield SettingError((*loc, "view"), f"the simulated scene has no camera {view!r}", hint)
+
+
+def _no_such_arm(loc: Loc, arm: str, there: Sequence[str]) -> SettingError:
+    if not arm:
+        hint = f"write robot, teleop, control and reset under each of arms: {' and '.join(there)}"
+        return SettingError(loc, "the simulated scene has several arms", hint)
+    if there == ("",):
+        hint = "write robot, teleop, control and reset without arms, or choose another scene"
+        return SettingError(loc, f"the simulated scene has one arm, and no {arm!r}", hint)
+    hint = did_you_mean(arm, list(there))
+    return SettingError(loc[:-1], f"the simulated scene has no arm {arm!r}", hint, at_key=True)
 
 
 def check_measurements(

@@ -102,5 +102,6 @@ def test_an_arm_whose_fingers_are_for_show_has_no_gripper() -> None:
 
 
 def test_a_scene_of_two_arms_says_how_to_name_them() -> None:
-    with pytest.raises(DeviceError, match="name left and right under `arms`"):
+    with pytest.raises(DeviceError, match="has no arm ''") as caught:
         opened("reach-both").open()
+    assert "name left and right under `arms`" in str(caught.value.hint)

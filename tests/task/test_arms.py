@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
-from hilctl.robots.sim import FINGERS_FOR_SHOW
+from hilctl.robots.sim import FINGERS_FOR_SHOW, SimRobot, SimRobotOptions
 from hilctl.sim.scenes import SCENES
+from hilctl.sim.world import SimWorld
 from hilctl.task import scaffold
 from hilctl.task.fingerprint import data_fingerprint, data_identity, explain_difference
 from hilctl.task.layout import ActionLayout
@@ -152,6 +154,21 @@ def test_a_gripper_is_refused_under_the_arm_that_has_none(tmp_path: Path) -> Non
 def test_every_scene_says_whether_its_fingers_move() -> None:
     for_show = {name for name, scene in SCENES.items() if not scene.gripper}
     assert for_show == FINGERS_FOR_SHOW
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_every_scene_says_which_arms_and_cameras_it_has(scene: str) -> None:
+    world = SimWorld(scene, np.random.default_rng(0))
+    parts = SimRobot.scene_parts(SimRobotOptions(scene=scene))  # type: ignore[arg-type]
+    assert parts.arms == tuple(world.arms)
+    assert sorted(parts.views) == sorted(world.cameras)
+
+
+def test_an_arm_is_not_in_a_scene_of_one(tmp_path: Path) -> None:
+    data = with_two_arms(data_of("sim-reach", tmp_path))
+    data["arms"]["left"] = {**data["arms"]["left"], "robot": {"type": "sim", "scene": "reach"}}
+    told = messages(data, tmp_path / "bad")
+    assert "arms.left.robot: the simulated scene has one arm, and no 'left'" in told
 
 
 def test_two_arms_and_one_hand_are_refused(tmp_path: Path) -> None:

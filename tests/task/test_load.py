@@ -210,6 +210,16 @@ ONE_FLAW = {
         "agent.gripper_exploration: 0.5 contradicts preset hil-serl, which has 0.0",
         "take gripper_exploration out, or the preset",
     ),
+    "view that the scene does not have": (
+        ("{type: sim, view: side,", "{type: sim, view: front,"),
+        "cameras.side.view: the simulated scene has no camera 'front'",
+        "side",
+    ),
+    "scene of another number of arms": (
+        ("scene: insert}", "scene: handover}"),
+        "robot: the simulated scene has several arms",
+        "left and right",
+    ),
     "setting without effect": (
         ("encoder: efficientnet-lite0", "encoder: efficientnet-lite0, imitation_half_life: 50"),
         "agent.imitation_half_life: this changes nothing as long as imitation is 0.0",
