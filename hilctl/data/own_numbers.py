@@ -59,23 +59,23 @@ def dataset_of(parent: h5py.Group, name: str) -> h5py.Dataset:
         return dataset_of(group_of(parent, outer), inner)
     dataset = _member(parent, name, h5py.Dataset, "dataset")
     if flaw := _flaw_of(dataset):
-        raise ValueError(flaw.format(_label(parent, name)))
+        raise ValueError(f"{_label(parent, name)} {flaw}")
     return dataset
 
 
 def _flaw_of(dataset: h5py.Dataset) -> str | None:
-    """Return what is wrong with a data set, whose name is to be put in, or None."""
-    # of h5py's own questions each is asked of the file, some several times
+    """Return what is wrong with a data set, to be said after its name, or None."""
+    # what h5py is asked it asks the file, each time
     created, kind, shape = dataset.id.get_create_plist(), dataset.dtype, dataset.shape
     if created.get_layout() == h5py.h5d.VIRTUAL or created.get_external_count():
-        return "the numbers of {} lie elsewhere"
+        return "has numbers that lie elsewhere"
     if kind.kind not in "biuf" or shape is None:
-        return f"{{}} holds {kind}, not numbers"
+        return f"holds {kind}, not numbers"
     declared = kind.itemsize * math.prod(shape)
     if declared > MAX_BYTES:
-        return f"{{}} declares {declared} bytes"
+        return f"declares {declared} bytes"
     if declared > SLACK_BYTES and declared > INFLATION * dataset.id.get_storage_size():
-        return f"{{}} declares {declared} bytes that were never written"
+        return f"declares {declared} bytes that were never written"
     return None
 
 

@@ -78,7 +78,7 @@ class ImpedanceController:
     ) -> None:
         self._model, self._data, self.gains = model, data, gains
         self._posture, self._site = posture, site
-        # views of the world's own memory: half of a step was spent on asking for them anew
+        # views of the world's own memory: asking for them anew took two fifths of a step
         joint = model.dof_jntid[dofs.start]
         first = int(model.jnt_qposadr[joint])
         self._q = data.qpos[first : first + len(posture)]
@@ -106,7 +106,7 @@ class ImpedanceController:
         posture = g.posture_nm_rad * (self._posture - self._q) - g.posture_nm_s_rad * qd
         # null-space projection I − Jᵀ (J Jᵀ)⁻¹ J of the posture torque
         factor = jac @ jac.T
-        mujoco.mju_cholFactor(factor, 0.0)
+        mujoco.mju_cholFactor(factor, mujoco.mjMINVAL)
         mujoco.mju_cholSolve(self._pulled, factor, jac @ posture)
         wrench -= self._pulled
         torque: Array = jac.T @ wrench + posture + self._bias
