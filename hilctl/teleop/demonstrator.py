@@ -49,6 +49,10 @@ class Demonstrator(ABC):
     def remaining(self) -> float:
         """Return what shrinks on the way to success, by `full_action` with each full action."""
 
+    def may_take_over(self) -> bool:
+        """Return whether this is a moment at which its hand does more good than harm."""
+        return True
+
     def is_amid(self) -> bool:
         """Return whether its hand is amid something that makes no sense by halves, as a swing."""
         return False

@@ -85,6 +85,10 @@ class SceneDemonstrator(Demonstrator):
         """Return the distance to success in m."""
         return self._expert.remaining_m()
 
+    def may_take_over(self) -> bool:
+        """Return what the expert says."""
+        return self._expert.may_take_over()
+
     def is_amid(self) -> bool:
         """Return whether the expert is amid a swing."""
         return self._expert.is_amid()

@@ -211,4 +211,4 @@ class ScriptedTeleop(Teleop):
         wants = self._attention.wants_control(
             self._knows.remaining(), self.rig.clock.now_ns(), at_risk=self._knows.is_at_risk()
         )
-        return wants or self._knows.is_amid()
+        return self._knows.is_amid() or (wants and self._knows.may_take_over())

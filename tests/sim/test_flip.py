@@ -119,13 +119,11 @@ class Shaking(HandsOff):
         return np.array([0.5 * (-1) ** (self.steps // 3), 0.0, 0.0])
 
 
-def test_the_operator_stills_a_pan_that_is_shaken_and_swings(spec: TaskSpec) -> None:
+def test_the_operator_keeps_off_a_pan_that_is_shaken(spec: TaskSpec) -> None:
     episodes = demonstrate(
         spec, skill=0.8, episodes=6, seed=1, policy=Shaking(), role=Role.SUPERVISE
     )
-    helped = [episode for episode in episodes if episode.intervention_steps]
-    assert helped
-    assert any(episode.true_success for episode in helped)
+    assert not any(episode.intervention_steps for episode in episodes)
 
 
 def test_luck_does_not(spec: TaskSpec) -> None:

@@ -74,6 +74,10 @@ class Expert(ABC):
         """Return the (6,) push in [-1, 1] of this control period, of one who `pushes`."""
         raise NotImplementedError
 
+    def may_take_over(self) -> bool:
+        """Return whether this is a moment at which its hand does more good than harm."""
+        return True
+
     def is_amid(self) -> bool:
         """Return whether what it has begun makes no sense by halves."""
         return False

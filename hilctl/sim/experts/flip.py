@@ -78,6 +78,14 @@ class FlipExpert(Expert):
             self._swung_m += self.PROGRESS_M
         return 0.05 * (1.0 + self._scene.up(self.world.data)) - self._swung_m
 
+    def may_take_over(self) -> bool:
+        """Return whether the pan rests: nobody helps amid a swing.
+
+        Who stilled a pan first showed the policy to do nothing while it moves: with 877 steps of
+        such help 29 of 50 attempts succeeded, without any 50.
+        """
+        return self._may_begin()
+
     def is_amid(self) -> bool:
         """Return whether it has swung: then it holds the pan until the verdict, or swings again."""
         return self._has_swung
