@@ -81,8 +81,8 @@ class FlipExpert(Expert):
     def may_take_over(self) -> bool:
         """Return whether the pan rests: nobody helps amid a swing.
 
-        Who stilled a pan first showed the policy to do nothing while it moves: with 877 steps of
-        such help 29 of 50 attempts succeeded, without any 50.
+        An operator who stilled moving pans first was in charge for five times as many steps, and
+        the policies were no better for it: 162 of 200 attempts succeeded against 82 of 100.
         """
         return self._may_begin()
 
