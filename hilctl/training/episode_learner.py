@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hilctl.rewards.base import RewardCorrector
 from hilctl.training.late_rate import LateRate
 from hilctl.training.learner import Learner
@@ -16,6 +18,10 @@ def is_warm(robot_steps: int) -> bool:
     return robot_steps >= WARM_UP_STEPS
 
 
+def anywhere() -> None:
+    """Let the reward be stored wherever its folder is."""
+
+
 class EpisodeLearner:
     """Learn from episodes, in the order of their numbers, each once.
 
@@ -24,6 +30,8 @@ class EpisodeLearner:
         corrector: of the reward, for when the operator disagrees; None when it cannot learn.
         run: id of the run; with its number it names an episode wherever corrections are kept.
         late_rate: from when on it learns at another rate; None = it never does.
+        check_home: called before the reward learns, which stores a new version of it; raises when
+            the folder is no longer there, so that none is stored in another one in its place.
 
     Attributes:
         taken: number of the last episode.
@@ -37,12 +45,14 @@ class EpisodeLearner:
         corrector: RewardCorrector | None,
         run: str,
         late_rate: LateRate | None = None,
+        check_home: Callable[[], None] = anywhere,
     ) -> None:
         self.learner = learner
         self.progress = Progress()
         self.taken = self.acted = 0
         self._corrector = corrector
         self._run, self._late_rate = run, late_rate
+        self._check_home = check_home
 
     def recall(self, episode: FinishedEpisode, *, learnt_steps: int, born: int) -> None:
         """Take in an episode of an earlier part of the run.
@@ -69,6 +79,7 @@ class EpisodeLearner:
     def settle(self) -> None:
         """Let the reward learn from the corrections that it has been given."""
         if self._corrector is not None:
+            self._check_home()
             self._corrector.refit()
 
     def policy(self) -> PolicyUpdate:

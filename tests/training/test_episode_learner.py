@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from made_up_episodes import perception, steps_of, summary
 
 from hilctl.data.step import EpisodeSummary, Outcome
+from hilctl.errors import DataError
 from hilctl.training.episode_learner import WARM_UP_STEPS, EpisodeLearner
 from hilctl.training.link import (
     CORRECTING_FRAMES,
@@ -104,6 +106,18 @@ def test_a_correction_makes_a_newer_reward() -> None:
     assert taking.reward() == RewardUpdate(1, "first")  # type: ignore[arg-type]
     taking.take(episode(1, summary(claimed=True)))
     assert taking.reward() == RewardUpdate(2, "newer")  # type: ignore[arg-type]
+
+
+def test_no_newer_reward_is_stored_when_the_folder_has_been_moved() -> None:
+    pupil = Pupil()
+
+    def moved() -> None:
+        raise DataError("the folder has been moved")
+
+    taking = EpisodeLearner(pupil, pupil, "run", check_home=moved)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="moved"):
+        taking.take(episode(1, summary(claimed=True)))
+    assert pupil.version == 1
 
 
 def test_a_reward_that_cannot_learn_is_left_alone() -> None:

@@ -232,8 +232,9 @@ def open_learning_side(
     if saved is not None:
         learner.restore(saved.agent, saved.about["learner"])
     corrector = reward.corrector(seed=run.seed) if reward else None
+    late_rate = LateRate.of(cast(AgentOptions, spec.agent.options))
     episode_learner = EpisodeLearner(
-        learner, corrector, run.folder.name, LateRate.of(cast(AgentOptions, spec.agent.options))
+        learner, corrector, run.folder.name, late_rate, check_home=run.check_home
     )
     seen = demos.observation_layout(spec)
     side = LearningSide(
