@@ -38,7 +38,7 @@ class PluginProblem(Exception):
 
 @dataclass(frozen=True)
 class Driver:
-    """What an arm's block chose: the name of a type, its class and its options."""
+    """What a block of an arm or a camera chose: the name of a type, its class and its options."""
 
     kind: str
     driver: type[Any]

@@ -122,6 +122,12 @@ def test_a_policy_that_fails_with_noise_is_looked_at_now_and_then() -> None:
     assert world.was_greedy == [False] * LOOK + [True] * GREEDY
 
 
+def test_looking_at_a_policy_that_fails_costs_less_than_one_episode_in_ten() -> None:
+    world = World(lambda index, greedy: SUCCESS if index % 3 == 0 else FAILURE)
+    assert world.actor(max_robot_s=2000).run() is False
+    assert 0 < sum(world.was_greedy) < len(world.was_greedy) / 10
+
+
 def test_a_policy_that_never_succeeds_is_not_looked_at() -> None:
     world = World(lambda index, greedy: FAILURE)
     assert world.actor(max_robot_s=600).run() is False

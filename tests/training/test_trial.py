@@ -16,7 +16,6 @@ from hilctl.training.trial import (
     ERROR,
     FREE,
     HOPELESS,
-    LOOK,
     PAUSE,
     STAKE,
     WINDOW,
@@ -172,13 +171,6 @@ def test_a_policy_that_is_good_only_without_noise_is_found() -> None:
     episodes, passed = runs(lambda so_far: min(0.98, so_far / 150), 100, lambda so_far: 0.35)
     assert passed.mean() > 0.95
     assert episodes.mean() < 300
-
-
-def test_looking_at_a_policy_that_is_bad_costs_one_episode_in_ten() -> None:
-    rng, free = np.random.default_rng(0), 0
-    for _ in range(200):
-        free += 1 + next(n for n in range(LIMIT) if rng.random() >= 0.4 or n == FREE)
-    assert free / (free + 200 * LOOK) < 0.1
 
 
 def test_a_hopeless_trial_is_given_up_at_once_and_the_next_one_is_harder() -> None:

@@ -129,7 +129,7 @@ def _source(task: str) -> tuple[str, str]:
     if (Path(task) / TASK_FILE).is_file():
         folder = Path(task).resolve()
         return folder.name, str(folder)
-    if os.sep in task or Path(task).is_dir():
+    if os.sep in task:
         hint = "name a template, or a folder that has one"
         raise UsageError(f"no {TASK_FILE} in {task}", hint=hint)
     return task, scaffold.find_template(task).name
