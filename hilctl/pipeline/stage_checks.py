@@ -7,8 +7,9 @@ import shlex
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from hilctl.agents.options import AgentOptions
 from hilctl.data import layout
 from hilctl.data.header import EpisodeHeader, opened
 from hilctl.data.index import episode_paths
@@ -56,8 +57,14 @@ class StageCheck:
 
 
 def check_task(workspace: Workspace) -> StageCheck:
-    """Return what the task is; its file has been read by now, so it is always ready."""
+    """Return what the task is, or that its encoder's weights are not where its file has them.
+
+    Nobody wants to learn after an hour of recording that their path has a spelling mistake.
+    """
     spec = workspace.spec
+    weights = cast(AgentOptions, spec.agent.options).weights
+    if weights is not None and not (workspace.root / weights).is_file():
+        return StageCheck(State.PARTIAL, f"agent.weights names no file: {weights}")
     views = "1 camera" if len(spec.views) == 1 else f"{len(spec.views)} cameras"
     environment = spec.environment
     robots = ", ".join(

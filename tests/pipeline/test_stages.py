@@ -112,6 +112,17 @@ def stage(space: Workspace, name: str) -> Stage:
     return next(stage for stage in survey(space) if stage.name == name)
 
 
+def test_weights_that_are_not_there_are_told_before_anything_is_recorded(space: Workspace) -> None:
+    for section in ("agent", "reward"):  # which see through the same encoder
+        there = "  type: rlpd\n" if section == "agent" else "  type: classifier\n"
+        changed = edit(space.root, there, f"{there}  weights: eyes.npz\n")
+    (task, *_) = survey(changed)
+    assert (task.state, task.ready) == (State.PARTIAL, False)
+    assert task.reason == "agent.weights names no file: eyes.npz"
+    (space.root / "eyes.npz").touch()
+    assert survey(changed)[0].ready
+
+
 def test_the_whole_way(space: Workspace) -> None:
     def state() -> tuple[list[str], str]:
         stages = survey(space)
