@@ -82,6 +82,7 @@ HIL_SERL: Mapping[str, Any] = {
     "target_rate": 0.005,
     "initial_temperature": 0.01,
     "initial_log_std": 0.0,
+    "max_log_std": 1.6,
     "target_entropy": -0.5,
     "critics": 2,
     "critic_width": 256,
@@ -122,6 +123,13 @@ class RLPDOptions(AgentOptions):
         le=1,
         description="logarithm of the actor's spread at first; "
         "ours: HIL-SERL starts near 0, pushes across all of the action's range",
+    )
+    max_log_std: float = Field(
+        default=1.6,
+        ge=-10,
+        le=1.6,
+        description="logarithm of the actor's spread at most; 1.6 is HIL-SERL's. Without a lower "
+        "limit it grows where no demonstration was, and a motion that is fast bears no shaking",
     )
     target_entropy: float = Field(
         default=-0.5, ge=-5, le=1, description="of the actor, per action dimension"

@@ -95,7 +95,7 @@ class RLPD(flax.struct.PyTreeNode, Agent):
             grippers_key = jax.random.fold_in(critic_key, 1)
             grippers = GripperCritic(actions, options).create(grippers_key, embedding)
             critic["grippers"] = grippers
-        network = ActorNetwork(action.size, options.initial_log_std)
+        network = _actor_network(action.size, options)
         actor = network.init(actor_key, cls._actor_input(embedding, action))
         log_temperature = jnp.log(jnp.asarray(options.initial_temperature, jnp.float32))
         adam = optax.adam(options.learning_rate)
@@ -332,9 +332,13 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         return Proposal(sample, log_prob, jnp.tanh(mean))
 
     def _gaussian(self, actor: Params, seen: jax.Array) -> tuple[jax.Array, jax.Array]:
-        network = ActorNetwork(self.action_dim, self.options.initial_log_std)
+        network = _actor_network(self.action_dim, self.options)
         mean, log_std = evaluate(network, actor, seen)
         return mean, log_std
+
+
+def _actor_network(action_dim: int, options: RLPDOptions) -> ActorNetwork:
+    return ActorNetwork(action_dim, options.initial_log_std, options.max_log_std)
 
 
 def _what_acts(actor: Params, critic: Params) -> Params:

@@ -17,7 +17,8 @@ from hilctl.networks.perception import STATE
 
 CAMERA_WIDTH = 128  # of a camera's embedding
 SPATIAL_WIDTH = 256  # the same, after learned sums: the reference settings' bottleneck
-LOG_STD_MIN, LOG_STD_MAX = -11.5, 1.6  # std in [1e-5, 5]
+LOG_STD_MIN = -11.5  # a std of 1e-5
+LOG_STD_MAX = 1.6  # of 5: both are the reference settings'
 
 
 def normalised_tanh(x: jax.Array) -> jax.Array:
@@ -158,10 +159,12 @@ class ActorNetwork(nn.Module):
     Attributes:
         action_dim: A.
         initial_log_std: bias the standard deviation starts from.
+        max_log_std: what it never exceeds.
     """
 
     action_dim: int
     initial_log_std: float = -1.5
+    max_log_std: float = LOG_STD_MAX
 
     @nn.compact
     def __call__(self, embedding: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -174,7 +177,7 @@ class ActorNetwork(nn.Module):
             kernel_init=nn.initializers.zeros_init(),
             bias_init=nn.initializers.constant(self.initial_log_std),
         )(x)
-        return mean, jnp.clip(log_std, LOG_STD_MIN, LOG_STD_MAX)
+        return mean, jnp.clip(log_std, LOG_STD_MIN, self.max_log_std)
 
 
 class ChoiceNetwork(nn.Module):

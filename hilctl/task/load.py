@@ -133,6 +133,7 @@ class _Checker:
         yield from sanity.check_one_encoder(self.options)
         yield from sanity.check_preset(self.options)
         yield from sanity.check_effects(self.options)
+        yield from sanity.check_spread(self.options)
         yield from sanity.check_update_groups(self.options, self.data.get("training"))
         yield from sanity.check_reserved_names(cameras)
         observation = self.data.get("observation")

@@ -26,6 +26,7 @@ from hilctl.task.spec import (
 )
 from hilctl.task.surroundings import Surroundings
 
+GAUSSIAN_ENTROPY = 1.419  # of one number with a log std of 0: half of log(2πe)
 _RESERVED = {*get_args(StateKey), "state"}
 _RENAME = "call this camera something else"
 OF_EACH_ARM = ("robot", "teleop", "reset")
@@ -254,6 +255,26 @@ def check_effects(options: Mapping[str, Any]) -> Iterator[SettingError]:
             stands = "is not set" if value is None else f"is {value}"
             message = f"this changes nothing as long as {other} {stands}"
             yield SettingError(("agent", option), message, f"set {other}, or take it out", True)
+
+
+def check_spread(options: Mapping[str, Any]) -> Iterator[SettingError]:
+    """Yield what of the actor's spread its greatest one does not allow."""
+    agent: Any = options.get("agent")
+    if not hasattr(agent, "max_log_std"):
+        return
+    most = agent.max_log_std
+    if agent.initial_log_std >= most:
+        message = f"{agent.initial_log_std:g} is not below max_log_std, {most:g}"
+        hint = "lower it: a spread at its limit learns nothing"
+        yield SettingError(("agent", "initial_log_std"), message, hint, at_key=True)
+    reachable = most + GAUSSIAN_ENTROPY
+    if agent.target_entropy >= reachable:
+        message = (
+            f"{agent.target_entropy:g} is out of reach with max_log_std: {most:g}, which allows "
+            f"less than {reachable:.2f}"
+        )
+        hint = "lower target_entropy: the temperature would grow without end"
+        yield SettingError(("agent", "target_entropy"), message, hint, at_key=True)
 
 
 def parts_of(reward: Options | None) -> Iterator[tuple[Loc, Any]]:

@@ -74,6 +74,13 @@ def test_sampled_actions_are_decided_by_the_key_and_centred_on_the_greedy_one(ki
     np.testing.assert_allclose(np.mean(drawn, axis=0), greedy, atol=0.01)
 
 
+@pytest.mark.parametrize("kind", ["rlpd", "residual"])
+def test_a_spread_keeps_below_its_limit_wherever_the_actor_would_have_it_wider(kind: str) -> None:
+    agent = whole(kind, log_std=1.0, max_log_std=-4.0, initial_log_std=-5.0)
+    drawn = np.array([agent.act(ONE, jax.random.key(i), greedy=False) for i in range(60)])
+    assert 0 < drawn.std(axis=0).max() < 1.5 * np.exp(-4.0)
+
+
 @every_agent
 def test_losses_are_finite_numbers(kind: str) -> None:
     _, metrics = whole(kind).update(batches())

@@ -22,6 +22,7 @@ PAPERS = {
         "learning_rate": 3e-4,
         "target_rate": 0.005,
         "initial_temperature": 0.01,
+        "max_log_std": 1.6,
         "target_entropy": -0.5,
         "critics": 2,
         "critic_width": 256,

@@ -233,6 +233,19 @@ ONE_FLAW = {
         "agent.channels: this changes nothing as long as embedding is spatial",
         "take it out",
     ),
+    "spread that begins at its limit": (
+        ("encoder: efficientnet-lite0", "encoder: efficientnet-lite0, max_log_std: -1.5"),
+        "agent.initial_log_std: -1.5 is not below max_log_std, -1.5",
+        "lower it",
+    ),
+    "entropy that the spread's limit does not allow": (
+        (
+            "encoder: efficientnet-lite0",
+            "encoder: efficientnet-lite0, initial_log_std: -3, max_log_std: -2",
+        ),
+        "agent.target_entropy: -0.5 is out of reach with max_log_std: -2, which allows less than",
+        "lower target_entropy",
+    ),
     "late success without a late rate": (
         ("encoder: efficientnet-lite0", "encoder: efficientnet-lite0, late_success: 0.5"),
         "agent.late_success: this changes nothing as long as late_learning_rate is not set",
