@@ -6,6 +6,7 @@ import enum
 import shlex
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
+from os.path import isfile  # of a name that cannot be, too, it says no
 from pathlib import Path
 from typing import Any, cast
 
@@ -63,7 +64,7 @@ def check_task(workspace: Workspace) -> StageCheck:
     """
     spec = workspace.spec
     weights = cast(AgentOptions, spec.agent.options).weights
-    if weights is not None and not (workspace.root / weights).is_file():
+    if weights is not None and not isfile(workspace.root / weights):
         return StageCheck(State.PARTIAL, f"agent.weights names no file: {weights}")
     views = "1 camera" if len(spec.views) == 1 else f"{len(spec.views)} cameras"
     environment = spec.environment

@@ -112,13 +112,20 @@ def stage(space: Workspace, name: str) -> Stage:
     return next(stage for stage in survey(space) if stage.name == name)
 
 
-def test_weights_that_are_not_there_are_told_before_anything_is_recorded(space: Workspace) -> None:
-    for section in ("agent", "reward"):  # which see through the same encoder
-        there = "  type: rlpd\n" if section == "agent" else "  type: classifier\n"
-        changed = edit(space.root, there, f"{there}  weights: eyes.npz\n")
+@pytest.mark.parametrize("name", ["eyes.npz", "x" * 300], ids=["not there", "cannot be"])
+def test_weights_that_are_not_there_are_told_before_anything_is_recorded(
+    space: Workspace, name: str
+) -> None:
+    edit(space.root, "  type: rlpd\n", f"  type: rlpd\n  weights: {name}\n")
+    changed = edit(space.root, "  type: classifier\n", f"  type: classifier\n  weights: {name}\n")
     (task, *_) = survey(changed)
     assert (task.state, task.ready) == (State.PARTIAL, False)
-    assert task.reason == "agent.weights names no file: eyes.npz"
+    assert task.reason == f"agent.weights names no file: {name}"
+
+
+def test_weights_that_are_there_are_no_matter(space: Workspace) -> None:
+    edit(space.root, "  type: rlpd\n", "  type: rlpd\n  weights: eyes.npz\n")
+    changed = edit(space.root, "  type: classifier\n", "  type: classifier\n  weights: eyes.npz\n")
     (space.root / "eyes.npz").touch()
     assert survey(changed)[0].ready
 
