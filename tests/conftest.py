@@ -4,6 +4,7 @@ four processes, of which two begin with all that moves in real time: they often 
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -41,6 +42,8 @@ TRAINS_LATER = tuple(
 )
 NICENESS = 19  # a learner has 10: what trains in real time is waited for
 BEGAN = os.nice(0)
+# each collection has JAX and hypothesis do something: 3 of 100 s of the processor's time
+COLLECTED_AFTER = 50_000  # objects, where Python has 700
 # what talks to devices, terminals and networks: it needs little of a processor, but at once
 WAITING = tuple(
     f"tests/{room}/"
@@ -71,6 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
     What JAX has compiled takes up to 20 s, and hundreds of small programs take as long together;
     the trial of the renderer takes half a second a process.
     """
+    gc.set_threshold(COLLECTED_AFTER)
     os.environ.setdefault(OPENCV_THREADS, "1")
     if RENDERER not in os.environ and renderer_name() != "raycast":
         os.environ[RENDERER] = renderer_name()

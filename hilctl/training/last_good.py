@@ -25,7 +25,7 @@ class LastGood:
 
     Args:
         agent: the first one.
-        folder: where batches are kept that broke something; None = nowhere.
+        folder: where batches are kept that broke something, in one that is there; None = nowhere.
     """
 
     def __init__(self, agent: Agent, folder: Path | None) -> None:
@@ -50,7 +50,7 @@ class LastGood:
 
         Raises:
             DataError: it breaks again and again.
-            HilctlError: the disk is full or the folder cannot be written.
+            HilctlError: the disk is full, or the folder is gone or cannot be written.
         """
         self.faults += 1
         self._in_a_row += 1
@@ -72,7 +72,7 @@ class LastGood:
         flat |= {k: v for k, v in batches._asdict().items() if isinstance(v, np.ndarray)}
         file = self._folder / f"batch_{self.faults:04d}.npz"
         with os_errors(file):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(exist_ok=True)  # not of a run that was moved: another may be there
             np.savez(file, **flat)  # type: ignore[arg-type]
         return str(file)
 

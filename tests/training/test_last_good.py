@@ -13,7 +13,7 @@ import pytest
 from hilctl.agents.options import RLPDOptions
 from hilctl.agents.rlpd import RLPD
 from hilctl.data.replay import ReplayBuffer
-from hilctl.errors import DataError
+from hilctl.errors import DataError, HilctlError
 from hilctl.networks.perception import STATE
 from hilctl.task.spec import CHUNK_STEPS
 
@@ -102,6 +102,14 @@ def test_data_that_are_no_numbers_end_the_training_with_the_file_to_look_at(
         learning.learn_chunk()
     assert str(tmp_path) in str(caught.value.where)
     assert len(list(tmp_path.glob("*.npz"))) == FAULTS_IN_A_ROW
+
+
+def test_nothing_is_kept_of_a_run_whose_folder_is_gone(tmp_path: Path) -> None:
+    learning = learner(tmp_path / "run" / "faults")
+    learning.agent = broken(learning.agent)
+    with pytest.raises(HilctlError, match=r"run.faults"):
+        learning.learn_chunk()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_rehearsal_changes_nothing(tmp_path: Path) -> None:
