@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +28,8 @@ MANY_PROGRAMS = (  # each of which runs a few times only, unlike that by which c
     *("tests/agents/", "tests/training/", "tests/e2e/", "tests/rewards/test_every_kind_trains.py"),
     *("tests/pipeline/test_two_arms_cloned.py", "tests/people/test_human_reward.py"),
 )
-COMPILES_MOST = "tests/agents/"  # the same for many tests: several processes would do it at once
+# what makes the same for many tests: programs, classifiers. Several processes would all make it
+MADE_ONCE = ("tests/agents/", "tests/rewards/")
 REAL_TIME = "tests/e2e/"
 LOCKSTEP = "test_whole_method.py"  # waits for nobody
 # trainings that are watched and disturbed; one process has these, another what else is in real time
@@ -96,13 +98,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 class FilesAndRealTime(LoadScopeScheduling):
-    """A file is run by one process, and so is each half of `tests/e2e`, and what compiles most."""
+    """A file is run by one process, and so is each half of `tests/e2e`, and what is made once."""
 
     # not by marks: what xdist 3.8 adds to a test's name for them is lost in pytest 9
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
-        if file.startswith(COMPILES_MOST):
-            return COMPILES_MOST
+        if file.startswith(MADE_ONCE):
+            return str(Path(file).parent)
         if REAL_TIME not in file or LOCKSTEP in file:
             return file
         return REAL_TIME + ("trainings" if file.endswith(TRAININGS) else "others")

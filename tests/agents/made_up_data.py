@@ -19,6 +19,8 @@ from hilctl.testing.agents import ACTIONS as PUSH
 from hilctl.testing.agents import TRANSITIONS, UPDATES, observations
 
 ACTIONS = PUSH.size
+SEEN = observations(np.random.default_rng(5), 6)
+one_by_one = [{name: array[i] for name, array in SEEN.items()} for i in range(6)]
 WHOLE_REACH: dict[str, dict[str, Any]] = {"residual": {"reach": 1.0}}  # others have it anyway
 
 
@@ -73,3 +75,18 @@ def copied(tree: Any) -> Any:
 def same(one: Any, other: Any) -> bool:
     pairs = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
     return all(np.array_equal(a, b) for a, b in pairs)
+
+
+def shown(k: int = 20, n: int = 32, *, seed: int = 0) -> Batch:
+    """Return transitions of a human who follows a rule, among those of a policy that does not."""
+    data = batches(k, n, seed=seed)
+    actions = np.where(data.is_demo[..., None], rule(data.observations), data.actions)
+    return data._replace(actions=actions.astype(np.float32))
+
+
+def rule(seen: dict[str, np.ndarray]) -> np.ndarray:
+    return 0.8 * np.tanh(seen["state"][..., :ACTIONS])
+
+
+def greedy(agent: Any) -> np.ndarray:
+    return np.array([agent.act(one, jax.random.key(0), greedy=True) for one in one_by_one])

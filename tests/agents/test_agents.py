@@ -74,7 +74,7 @@ def test_sampled_actions_are_decided_by_the_key_and_centred_on_the_greedy_one(ki
     np.testing.assert_allclose(np.mean(drawn, axis=0), greedy, atol=0.01)
 
 
-@pytest.mark.parametrize("kind", ["rlpd", "residual"])
+@pytest.mark.parametrize("kind", ["rlpd", pytest.param("residual", marks=pytest.mark.slow)])
 def test_a_spread_keeps_below_its_limit_wherever_the_actor_would_have_it_wider(kind: str) -> None:
     agent = whole(kind, log_std=1.0, max_log_std=-4.0, initial_log_std=-5.0)
     drawn = np.array([agent.act(ONE, jax.random.key(i), greedy=False) for i in range(60)])

@@ -100,6 +100,7 @@ def test_an_exact_robot_gives_the_place_to_a_millimetre(mount: Mount) -> None:
     assert np.degrees(off[:, 1].max()) < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mount", MOUNTS)
 def test_a_sloppy_robot_still_gives_it_to_two_millimetres(mount: Mount) -> None:
     noise = {"robot_m": 0.001, "robot_rad": np.deg2rad(0.1)}
@@ -187,6 +188,7 @@ def test_copies_of_poses_do_not_make_up_for_those_that_are_missing(
     assert explain_misfit(taken.T_base_tcp, taken.T_cam_board, mount) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mount", MOUNTS)
 def test_copies_of_poses_make_nothing_look_better_known(mount: Mount) -> None:
     noise = {"robot_m": 0.001, "robot_rad": np.deg2rad(0.1)}

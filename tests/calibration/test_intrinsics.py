@@ -52,7 +52,10 @@ def pictures_of(text: str) -> list[Image]:
 
 
 @pytest.mark.parametrize("clean", [True, False])
-@pytest.mark.parametrize("text", ["charuco:7x5:30mm:22mm", "chessboard:9x6:25mm"])
+@pytest.mark.parametrize(
+    "text",
+    ["charuco:7x5:30mm:22mm", pytest.param("chessboard:9x6:25mm", marks=pytest.mark.slow)],
+)
 def test_pictures_give_the_camera_that_took_them(text: str, clean: bool) -> None:
     board, camera, rng = parse_board(text), CAMERAS["plumb_bob"], np.random.default_rng(3)
     found = [board.detect(p if clean else noisy(p, rng)) for p in pictures_of(text)]
@@ -109,6 +112,7 @@ def test_copies_of_views_do_not_make_up_for_those_that_are_missing(noise_px: flo
         fit(views)
 
 
+@pytest.mark.slow
 def test_copies_of_views_make_nothing_look_better_known() -> None:
     views = views_of(CAMERAS["plumb_bob"], seed=10, count=12)
     alone, found = fit(views), fit([view for view in views for _ in range(3)])

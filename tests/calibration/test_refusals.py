@@ -134,7 +134,7 @@ def test_damaged_pictures_are_left_out_and_named(
     assert len(record.made.used) == 12
 
 
-@pytest.mark.parametrize("text", [CHARUCO, CHESSBOARD])
+@pytest.mark.parametrize("text", [CHARUCO, pytest.param(CHESSBOARD, marks=pytest.mark.slow)])
 def test_a_good_set_is_accepted(
     text: str, files: CameraFiles, good: dict[str, Pictures], tmp_path: Path
 ) -> None:
@@ -307,9 +307,12 @@ READ_WRONGLY: dict[str, tuple[str, Callable[[Rotation], NDArray[np.float64]], st
         r"moving axes x, y, z in deg: write quaternions, .*from_euler\('XYZ', angles, True\)",
     ),
 }
+FIRST, *OTHERS = READ_WRONGLY
 
 
-@pytest.mark.parametrize("mistake", READ_WRONGLY)
+@pytest.mark.parametrize(
+    "mistake", [FIRST, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)]
+)
 def test_angles_of_another_kind_are_named_with_how_to_write_them(
     mistake: str, files: CameraFiles, survey: Survey
 ) -> None:

@@ -98,9 +98,15 @@ def test_it_keeps_the_contract_it_is_tested_with(tmp_path: Path) -> None:
     [
         ("astype(np.uint8)", "astype(float)", "colour_pictures"),
         ("clock.now_ns()", "clock.now_ns() - 10**9", "not_older_than_asked"),
-        ("        if not self.is_open:\n            raise", "        if False:\n            raise",
-         "not_open_says_so"),
-        ("    width_px: int = 320", "    name: str = ''\n    width_px: int = 320", "is_an_address"),
+        pytest.param(
+            "        if not self.is_open:\n            raise",
+            "        if False:\n            raise",
+            "not_open_says_so", marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "    width_px: int = 320", "    name: str = ''\n    width_px: int = 320",
+            "is_an_address", marks=pytest.mark.slow,
+        ),
     ],
 )  # fmt: skip
 def test_a_driver_that_breaks_the_contract_is_told_which_part(

@@ -107,6 +107,7 @@ def broken(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> BrokenRu
     return BrokenRun(Workspace(folder / "elsewhere"), space.root, events, answer)
 
 
+@pytest.mark.slow
 def test_losses_that_are_no_numbers_are_undone(broken: BrokenRun) -> None:
     last = broken.events[-1]
     assert last["faults"] == 1
@@ -115,6 +116,7 @@ def test_losses_that_are_no_numbers_are_undone(broken: BrokenRun) -> None:
     assert [file.name for file in (run / "faults").iterdir()] == ["batch_0001.npz"]
 
 
+@pytest.mark.slow
 def test_actions_that_are_no_numbers_stop_the_robot_and_an_older_policy_goes_on(
     broken: BrokenRun,
 ) -> None:
@@ -125,6 +127,7 @@ def test_actions_that_are_no_numbers_stop_the_robot_and_an_older_policy_goes_on(
     assert told[-1]["robot_steps"] > told[-2]["robot_steps"]
 
 
+@pytest.mark.slow
 def test_training_stops_when_its_folder_is_moved_and_another_is_in_its_place(
     broken: BrokenRun,
 ) -> None:
@@ -175,6 +178,7 @@ def resumed(stopped: StoppedRun, tmp_path_factory: pytest.TempPathFactory) -> Re
     return ResumedRun(space, weights.name, before, events, answer)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_cut_in_half_is_put_aside(resumed: ResumedRun) -> None:
     named = [event["files"] for event in resumed.events if event["event"] == "recovered"]
     about = next(resumed.checkpoints.glob("damaged_step_*.json"))
@@ -183,6 +187,7 @@ def test_a_checkpoint_cut_in_half_is_put_aside(resumed: ResumedRun) -> None:
     assert resumed.events[-1]["episodes"] == resumed.before + 1
 
 
+@pytest.mark.slow
 def test_ctrl_c_twice_leaves_at_once(resumed: ResumedRun) -> None:
     code, lines, talk = resumed.answer
     assert code == 130, talk
@@ -192,6 +197,7 @@ def test_ctrl_c_twice_leaves_at_once(resumed: ResumedRun) -> None:
     assert eventually(lambda: all(is_gone(pid) for pid in pids.values()))
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_and_makes_its_checkpoint_again(
     resumed: ResumedRun, tmp_path: Path
 ) -> None:
@@ -292,6 +298,7 @@ def small_disk(recorded: Path, tmp_path: Path) -> Iterator[Workspace]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_run_in_words_and_harms_no_episode(
     small_disk: Workspace, start: Start
 ) -> None:

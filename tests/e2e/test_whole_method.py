@@ -187,6 +187,7 @@ def test_a_stopped_run_goes_on_where_it_was(begun: StoppedTraining, continued: C
     assert len(list((second.run / "episodes").glob("*.hdf5"))) == len(lines)
 
 
+@pytest.mark.slow
 def test_a_killed_run_loses_no_finished_episode_and_owes_what_it_has_not_learnt(
     ready: Workspace, tmp_path: Path, start: Start
 ) -> None:

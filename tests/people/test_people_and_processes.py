@@ -133,6 +133,7 @@ def status_of(process: subprocess.Popen[str]) -> str:
     return str(json.loads(manifest.read_text())["status"])
 
 
+@pytest.mark.slow
 def test_a_person_judges_in_real_time_what_two_processes_learn(
     training: subprocess.Popen[str], person: Person
 ) -> None:

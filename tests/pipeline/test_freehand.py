@@ -122,6 +122,7 @@ def test_a_board_carried_before_the_side_camera_is_enough(task: Workspace) -> No
     check_intrinsics(record, "side")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unhurried")
 def test_the_wrist_camera_by_hand_alone(task: Workspace) -> None:
     files = carry(task, "wrist", 12, Listener())

@@ -80,6 +80,16 @@ def test_the_preset_is_the_papers_whatever_the_task_says(spec: TaskSpec) -> None
     assert {key: getattr(told, key) for key in HIL_SERL} == HIL_SERL
 
 
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_only_the_papers_method_learns_nothing_before_the_robot_moves(
+    name: str, spec: TaskSpec
+) -> None:
+    assert spec.training.updates_before > 0
+    before = 0 if name == "hil-serl" else spec.training.updates_before
+    expected = spec.training.model_copy(update={"updates_before": before})
+    assert changed(spec, ALGORITHMS[name]).training == expected
+
+
 def test_every_hand_of_two_arms_is_told(tmp_path: Path) -> None:
     told = changed(two_arms(tmp_path / "both").spec, ALGORITHMS["no-interventions"])
     assert [hand.options.interventions for hand in told.hands.values()] == [False, False]  # type: ignore[attr-defined]

@@ -26,6 +26,7 @@ class Algorithm:
         about: what it is, for people.
         agent: another agent type; None = the task's own, with its settings.
         options: of that agent, besides what it shares with the task's own.
+        training: what differs in the task file's section of that name.
         interventions, verdicts: whether the operator takes over; objects and claims.
         demonstrations: whether the learner gets them.
     """
@@ -33,6 +34,7 @@ class Algorithm:
     about: str
     agent: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
     interventions: bool = True
     verdicts: bool = True
     demonstrations: bool = True
@@ -41,7 +43,10 @@ class Algorithm:
 ALGORITHMS: Mapping[str, Algorithm] = {
     "full": Algorithm("the task's own agent, with demonstrations, interventions and verdicts"),
     "hil-serl": Algorithm(
-        "RLPD in the settings of HIL-SERL's authors", agent="rlpd", options={"preset": "hil-serl"}
+        "RLPD in the settings of HIL-SERL's authors, which begins with the robot's first steps",
+        agent="rlpd",
+        options={"preset": "hil-serl"},
+        training={"updates_before": 0},
     ),
     "hg-dagger": Algorithm("HG-DAgger: cloning, interventions included", agent="hg-dagger"),
     "bc": Algorithm("behaviour cloning of the demonstrations", agent="bc"),
@@ -80,7 +85,8 @@ def changed(spec: TaskSpec, algorithm: Algorithm) -> TaskSpec:
         return spec
     options = _options(cast(AgentOptions, spec.agent.options), algorithm)
     agent = PluginSpec(type=algorithm.agent, options=options)
-    return spec.model_copy(update={"agent": agent})
+    training = spec.training.model_copy(update=dict(algorithm.training))
+    return spec.model_copy(update={"agent": agent, "training": training})
 
 
 def _options(ours: AgentOptions, algorithm: Algorithm) -> AgentOptions:
