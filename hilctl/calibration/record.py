@@ -15,7 +15,7 @@ from hilctl.calibration.intrinsics import Intrinsics
 from hilctl.task.files import write_json_atomic
 from hilctl.task.json_files import read_json
 from hilctl.task.measured import FORMAT, HINT, check_format
-from hilctl.task.spec import Box
+from hilctl.task.sections import Box
 
 if TYPE_CHECKING:
     from scipy.spatial.transform import RigidTransform

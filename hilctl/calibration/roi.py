@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hilctl.calibration.boards.base import Image, to_grey
 from hilctl.errors import UsageError
 from hilctl.networks.letterbox import filled_share
-from hilctl.task.spec import Box
+from hilctl.task.sections import Box
 
 LEAST_PX = 16
 MOVED = 12.0  # grey levels: more than noise and compression

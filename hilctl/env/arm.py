@@ -14,7 +14,7 @@ from hilctl.errors import DeviceError, OutsideBoundsError, StaleStateError
 from hilctl.robots.base import Command, Robot, RobotState
 from hilctl.robots.scene import SimulatedScene
 from hilctl.task.layout import ActionLayout, ActionPart, named
-from hilctl.task.spec import ArmSpec
+from hilctl.task.sections import ArmSpec
 from hilctl.task.starts import yaw_range
 
 Array = NDArray[np.float64]

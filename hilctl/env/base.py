@@ -13,7 +13,7 @@ from hilctl.clock import Clock
 from hilctl.devices import Device
 from hilctl.errors import DeviceError
 from hilctl.task.layout import ActionLayout, ObservationLayout
-from hilctl.task.spec import ControlSpec
+from hilctl.task.sections import ControlSpec
 
 Array = NDArray[np.float64]
 Obs = dict[str, dict[str, NDArray[Any]]]

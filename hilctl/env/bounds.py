@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl import geometry
-from hilctl.task.spec import Bounds
+from hilctl.task.sections import Bounds
 
 Array = NDArray[np.float64]
 

@@ -16,7 +16,8 @@ from hilctl.env.worker_process import WorkerProcess
 from hilctl.errors import DeviceError, SafetyStopError
 from hilctl.networks.letterbox import letterboxed
 from hilctl.task.layout import TWIST, ActionLayout, ActionPart, ObservationLayout
-from hilctl.task.spec import Name, Section, Size, measurement_name
+from hilctl.task.sections import Name, Section, Size
+from hilctl.task.spec import measurement_name
 
 HandNumber = Annotated[str, Field(pattern=r"^-?(x|y|z|rx|ry|rz|gripper)$")]
 # where the task file does not say: what an arm with that many numbers takes most often

@@ -31,7 +31,8 @@ from hilctl.rewards.base import Reward
 from hilctl.robots import ROBOTS
 from hilctl.robots.base import Robot
 from hilctl.task.layout import ActionLayout, ObservationLayout, pose_scale
-from hilctl.task.spec import ArmControlSpec, TaskSpec
+from hilctl.task.sections import ArmControlSpec
+from hilctl.task.spec import TaskSpec
 from hilctl.teleop import TELEOPS
 from hilctl.teleop.base import Teleop
 

@@ -15,7 +15,7 @@ from hilctl.env.safety import ActionLimiter
 from hilctl.feed_forward import FeedForward
 from hilctl.robots.base import Command, Robot, RobotState
 from hilctl.task.layout import TWIST, ActionLayout, ActionPart
-from hilctl.task.spec import ArmSpec
+from hilctl.task.sections import ArmSpec
 
 Array = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.task.layout import ROTATION, TRANSLATION
-from hilctl.task.spec import ArmControlSpec
+from hilctl.task.sections import ArmControlSpec
 
 Array = NDArray[np.float64]
 

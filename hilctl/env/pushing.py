@@ -17,7 +17,7 @@ from hilctl.env.safety import reset_pose
 from hilctl.feed_forward import Fence
 from hilctl.robots.base import RobotLimits, RobotState
 from hilctl.task.layout import ROTATION, TRANSLATION, TWIST, ActionPart
-from hilctl.task.spec import ArmSpec
+from hilctl.task.sections import ArmSpec
 
 Array = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from hilctl.clock import Clock
 from hilctl.errors import HilctlError, LostHandError
-from hilctl.task.spec import OperatorSpec
+from hilctl.task.sections import OperatorSpec
 from hilctl.teleop.base import Teleop, TeleopEvent
 
 Said = frozenset[TeleopEvent]

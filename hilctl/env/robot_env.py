@@ -20,7 +20,8 @@ from hilctl.errors import DeviceError
 from hilctl.networks.letterbox import letterboxed
 from hilctl.robots.base import Robot
 from hilctl.task.layout import ActionLayout, ObservationLayout
-from hilctl.task.spec import CameraSpec, TaskSpec
+from hilctl.task.sections import CameraSpec
+from hilctl.task.spec import TaskSpec
 from hilctl.teleop.base import no_twist
 
 MAX_FRAME_AGE_S = 0.2

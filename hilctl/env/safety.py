@@ -9,7 +9,7 @@ from hilctl import geometry
 from hilctl.env.bounds import PoseBounds
 from hilctl.errors import SafetyStopError
 from hilctl.task.layout import ROTATION, TRANSLATION, pose_scale
-from hilctl.task.spec import ArmControlSpec, ResetSpec
+from hilctl.task.sections import ArmControlSpec, ResetSpec
 
 Array = NDArray[np.float64]
 

@@ -19,7 +19,7 @@ from hilctl.env.way_in import WayIn
 from hilctl.errors import DeviceError, TravelStoppedError
 from hilctl.robots.base import Robot
 from hilctl.robots.scene import SimulatedScene
-from hilctl.task.spec import ArmSpec
+from hilctl.task.sections import ArmSpec
 
 Array = NDArray[np.float64]
 

@@ -16,7 +16,7 @@ from hilctl.data.index import episode_paths
 from hilctl.data.own_numbers import datasets_in
 from hilctl.networks.perception import POSE
 from hilctl.task.layout import named
-from hilctl.task.spec import ArmSpec
+from hilctl.task.sections import ArmSpec
 from hilctl.task.workspace import Workspace
 
 FAR_M = 0.01  # beyond what chance explains

@@ -33,7 +33,7 @@ from hilctl.rewards.base import (
 from hilctl.rewards.learnt import NOT_YET, classifier_folder
 from hilctl.rewards.nested import Part
 from hilctl.task.explain import SettingError
-from hilctl.task.spec import Name
+from hilctl.task.sections import Name
 from hilctl.task.surroundings import Surroundings
 from hilctl.teleop.base import TeleopEvent
 

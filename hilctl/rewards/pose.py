@@ -17,7 +17,7 @@ from hilctl.rewards.base import NOTHING_MEASURED, Judgement, Measured, Reward, R
 from hilctl.task.arm_geometry import odd_unit, odd_units
 from hilctl.task.explain import SettingError
 from hilctl.task.layout import TWIST, named
-from hilctl.task.spec import Bounds, Name, Section, Vec6
+from hilctl.task.sections import Bounds, Name, Section, Vec6
 from hilctl.task.surroundings import Surroundings
 from hilctl.teleop.base import TeleopEvent
 

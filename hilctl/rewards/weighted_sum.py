@@ -20,7 +20,7 @@ from hilctl.rewards.base import NOTHING_MEASURED, Judgement, Measured, Reward, R
 from hilctl.rewards.nested import OptionsClass, Part
 from hilctl.rewards.terms import TERMS, ShapedTerm
 from hilctl.task.explain import SettingError
-from hilctl.task.spec import Name
+from hilctl.task.sections import Name
 from hilctl.task.surroundings import Surroundings
 from hilctl.teleop.base import TeleopEvent
 

@@ -11,8 +11,7 @@ import numpy as np
 
 from hilctl.task.document import Loc
 from hilctl.task.explain import SettingError
-from hilctl.task.sections import section_of
-from hilctl.task.spec import Bounds, ResetSpec
+from hilctl.task.sections import Bounds, ResetSpec, section_of
 from hilctl.task.starts import vertical_in_tool, yaw_room
 
 _FAR_M = 5.0  # no arm of this kind reaches that far

@@ -14,7 +14,8 @@ from pydantic.fields import FieldInfo
 
 from hilctl.registry import did_you_mean
 from hilctl.task.document import Loc
-from hilctl.task.spec import NAME_PATTERN, TaskSpec
+from hilctl.task.sections import NAME_PATTERN
+from hilctl.task.spec import TaskSpec
 
 _EXPECTED = {
     "float": "a number",

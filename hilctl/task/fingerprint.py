@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hilctl.task.plugins import picture_source
-from hilctl.task.spec import ArmSpec, PluginSpec, TaskSpec
+from hilctl.task.sections import ArmSpec, PluginSpec
+from hilctl.task.spec import TaskSpec
 
 Identity = dict[str, Any]
 ABSENT = object()  # what a tree has not got; None is a value of JSON

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from hilctl.task.spec import ArmControlSpec, TaskSpec
+from hilctl.task.sections import ArmControlSpec
+from hilctl.task.spec import TaskSpec
 
 Array = NDArray[np.float64]
 PartKind = Literal["delta_pose", "wrench", "gripper", "generic"]

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from hilctl.errors import DataError
 from hilctl.task.json_files import read_json
 from hilctl.task.plugins import frame_size_px
-from hilctl.task.spec import Box, CameraSpec, TaskSpec
+from hilctl.task.sections import Box, CameraSpec
+from hilctl.task.spec import TaskSpec
 
 FORMAT = 1  # of `calibration/<camera>.json`
 HINT = "move it away and calibrate again: hilctl calibrate"

@@ -12,7 +12,7 @@ from hilctl.errors import UsageError
 from hilctl.registry import Registry, did_you_mean, load
 from hilctl.task.document import Loc
 from hilctl.task.files import explain_computer_error
-from hilctl.task.spec import CameraSpec, PluginSpec
+from hilctl.task.sections import CameraSpec, PluginSpec
 
 # Named by strings: drivers build on the task package, not the other way round.
 REGISTRIES = {

@@ -14,16 +14,16 @@ from hilctl.task.arm_geometry import bounds_of
 from hilctl.task.document import Loc
 from hilctl.task.explain import SettingError
 from hilctl.task.plugins import Driver, PluginBlock
-from hilctl.task.sections import section_of
-from hilctl.task.spec import (
+from hilctl.task.sections import (
     CHUNK_STEPS,
     CameraSpec,
     ControlSpec,
     RateSpec,
     StateKey,
     TrainingSpec,
-    measurement_name,
+    section_of,
 )
+from hilctl.task.spec import measurement_name
 from hilctl.task.surroundings import Surroundings
 
 GAUSSIAN_ENTROPY = 1.419  # of one number with a log std of 0: half of log(2πe)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl import geometry
-from hilctl.task.spec import Bounds, ResetSpec
+from hilctl.task.sections import Bounds, ResetSpec
 
 
 def vertical_in_tool(reset: ResetSpec) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hilctl.task.spec import Bounds
+from hilctl.task.sections import Bounds
 
 
 @dataclass(frozen=True)

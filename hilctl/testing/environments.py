@@ -12,7 +12,7 @@ from hilctl.env import ENVIRONMENTS
 from hilctl.env.base import Obs, TaskEnvironment
 from hilctl.registry import Registry
 from hilctl.task.layout import ObservationLayout
-from hilctl.task.spec import Bounds, ControlSpec
+from hilctl.task.sections import Bounds, ControlSpec
 from hilctl.testing.devices import DeviceContract, DriverChoice
 
 STEPS = 5

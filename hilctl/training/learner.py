@@ -12,7 +12,7 @@ import numpy as np
 
 from hilctl.agents.base import Agent
 from hilctl.data.replay import MixedSampler, ReplayBuffer
-from hilctl.task.spec import CHUNK_STEPS
+from hilctl.task.sections import CHUNK_STEPS
 from hilctl.training.last_good import LastGood, copied
 from hilctl.training.trajectory import Trajectory
 

@@ -13,7 +13,7 @@ from hilctl.agents.options import (
 )
 from hilctl.devices import Options
 from hilctl.rewards.classifier import ClassifierOptions
-from hilctl.task.spec import ControlSpec, TrainingSpec
+from hilctl.task.sections import ControlSpec, TrainingSpec
 
 # Luo et al. 2024 (arXiv 2410.21845) and its reference implementation
 PAPERS = {

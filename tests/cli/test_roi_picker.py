@@ -43,7 +43,7 @@ from hilctl.cli.render import Output
 from hilctl.env.robot_env import crop_and_resize
 from hilctl.errors import StaleFrameError, UsageError
 from hilctl.networks.letterbox import filled_share
-from hilctl.task.spec import Box, CameraSpec
+from hilctl.task.sections import Box, CameraSpec
 from hilctl.terminal import ESCAPE_S, Keys
 
 FRAME = (320, 240)

@@ -20,7 +20,7 @@ from processes import Running, Start, install, make_task
 from video_server import write_film
 
 from hilctl.env.safety import reset_pose
-from hilctl.task.spec import ResetSpec
+from hilctl.task.sections import ResetSpec
 from hilctl.task.workspace import Workspace
 
 HERE = Path(__file__).parent

@@ -25,7 +25,7 @@ from hilctl.pipeline.stages import State, survey
 from hilctl.pipeline.train.learner import learning
 from hilctl.pipeline.train.learner.stored import last_checkpoint, stored_episodes
 from hilctl.pipeline.train.train import TrainResult, train
-from hilctl.task.spec import CHUNK_STEPS
+from hilctl.task.sections import CHUNK_STEPS
 from hilctl.task.workspace import Workspace
 from hilctl.teleop.base import TeleopEvent as Pressed
 from hilctl.teleop.base import TeleopInput

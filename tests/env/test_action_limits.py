@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hilctl import geometry
 from hilctl.env.safety import ActionLimiter, reset_pose
-from hilctl.task.spec import Bounds, ControlSpec, ResetSpec
+from hilctl.task.sections import Bounds, ControlSpec, ResetSpec
 
 TRANSLATION_M, ROTATION_RAD = 0.01, 0.06
 SCALE = np.repeat([TRANSLATION_M, ROTATION_RAD], 3)

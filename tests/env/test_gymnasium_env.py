@@ -20,7 +20,7 @@ from hilctl.driver_faults import attended
 from hilctl.env import ENVIRONMENTS
 from hilctl.env.gymnasium_env import GymnasiumEnv, GymnasiumOptions
 from hilctl.errors import DeviceError, SafetyStopError
-from hilctl.task.spec import Bounds, ControlSpec
+from hilctl.task.sections import Bounds, ControlSpec
 
 HERE = Path(__file__).parent
 CONTROL = ControlSpec(

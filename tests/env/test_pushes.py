@@ -18,7 +18,8 @@ from hilctl.env.safety import reset_pose
 from hilctl.robots.base import RobotState
 from hilctl.robots.sim import SimRobot
 from hilctl.task.layout import ActionLayout
-from hilctl.task.spec import ArmControlSpec, ArmSpec, Bounds, TaskSpec
+from hilctl.task.sections import ArmControlSpec, ArmSpec, Bounds
+from hilctl.task.spec import TaskSpec
 
 LOADS = {"ry": 6.0, "x": 30.0, "z": 50.0}  # in an order of its own
 LOW, HIGH = (0.4, -0.1, 0.1, -0.3, -0.5, -0.3), (0.6, 0.1, 0.3, 0.3, 0.5, 0.3)

@@ -19,7 +19,8 @@ from hilctl.env.wrappers import JudgeReward
 from hilctl.errors import DeviceError, SafetyStopError
 from hilctl.robots.base import Command, Robot
 from hilctl.robots.sim import SimRobot
-from hilctl.task.spec import CameraSpec, PluginSpec, TaskSpec
+from hilctl.task.sections import CameraSpec, PluginSpec
+from hilctl.task.spec import TaskSpec
 from hilctl.teleop.base import TeleopEvent, TeleopInput
 
 

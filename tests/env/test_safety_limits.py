@@ -18,7 +18,8 @@ from hilctl.env.pressing import PressLimit
 from hilctl.env.robot_env import RobotEnv
 from hilctl.env.safety import reset_pose
 from hilctl.errors import SafetyStopError
-from hilctl.task.spec import ArmControlSpec, ArmSpec, ArmsTaskSpec, Bounds, TaskSpec
+from hilctl.task.sections import ArmControlSpec, ArmSpec, Bounds
+from hilctl.task.spec import ArmsTaskSpec, TaskSpec
 
 RATE_HZ, CONE_RAD = 20.0, 0.25
 LOW, HIGH = (0.45, -0.05, 0.06, -0.3, -0.2, -0.6), (0.55, 0.05, 0.20, 0.25, 0.3, 0.5)

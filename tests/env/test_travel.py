@@ -27,7 +27,8 @@ from hilctl.sim.experts import expert_for
 from hilctl.sim.world import SimWorld
 from hilctl.task import scaffold
 from hilctl.task.load import load_task
-from hilctl.task.spec import Bounds, ResetSpec, TaskSpec
+from hilctl.task.sections import Bounds, ResetSpec
+from hilctl.task.spec import TaskSpec
 
 PEAK_N = 15.0
 TOLERANCE_M = 0.0025

@@ -18,7 +18,7 @@ from hilctl.env.questions import LOOK_NS, Questions
 from hilctl.env.wrappers import JudgeReward, Takeover
 from hilctl.rewards.base import Reward
 from hilctl.rewards.human import HumanReward
-from hilctl.task.spec import OperatorSpec
+from hilctl.task.sections import OperatorSpec
 from hilctl.teleop.base import Role, Teleop, TeleopEvent, TeleopInput, stages_called
 
 IDLE = TeleopInput()

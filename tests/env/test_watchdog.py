@@ -18,7 +18,8 @@ from hilctl.env.robot_env import RobotEnv
 from hilctl.env.safety import reset_pose
 from hilctl.env.watchdog import LOOK_S, Watchdog
 from hilctl.errors import DeviceError, TravelStoppedError
-from hilctl.task.spec import ArmSpec, ArmsTaskSpec, TaskSpec
+from hilctl.task.sections import ArmSpec
+from hilctl.task.spec import ArmsTaskSpec, TaskSpec
 
 PERIOD_S = 0.1
 SOON_S = 20.0

@@ -18,7 +18,7 @@ from hilctl.pipeline.run_folder.run import Run
 from hilctl.task import scaffold
 from hilctl.task.fingerprint import data_fingerprint, data_identity
 from hilctl.task.layout import ActionLayout
-from hilctl.task.spec import PluginSpec
+from hilctl.task.sections import PluginSpec
 from hilctl.task.workspace import Workspace
 from hilctl.training.checkpoints import save_checkpoint
 

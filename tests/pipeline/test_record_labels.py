@@ -27,7 +27,7 @@ from hilctl.rewards import REWARDS
 from hilctl.rewards.base import Reward
 from hilctl.sim.scenes import ReachScene
 from hilctl.sim.world import SimWorld
-from hilctl.task.spec import PluginSpec
+from hilctl.task.sections import PluginSpec
 from hilctl.task.workspace import Workspace
 from hilctl.teleop.base import WHOLE_TASK
 

@@ -14,7 +14,7 @@ from hilctl.errors import DeviceError, UsageError
 from hilctl.pipeline.events import Event
 from hilctl.pipeline.teleop.try_hand import AXES, HandTrial, in_words, try_hand
 from hilctl.robots.sim import SimRobot
-from hilctl.task.spec import PluginSpec
+from hilctl.task.sections import PluginSpec
 from hilctl.task.workspace import Workspace
 from hilctl.teleop.base import TeleopEvent, TeleopInput, TeleopStatus
 from hilctl.teleop.scripted import ScriptedTeleop

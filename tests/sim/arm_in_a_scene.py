@@ -21,7 +21,8 @@ from hilctl.sim.experts import expert_for
 from hilctl.sim.world import SimWorld
 from hilctl.task import scaffold
 from hilctl.task.load import load_task
-from hilctl.task.spec import ArmSpec, TaskSpec
+from hilctl.task.sections import ArmSpec
+from hilctl.task.spec import TaskSpec
 from hilctl.teleop.base import Role
 from hilctl.teleop.scripted import ScriptedOptions, ScriptedTeleop
 

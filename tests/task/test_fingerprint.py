@@ -19,7 +19,8 @@ from hilctl.task.fingerprint import (
     policy_fingerprint,
     policy_identity,
 )
-from hilctl.task.spec import PluginSpec, TaskSpec
+from hilctl.task.sections import PluginSpec
+from hilctl.task.spec import TaskSpec
 
 Load = Callable[..., TaskSpec]
 

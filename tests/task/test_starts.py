@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hilctl import geometry
 from hilctl.task.arm_geometry import check_geometry
-from hilctl.task.spec import Bounds, ResetSpec
+from hilctl.task.sections import Bounds, ResetSpec
 from hilctl.task.starts import yaw_range
 
 angles = st.tuples(*[st.floats(-math.pi, math.pi)] * 3)

@@ -21,7 +21,7 @@ from hilctl.pipeline.run_folder.run import Run
 from hilctl.pipeline.train.learner.learning import LearningSide
 from hilctl.task import scaffold
 from hilctl.task.layout import ActionLayout, ObservationLayout
-from hilctl.task.spec import PluginSpec
+from hilctl.task.sections import PluginSpec
 from hilctl.task.workspace import Workspace
 from hilctl.training.episode_learner import EpisodeLearner
 from hilctl.training.learner import Learner

@@ -18,7 +18,8 @@ from hilctl.networks.perception import Perception
 from hilctl.task import scaffold
 from hilctl.task.layout import ActionLayout
 from hilctl.task.load import load_task
-from hilctl.task.spec import PluginSpec, TaskSpec
+from hilctl.task.sections import PluginSpec
+from hilctl.task.spec import TaskSpec
 from hilctl.training.checkpoints import (
     fill,
     leaves,

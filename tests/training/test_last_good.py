@@ -15,7 +15,7 @@ from hilctl.agents.rlpd import RLPD
 from hilctl.data.replay import ReplayBuffer
 from hilctl.errors import DataError, HilctlError
 from hilctl.networks.perception import STATE
-from hilctl.task.spec import CHUNK_STEPS
+from hilctl.task.sections import CHUNK_STEPS
 
 # of the sizes of the agents' contract: what is compiled for that is not compiled again
 from hilctl.testing.agents import ACTIONS, TRANSITIONS, UPDATES, observations

@@ -10,7 +10,7 @@ from made_up_episodes import CAMERAS, GRID, CountingAgent, perception, steps_of
 
 from hilctl.data.replay import ReplayBuffer
 from hilctl.networks.perception import STATE
-from hilctl.task.spec import CHUNK_STEPS
+from hilctl.task.sections import CHUNK_STEPS
 from hilctl.training.learner import Learner
 from hilctl.training.trajectory import trajectory_of
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hilctl.calibration.boards.base import Image
     from hilctl.cli.calibration.job import CalibrationSetup, CameraJob
     from hilctl.pipeline.calibrate.crops import KeptCrop, Motion
-    from hilctl.task.spec import Box
+    from hilctl.task.sections import Box
     from hilctl.task.workspace import Workspace
 
 LOOK_MAX_AGE_S = 1.0

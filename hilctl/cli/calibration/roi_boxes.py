@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hilctl.calibration.roi import LEAST_PX
-from hilctl.task.spec import Box
+from hilctl.task.sections import Box
 
 Size = tuple[int, int]
 

@@ -23,7 +23,7 @@ from hilctl.cli.calibration.roi_boxes import (
 )
 from hilctl.errors import DeviceError
 from hilctl.networks.letterbox import at_size, filled_share, letterboxed
-from hilctl.task.spec import Box
+from hilctl.task.sections import Box
 
 Level = Literal["ok", "warning", "bad"]
 

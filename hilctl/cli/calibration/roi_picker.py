@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hilctl.cli.calibration import roi_terminal, roi_window
 from hilctl.cli.calibration.roi_choice import CropSubject
 from hilctl.cli.render import Output
-from hilctl.task.spec import Box
+from hilctl.task.sections import Box
 
 
 def pick(output: Output, subject: CropSubject, stop: Callable[[], bool]) -> Box | None:

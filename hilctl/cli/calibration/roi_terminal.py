@@ -18,7 +18,7 @@ from hilctl.cli.calibration.roi_choice import CropChoice, CropSubject, Level
 from hilctl.cli.halfblocks import drawn, fitted, half_blocks
 from hilctl.cli.terminal_keys import taken_over, write
 from hilctl.errors import UsageError
-from hilctl.task.spec import Box
+from hilctl.task.sections import Box
 from hilctl.terminal import Keys
 
 LEAST_COLUMNS, LEAST_ROWS = 60, 16

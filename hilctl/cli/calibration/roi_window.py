@@ -15,7 +15,7 @@ import numpy as np
 from hilctl.calibration.boards.base import Image
 from hilctl.cli.calibration.roi_boxes import Size, between
 from hilctl.cli.calibration.roi_choice import ARROWS, CropChoice, CropSubject, Level
-from hilctl.task.spec import Box
+from hilctl.task.sections import Box
 
 if TYPE_CHECKING:
     import tkinter

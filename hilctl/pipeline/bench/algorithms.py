@@ -10,7 +10,8 @@ from hilctl.agents import AGENTS
 from hilctl.agents.options import AgentOptions, RLPDOptions
 from hilctl.errors import UsageError
 from hilctl.registry import did_you_mean
-from hilctl.task.spec import PluginSpec, TaskSpec
+from hilctl.task.sections import PluginSpec
+from hilctl.task.spec import TaskSpec
 from hilctl.teleop.scripted import ScriptedOptions
 
 SIGHT = ("encoder", "weights", "channels", "embedding", "shift_cells")  # the same for all

@@ -12,7 +12,7 @@ from hilctl.pipeline.bench.learner import BATCH, STATE_SIZE, UPDATES_PER_STEP, f
 from hilctl.pipeline.bench.timing import in_turn_s
 from hilctl.pipeline.events import Event, Report
 from hilctl.task.layout import CLOSE, LEAVE, OPEN, TWIST, ActionLayout, ActionPart
-from hilctl.task.spec import CHUNK_STEPS
+from hilctl.task.sections import CHUNK_STEPS
 
 ROUNDS = 15
 

@@ -18,7 +18,7 @@ from hilctl.networks.encoders.base import Encoder, encode_each
 from hilctl.pipeline.bench import drawn_world
 from hilctl.pipeline.bench.timing import in_turn_s
 from hilctl.pipeline.events import Event, Report, silent
-from hilctl.task.spec import SteppedControlSpec
+from hilctl.task.sections import SteppedControlSpec
 from hilctl.teleop.base import Role, Teleop, TeleopInput
 
 STEPS = 40  # of an episode

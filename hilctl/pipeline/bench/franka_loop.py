@@ -25,7 +25,8 @@ from hilctl.robots.base import Command
 from hilctl.robots.franky import FrankyRobot
 from hilctl.robots.franky_options import FrankyOptions
 from hilctl.task import scaffold
-from hilctl.task.spec import PluginSpec, TaskSpec
+from hilctl.task.sections import PluginSpec
+from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 
 # about where franky-sim's arm stands when it is switched on

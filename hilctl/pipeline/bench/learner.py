@@ -23,7 +23,7 @@ from hilctl.networks.perception import STATE
 from hilctl.pipeline.bench.timing import timed_ms
 from hilctl.pipeline.events import Event, Report
 from hilctl.task.layout import ActionLayout
-from hilctl.task.spec import CHUNK_STEPS
+from hilctl.task.sections import CHUNK_STEPS
 
 ACTIONS = ActionLayout.one_arm()
 BATCH = 256

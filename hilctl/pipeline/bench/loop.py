@@ -35,7 +35,8 @@ from hilctl.robots.base import Command
 from hilctl.robots.rehearsed import RehearsedOptions, RehearsedRobot
 from hilctl.robots.serl_client import SerlClient
 from hilctl.task import scaffold
-from hilctl.task.spec import CameraSpec, PluginSpec, TaskSpec
+from hilctl.task.sections import CameraSpec, PluginSpec
+from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 from hilctl.teleop.rehearsed import RehearsedTeleopOptions
 

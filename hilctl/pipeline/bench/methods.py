@@ -14,6 +14,7 @@ from hilctl.errors import BelowBarError, UsageError
 from hilctl.pipeline.bench.algorithms import changed, find_algorithm
 from hilctl.pipeline.bench.cell_process import command
 from hilctl.pipeline.bench.cells import CellResult, Journal, Plan
+from hilctl.pipeline.bench.cores import held_cores
 from hilctl.pipeline.bench.workers import Workers
 from hilctl.pipeline.evaluate.statistics import interval_over_seeds
 from hilctl.pipeline.events import Report, ShouldStop, never, silent
@@ -174,9 +175,8 @@ def compare_methods(
         FolderBusyError: another comparison is at work there.
     """
     journal = Journal(folder.resolve())
-    with journal.open(plan):
-        available = sorted(os.sched_getaffinity(0))
-        cores = [available[i % len(available)] for i in range(workers)]
+    available = sorted(os.sched_getaffinity(0))
+    with journal.open(plan), held_cores(available, workers) as cores:
         crew = Workers(
             journal,
             partial(command, journal),

@@ -24,7 +24,8 @@ from hilctl.pipeline.calibrate.references import STOP_PX, WARN_PX, reference_pic
 from hilctl.pipeline.events import Event, Report
 from hilctl.robots.base import Robot
 from hilctl.task.plugins import frame_size_px
-from hilctl.task.spec import CameraSpec, TaskSpec
+from hilctl.task.sections import CameraSpec
+from hilctl.task.spec import TaskSpec
 from hilctl.task.workspace import Workspace
 
 COLOUR = 0.04  # change of a channel's share of the light

@@ -22,7 +22,7 @@ from hilctl.networks.letterbox import filled_box
 from hilctl.pipeline.calibrate.camera_files import CameraFiles
 from hilctl.task.load import load_task
 from hilctl.task.plugins import frame_size_px
-from hilctl.task.spec import Box
+from hilctl.task.sections import Box
 from hilctl.task.workspace import Workspace
 
 Motion = NDArray[np.float64]

@@ -23,7 +23,8 @@ from hilctl.pipeline.events import Event, Report
 from hilctl.robots import ROBOTS
 from hilctl.robots.base import Robot
 from hilctl.robots.scene import SimulatedScene
-from hilctl.task.spec import ArmSpec, TaskSpec
+from hilctl.task.sections import ArmSpec
+from hilctl.task.spec import TaskSpec
 
 SPEED = 0.2  # share of the robot's limits
 REST_S = 0.3  # after a move, before a picture

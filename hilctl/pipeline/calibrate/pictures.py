@@ -27,7 +27,8 @@ from hilctl.pipeline.events import Event, Report, ShouldStop
 from hilctl.robots.base import Robot, RobotState
 from hilctl.robots.scene import SimulatedScene
 from hilctl.task.files import os_errors
-from hilctl.task.spec import Bounds, TaskSpec
+from hilctl.task.sections import Bounds
+from hilctl.task.spec import TaskSpec
 
 Array = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from hilctl.devices import Finding, Options, Rig
 from hilctl.driver_faults import attended
 from hilctl.errors import HilctlError
 from hilctl.task.files import os_errors
-from hilctl.task.spec import CameraSpec
+from hilctl.task.sections import CameraSpec
 
 SUBJECT = "camera found"
 NO_LETTERS, MOST_LETTERS = r"\W+", 80  # in the name of a still

@@ -24,7 +24,8 @@ from hilctl.pipeline.doctor.surroundings import UsbStream, examine_usb
 from hilctl.robots.base import Robot
 from hilctl.robots.scene import SimulatedScene
 from hilctl.task.layout import pose_scale
-from hilctl.task.spec import PluginSpec, TaskSpec
+from hilctl.task.sections import PluginSpec
+from hilctl.task.spec import TaskSpec
 from hilctl.teleop.base import Teleop
 
 

@@ -11,7 +11,7 @@ from hilctl import geometry
 from hilctl.data.step import Observation
 from hilctl.env.safety import reset_pose
 from hilctl.task.layout import ActionLayout, named, pose_scale
-from hilctl.task.spec import ArmSpec
+from hilctl.task.sections import ArmSpec
 
 Array = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ from typing import Any
 from hilctl.task.hil_serl.limits import Limits, convert_limits, limits_around
 from hilctl.task.hil_serl.server import read_server
 from hilctl.task.hil_serl.settings import Settings, one_number
-from hilctl.task.spec import Bounds, ResetSpec
+from hilctl.task.sections import Bounds, ResetSpec
 from hilctl.task.starts import yaw_room
 
 RESET_POSE = "RESET_POSE"

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from hilctl.devices import Options
 from hilctl.task.hil_serl.settings import Settings
 from hilctl.task.plugins import PluginBlock
-from hilctl.task.spec import PluginSpec
+from hilctl.task.sections import PluginSpec
 
 USUAL_URL = "http://127.0.0.1:5000"  # of their DefaultEnvConfig
 

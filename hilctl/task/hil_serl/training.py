@@ -7,7 +7,7 @@ from typing import Any
 
 from hilctl.task.hil_serl.leftovers import LEARNING
 from hilctl.task.hil_serl.settings import Settings
-from hilctl.task.spec import CHUNK_STEPS
+from hilctl.task.sections import CHUNK_STEPS
 
 UPDATES_PER_STEP = 6  # of the template
 GRIPPERS = {

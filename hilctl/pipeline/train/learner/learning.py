@@ -32,7 +32,8 @@ from hilctl.pipeline.train.learner.stored import last_checkpoint, stored_episode
 from hilctl.rewards.base import Reward
 from hilctl.rewards.value_bounds import bounded_agent_options
 from hilctl.task.layout import ActionLayout, ObservationLayout
-from hilctl.task.spec import CHUNK_STEPS, TaskSpec
+from hilctl.task.sections import CHUNK_STEPS
+from hilctl.task.spec import TaskSpec
 from hilctl.training.checkpoints import save_checkpoint
 from hilctl.training.episode_learner import EpisodeLearner, is_warm
 from hilctl.training.late_rate import LateRate
