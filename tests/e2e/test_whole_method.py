@@ -315,13 +315,22 @@ def test_a_stop_before_the_first_update_hides_no_older_policy(trained: Workspace
     assert trained.latest_run() == before
 
 
-def test_there_can_be_updates_before_the_robot_moves(ready: Workspace, tmp_path: Path) -> None:
+def test_there_can_be_updates_before_the_robot_moves_and_they_are_told(
+    ready: Workspace, tmp_path: Path
+) -> None:
     space = copy(ready.root, tmp_path / "task")
     text = space.task_file.read_text()
     space.task_file.write_text(text.replace("updates_before: 0", "updates_before: 38"))
-    result = train(Workspace(space.root), stop=stops_after(40))
+    told: list[Event] = []
+    result = train(Workspace(space.root), report=told.append, stop=stops_after(40))
     assert result is not None
     assert result.progress.updates == 40  # in calls of four
+    updates = [event for event in told if event.name == "update"]
+    assert [event.done for event in updates] == [*range(0, 41, 4)]
+    assert all("before the robot moves" in event.text for event in updates)
+    names = [event.name for event in told]
+    last_update = len(names) - 1 - names[::-1].index("update")
+    assert last_update < names.index("moving") < names.index("episode")
     assert result.checkpoint is not None
 
 

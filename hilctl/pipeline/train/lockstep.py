@@ -68,7 +68,7 @@ def train_in_lockstep(
         going_on = run.progress.episodes
         run.begin()
         with saved_at_the_end(side):
-            side.learn_before(stop)
+            side.learn_before(report, stop)
             side.learner.learn_owed()
             run.progress.take(side.episode_learner.health())
             if going_on:

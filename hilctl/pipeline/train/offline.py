@@ -5,11 +5,9 @@ from __future__ import annotations
 from hilctl.pipeline.events import Event, Report, ShouldStop
 from hilctl.pipeline.parts import open_encoder
 from hilctl.pipeline.run_folder.run import Run
-from hilctl.pipeline.train.learner.learning import open_learning_side, saved_at_the_end
+from hilctl.pipeline.train.learner.learning import is_told, open_learning_side, saved_at_the_end
 from hilctl.training.compilation import enable_compilation_cache
 from hilctl.training.episode_learner import EpisodeLearner
-
-REPORTS = 20  # lines of progress
 
 
 def train_offline(run: Run, report: Report, stop: ShouldStop) -> bool | None:
@@ -33,12 +31,11 @@ def train_offline(run: Run, report: Report, stop: ShouldStop) -> bool | None:
 def _learn(run: Run, episode_learner: EpisodeLearner, report: Report, stop: ShouldStop) -> bool:
     learner = episode_learner.learner
     updates = run.workspace.spec.agent.options.model_dump()["updates"]
-    reports = 0
     while learner.updates < updates and not stop():
+        before = learner.updates
         learner.learn_chunk()
         run.progress.take(episode_learner.health())
-        if learner.updates * REPORTS >= (reports + 1) * updates:
-            reports += 1
+        if is_told(before, learner.updates, updates):
             text = f"update {learner.updates}/{updates}, loss {learner.metrics['bc_loss']:.2f}"
             figures = run.progress.as_dict()
             report(Event("update", text, learner.updates, updates, figures))

@@ -44,6 +44,9 @@ from hilctl.training.trial import evidence
 FAULTS = "faults"
 REHEARSAL_S = 0.5
 MEMORY_SHARE = 0.5
+UPDATE_REPORTS = (
+    20  # of updates that nobody sees otherwise: minutes of them, where a gripper is learnt
+)
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -171,14 +174,19 @@ class LearningSide:
         agent = cast(AgentOptions, spec.agent.options)
         return agent.updates_first + spec.training.updates_before
 
-    def learn_before(self, stop: ShouldStop) -> None:
+    def learn_before(self, report: Report, stop: ShouldStop) -> None:
         """Make the updates on demonstrations that come before the robot moves."""
-        while (
-            self.learner.updates < self.updates_before
-            and self.learner.has_demonstrations
-            and not stop()
-        ):
-            self.learner.learn_chunk()
+        learner, total = self.learner, self.updates_before
+        if learner.updates >= total or not learner.has_demonstrations:
+            return
+        report(
+            _told_before(learner.updates, total)
+        )  # the first ones are compiled, for half a minute
+        while learner.updates < total and not stop():
+            updates = learner.updates
+            learner.learn_chunk()
+            if is_told(updates, learner.updates, total):
+                report(_told_before(learner.updates, total))
 
     def rehearse(self) -> float:
         """Return how many seconds the updates of one robot step take; nothing is learnt.
@@ -243,6 +251,16 @@ def open_learning_side(
     )
     side.read_again(saved.about["robot_steps"] if saved else 0, report, stop)
     return None if stop() else side
+
+
+def is_told(before: int, now: int, total: int) -> bool:
+    """Return whether some updates complete another part that is told, of `UPDATE_REPORTS`."""
+    return now * UPDATE_REPORTS // total > before * UPDATE_REPORTS // total
+
+
+def _told_before(updates: int, total: int) -> Event:
+    text = f"learning from the demonstrations before the robot moves: update {updates}/{total}"
+    return Event("update", text, updates, total, {"updates": updates, "updates_before": total})
 
 
 def told_memory(learner: Learner) -> Event:

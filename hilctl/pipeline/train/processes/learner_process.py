@@ -49,7 +49,7 @@ def main(assignment: ProcessTask, signals: ProcessSignals, sender: EventSender) 
         assignment.address, lambda: greeting(side), telling(sender.report, "link")
     )
     try:
-        side.learn_before(stop)
+        side.learn_before(sender.report, stop)
         # afterwards: an agent may begin with other updates than those that go on
         sender.report(foretold(side.rehearse(), workspace.spec))
         sender.tell("ready")
