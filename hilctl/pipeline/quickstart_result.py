@@ -20,6 +20,7 @@ from hilctl.task.workspace import Workspace
 from hilctl.training.metrics import Progress
 
 PAGE = "report.html"
+WORST_FRAMES = "Frames the classifier judged worst: wrong ones in red, right ones in green"
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def write_page(result: QuickstartResult) -> None:
         pictures=[
             ("Learning", draw_learning(result.records)),
             ("Precision and recall of the classifier", (classifier / CURVE).read_bytes()),
-            ("The classifier's worst mistakes", (classifier / MISTAKES).read_bytes()),
+            (WORST_FRAMES, (classifier / MISTAKES).read_bytes()),
         ],
         films=[("The policy", Path(file).read_bytes()) for file in figures["videos"][:1]],
     )

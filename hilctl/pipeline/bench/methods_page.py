@@ -78,7 +78,7 @@ def draw_task(task: str, results: Results) -> bytes:
             left.plot(steps, success, color=f"C{i % 10}", alpha=0.7, label=label)
             right.plot(steps, help_, color=f"C{i % 10}", alpha=0.7, label=label)
     if any(curves.values()):
-        left.legend(loc="upper left")
+        left.legend(loc="lower right")
     for axis in (left, right):
         axis.grid(alpha=0.3)
     buffer = io.BytesIO()

@@ -24,7 +24,7 @@ def draw_learning(records: Sequence[Mapping[str, Any]]) -> bytes:
     _curve(axes[0, 0], steps, success, "with or without help", "tab:orange")
     _curve(axes[0, 0], steps, alone, "without help", "tab:green")
     axes[0, 0].set(ylabel=f"success, up to the last {WINDOW}", ylim=(-0.03, 1.03))
-    axes[0, 0].legend(loc="upper left")
+    axes[0, 0].legend(loc="lower right")
     rate = [r["intervention_rate_last20"] for r in records]
     axes[0, 1].plot(steps, rate, color="tab:orange")
     axes[0, 1].set(ylabel=f"human in charge, last {WINDOW}", ylim=(-0.03, 1.03))
