@@ -27,6 +27,7 @@ OPENCV_THREADS = "OPENCV_FOR_THREADS_NUM"  # one a core, by itself; four process
 MANY_PROGRAMS = (  # each of which runs a few times only, unlike that by which classifiers learn
     *("tests/agents/", "tests/training/", "tests/e2e/", "tests/rewards/test_every_kind_trains.py"),
     *("tests/pipeline/test_two_arms_cloned.py", "tests/people/test_human_reward.py"),
+    "tests/people/test_people_and_processes.py",
 )
 # what makes the same for many tests: programs, classifiers. Several processes would all make it
 MADE_ONCE = ("tests/agents/", "tests/rewards/")
