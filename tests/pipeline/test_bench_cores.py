@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,9 +54,9 @@ def test_a_core_is_free_again_when_its_holder_is_killed(tmp_path: Path) -> None:
 
 @given(count=st.integers(1, 9), held=st.integers(0, 4))
 def test_there_are_always_as_many_as_were_asked_for_and_no_more_shared_than_need_be(
-    tmp_path_factory: object, count: int, held: int
+    tmp_path_factory: pytest.TempPathFactory, count: int, held: int
 ) -> None:
-    folder = tmp_path_factory.mktemp("cores")  # type: ignore[attr-defined]
+    folder = tmp_path_factory.mktemp("cores")
     available = [0, 2, 4, 6]
     with (
         held_cores(available, held, folder=folder) as theirs,

@@ -44,9 +44,7 @@ from hilctl.training.trial import evidence
 FAULTS = "faults"
 REHEARSAL_S = 0.5
 MEMORY_SHARE = 0.5
-UPDATE_REPORTS = (
-    20  # of updates that nobody sees otherwise: minutes of them, where a gripper is learnt
-)
+UPDATE_REPORTS = 20  # of updates that nobody sees otherwise, 12000 where a gripper is learnt
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -179,9 +177,7 @@ class LearningSide:
         learner, total = self.learner, self.updates_before
         if learner.updates >= total or not learner.has_demonstrations:
             return
-        report(
-            _told_before(learner.updates, total)
-        )  # the first ones are compiled, for half a minute
+        report(_told_before(learner.updates, total))  # the first ones take long: they are compiled
         while learner.updates < total and not stop():
             updates = learner.updates
             learner.learn_chunk()
