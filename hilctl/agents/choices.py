@@ -16,8 +16,7 @@ Array = NDArray[np.float32]
 
 def continuous_columns(actions: ActionLayout) -> NDArray[np.int64]:
     """Return which numbers of an action can be anything in [-1, 1]."""
-    smooth = [part for part in actions.parts if part.choices is None]
-    return np.concatenate([np.arange(actions.size)[actions.slice_of(part)] for part in smooth])
+    return actions.indices_of(part for part in actions.parts if part.choices is None)
 
 
 def discrete_parts(actions: ActionLayout) -> list[tuple[int, tuple[float, ...]]]:

@@ -6,7 +6,7 @@ checkpoints, said first when acting and learning side meet, and compared whereve
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
@@ -103,6 +103,11 @@ class ActionLayout:
         """Return where a part's numbers are."""
         start = sum(before.size for before in self.parts[: self.parts.index(part)])
         return slice(start, start + part.size)
+
+    def indices_of(self, parts: Iterable[ActionPart]) -> NDArray[np.int64]:
+        """Return where the numbers of some parts are, one after the other."""
+        places = [np.arange(self.size)[self.slice_of(part)] for part in parts]
+        return np.concatenate([np.zeros(0, np.int64), *places])
 
     def of_arm(self, arm: str, kind: PartKind) -> ActionPart | None:
         """Return the part of that kind of an arm, or None when it has none."""

@@ -56,6 +56,7 @@ class Actor:
         max_steps: give up after so many robot steps.
         falls_back: an older policy, if it is still whole, takes over from a broken one.
         first_updates: critic updates behind the policy that it starts with.
+        has_quit: whether a person wants no other episode.
     """
 
     loop: EpisodeLoop
@@ -75,7 +76,7 @@ class Actor:
     first_updates: int = 0
     _acting_updates: int = field(default=0, init=False)
     _trusted: PolicyUpdate | None = field(default=None, init=False)
-    _quit: bool = field(default=False, init=False)
+    has_quit: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._acting_updates = self.first_updates
@@ -104,6 +105,8 @@ class Actor:
     def _passes_trial(self) -> bool:
         """Return whether one and the same policy passes, greedy and without help."""
         self.policy.greedy, self.progress.phase = True, "checking the greedy policy"
+        # a policy that comes after the first episode would begin another trial
+        self.link.settle(self._is_over)
         verdict = TrialState.GOES_ON
         try:
             while verdict is TrialState.GOES_ON and not self._is_over():
@@ -123,29 +126,33 @@ class Actor:
 
     def _episode(self) -> EpisodeSummary | None:
         """Run an episode and pass it on; None when a person wants no other one, or not this one."""
-        if not self.loop.ready():
-            self._quit = True
+        summary = None
+        if self.loop.ready():
+            self._take_what_is_newer()  # of now: things may have taken minutes to be put back
+            summary = self._run_episode()
+        if summary is None:
+            self.has_quit = True
             return None
-        self._take_what_is_newer()  # of now: things may have taken minutes to be put back
-        summary = self._run_episode()
         self.progress.robot_s = self.clock_s()
-        if not summary.steps:  # stopped on the way to its start
+        self.has_quit |= summary.quit_requested
+        # stopped on the way to its start, or thrown away: it is nowhere, so it counts nowhere
+        if not summary.steps or summary.discarded:
             return None
         self.progress.count(summary, trial=self.notes["trial"])
-        self._quit |= summary.quit_requested
-        if not summary.discarded:
-            self.number += 1
-            episode = finished_episode(
-                self.number, self.buffer.steps, summary, self.perception, **self.notes
-            )
-            self.link.send(episode)
+        self.number += 1
+        self.link.send(
+            finished_episode(self.number, self.buffer.steps, summary, self.perception, **self.notes)
+        )
         self.progress.take(self.link.health())
         self.progress.policy_age = max(0, self.progress.updates - self._acting_updates)
         self.on_episode(summary)
         return summary
 
-    def _run_episode(self) -> EpisodeSummary:
-        """Run one that comes to an end; a policy whose actions are no numbers makes room."""
+    def _run_episode(self) -> EpisodeSummary | None:
+        """Run one that comes to an end; a policy whose actions are no numbers makes room.
+
+        None when a person wants no other one then.
+        """
         while True:
             try:
                 summary = self.loop.run_episode()
@@ -155,6 +162,8 @@ class Actor:
                     raise
                 self.policy.agent, self._acting_updates = trusted.agent, trusted.updates
                 self.progress.safety_stops += 1
+                if not self.loop.ready():  # things may lie anywhere
+                    return None
             else:
                 if self.falls_back:
                     self._trusted = PolicyUpdate(self._acting_updates, self.policy.agent)
@@ -172,7 +181,7 @@ class Actor:
         self.progress.reward_version = self.reward.version
 
     def _is_over(self) -> bool:
-        stopped = self._quit or self.loop.stop()
+        stopped = self.has_quit or self.loop.stop()
         no_steps = self.max_steps is not None and self.progress.robot_steps >= self.max_steps
         # not by the clock, which goes on meanwhile: what is logged must say that the limit was met
         return stopped or no_steps or self.progress.robot_s >= self.max_robot_s

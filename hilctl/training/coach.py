@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hilctl.data.step import EpisodeSummary, Outcome, Step
+from hilctl.task.layout import ActionLayout
 from hilctl.training.cadence import LATE_S
 from hilctl.training.diagnoses import (
     FEW,
@@ -29,12 +30,21 @@ class Coach:
     Args:
         rate_hz: control rate.
         max_steps: after which an attempt is cut.
+        actions: whose displacements and pushes have limits; a gripper is always at one.
         largest_value: the most that a step can be worth by the task's reward.
     """
 
-    def __init__(self, rate_hz: float, max_steps: int, largest_value: float = 1.0) -> None:
+    def __init__(
+        self,
+        rate_hz: float,
+        max_steps: int,
+        actions: ActionLayout,
+        largest_value: float = 1.0,
+    ) -> None:
         self._rate_hz, self._max_steps = rate_hz, max_steps
         self._largest_value = largest_value
+        limited = (part for part in actions.parts if part.kind != "gripper")
+        self._limited = actions.indices_of(limited)
         self._recent: deque[EpisodeFacts] = deque(maxlen=WINDOW)
         self._best: tuple[EpisodeFacts, ...] = ()
         self._steps: list[tuple[bool, bool, bool]] = []
@@ -47,7 +57,8 @@ class Coach:
     def on_step(self, step: Step) -> None:
         """Note what matters of a step."""
         proposal = step.policy_action
-        saturated = proposal is not None and bool(np.max(np.abs(proposal)) >= SATURATED)
+        sizes = np.abs([] if proposal is None else proposal[self._limited])
+        saturated = bool((sizes >= SATURATED).any())
         self._steps.append((step.intervened, saturated, step.late_s > LATE_S))
         images = step.observation.images
         self._brightness.append({name: float(image.mean()) for name, image in images.items()})

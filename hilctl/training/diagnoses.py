@@ -18,7 +18,7 @@ LATE_TAKEOVER = 0.8  # of an attempt's time
 Q_MARGIN = 0.05
 FALL = 0.4
 BRIGHTNESS_CHANGE = 0.15
-LAG_STEPS = 200
+LAG_STEPS = 200  # and never fewer than two attempts: the one that just ended is among them
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def control_rate_missed(now: Situation) -> Diagnosis | None:
 
 def learner_starved(now: Situation) -> Diagnosis | None:
     """Return whether the learner falls behind the robot."""
-    if now.lag_steps <= LAG_STEPS:
+    if now.lag_steps <= max(LAG_STEPS, 2 * now.max_steps):
         return None
     return Diagnosis(
         "learner starved",

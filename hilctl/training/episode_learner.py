@@ -98,6 +98,7 @@ class EpisodeLearner:
             connected=True,
             updates=self.learner.updates,
             lag_steps=self.learner.lag_steps,
+            is_behind=self.learner.is_behind,
             episodes=self.taken,
             online_steps=len(self.learner.online),
             demo_steps=len(self.learner.demos),

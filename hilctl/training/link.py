@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -108,6 +108,7 @@ class Health:
         connected: whether it can be reached.
         updates: critic updates so far.
         lag_steps: robot steps that learning is behind, but for those that a trial held back.
+        is_behind: whether updates are to be made, those of trials included.
         episodes: number of the last episode it took in.
         online_steps, demo_steps: transitions in the replay buffers.
         faults: updates undone because they were not numbers.
@@ -117,6 +118,7 @@ class Health:
     connected: bool = False
     updates: int = 0
     lag_steps: int = 0
+    is_behind: bool = False
     episodes: int = 0
     online_steps: int = 0
     demo_steps: int = 0
@@ -125,10 +127,18 @@ class Health:
 
 
 class Link(Protocol):
-    """The acting side's end; no call waits for the learner."""
+    """The acting side's end; no call but `settle` waits for the learner."""
 
     def send(self, episode: FinishedEpisode) -> None:
         """Pass an episode on; what cannot be delivered now is delivered later."""
+        ...
+
+    def settle(self, stop: Callable[[], bool]) -> None:
+        """Wait, for a while at most, until the newest policy has learnt from all that was sent.
+
+        Args:
+            stop: asked again and again whether to wait no longer.
+        """
         ...
 
     def latest_policy(self) -> PolicyUpdate | None:

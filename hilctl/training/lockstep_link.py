@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
@@ -59,6 +60,11 @@ class LockstepLink(Postbox):
         self._episode_learner.take(episode)
         self._announcer.announce()
         self._learning = self._thread.submit(self._episode_learner.learner.learn_owed)
+
+    def settle(self, stop: Callable[[], bool]) -> None:
+        """Wait until all is learnt that is owed, and announce it."""
+        self.wait()
+        self._announcer.announce()
 
     def wait(self) -> None:
         """Wait until all is learnt that is owed.

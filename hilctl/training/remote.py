@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,6 +26,7 @@ from hilctl.training.mail import Postbox, Tell, TroubleLog
 KEPT_EPISODES = 64  # not yet taken in; older ones are on disk
 RETRY_S = 0.2
 POLL_S = 0.1  # every look takes the interpreter from the control loop for a moment
+SETTLE_S = 20.0  # for updates of one episode, where the learner keeps up
 WAITING_EPISODES = 16  # received and not yet taken in; more wait at the sender
 
 
@@ -42,6 +44,7 @@ class ActorClient(Postbox):
         self._outbox: deque[tuple[int, bytes]] = deque(maxlen=KEPT_EPISODES)
         self._outbox_lock = threading.Lock()
         self._greeting: Greeting | None = None
+        self._sent = 0  # number of the last episode
         self._connected = False
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="link", daemon=True)
@@ -54,8 +57,22 @@ class ActorClient(Postbox):
     def send(self, episode: FinishedEpisode) -> None:
         """Queue an episode for sending."""
         packed = wire.pack_episode(episode)
+        self._sent = episode.number
         with self._outbox_lock:
             self._outbox.append((episode.number, packed))
+
+    def settle(self, stop: Callable[[], bool]) -> None:
+        """Wait until the learner has told that it rests after the last episode, or `SETTLE_S`.
+
+        It tells of its policy first. One that cannot be reached, or is far behind, is not waited
+        for: the newest policy that there is has to do.
+        """
+        deadline = time.monotonic() + SETTLE_S
+        while not stop() and self._connected and time.monotonic() < deadline:
+            health = super().health()
+            if health.episodes >= self._sent and not health.is_behind:
+                return
+            time.sleep(POLL_S)
 
     def health(self) -> Health:
         """Return the newest that is known."""
@@ -143,7 +160,9 @@ class LearnerServer:
     def post(self, kind: wire.Kind, message: bytes) -> None:
         """Pass a message on, in place of an older one of its kind; whoever reconnects gets it."""
         with self._lock:
-            self._newest[kind] = self._unsent[kind] = message
+            for messages in (self._newest, self._unsent):
+                messages.pop(kind, None)  # what is posted last arrives last
+                messages[kind] = message
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Hang up, after the newest has been sent or `timeout_s` has passed."""

@@ -228,6 +228,26 @@ def test_steps_are_as_old_after_a_restart_as_they_were(
         assert abs(was - now) < CHUNK_STEPS
 
 
+def test_after_a_return_to_an_older_policy_no_step_is_younger_than_it(
+    begun: StoppedTraining, tmp_path: Path
+) -> None:
+    space = copy(begun.space.root, tmp_path / "task")
+    run = Run(space, space.existing_run(None), 0)
+    (file,) = (run.folder / "checkpoints").glob("step_*.json")
+    about = json.loads(file.read_text())
+    per_step = space.spec.training.updates_per_step
+    made = about["learner"]["updates"] + about["learner"]["owed_steps"] * per_step
+    older = made // 2
+    about["learner"] |= {"updates": older, "owed_steps": 0}
+    file.write_text(json.dumps(about | {"updates": older}))
+    side = learning.open_learning_side(run, open_encoder(space), silent, never)
+    assert side is not None
+    before = [updates for updates, _ in begun.births]
+    after = [updates for updates, _ in births(side.learner)]
+    assert max(after) <= older < max(before)
+    assert max(before) - max(after) == pytest.approx(made - older, abs=CHUNK_STEPS)
+
+
 def test_an_unfinished_run_of_another_set_up_is_refused_with_the_difference(
     begun: StoppedTraining, tmp_path: Path
 ) -> None:

@@ -41,10 +41,13 @@ class World:
         self.newer: PolicyUpdate | None = None
         self.newer_reward: RewardUpdate | None = None
         self.comes_before: dict[int, PolicyUpdate] = {}
+        self.settled: PolicyUpdate | None = None
+        self.asked_ready = 0
         self.stopped = False
         self.begins: Callable[[], None] = lambda: None
 
     def ready(self) -> bool:
+        self.asked_ready += 1
         return not self.stop()
 
     def run_episode(self) -> EpisodeSummary:
@@ -62,6 +65,10 @@ class World:
 
     def send(self, episode: FinishedEpisode) -> None:
         self.sent.append(episode)
+
+    def settle(self, stop: Callable[[], bool]) -> None:
+        assert not stop()
+        self.newer = self.settled
 
     def latest_policy(self) -> PolicyUpdate | None:
         newer, self.newer = self.newer, None
@@ -158,6 +165,14 @@ def test_a_policy_that_comes_in_the_middle_of_a_trial_is_tried_from_the_start() 
     assert world.acted_by[SAMPLED + 10 :] == ["second"] * GREEDY
     assert [episode.trial for episode in world.sent[SAMPLED:]] == [1] * 10 + [2] * GREEDY
     assert [episode.policy_updates for episode in world.sent[SAMPLED:]] == [0] * 10 + [7] * GREEDY
+
+
+def test_a_trial_begins_with_what_all_earlier_episodes_have_taught() -> None:
+    world = World(lambda index, greedy: SUCCESS)
+    world.settled = PolicyUpdate(9, "newest")  # type: ignore[arg-type]
+    assert world.actor().run() is True
+    assert world.acted_by == ["first"] * SAMPLED + ["newest"] * GREEDY
+    assert {episode.trial for episode in world.sent[SAMPLED:]} == {1}
 
 
 def test_an_episode_thrown_away_neither_fails_nor_breaks_a_trial() -> None:
@@ -263,8 +278,22 @@ def test_episodes_are_passed_on_in_order_with_what_the_learner_needs() -> None:
 def test_an_episode_thrown_away_is_not_passed_on() -> None:
     discarded = summary(Outcome.ABORTED, discarded=True, vetoed=True)
     world = World(lambda index, greedy: discarded)
-    world.actor(max_robot_s=5).run()
-    assert world.sent == []
+    progress, logged = Progress(), []
+    actor = world.actor(max_robot_s=5, progress=progress, on_episode=logged.append)
+    actor.run()
+    assert world.sent == logged == []
+    # as a run that goes on counts what is stored
+    assert (progress.episodes, progress.robot_steps, progress.vetoes) == (0, 0, 0)
+    assert (progress.robot_s, actor.has_quit) == (5, False)
+
+
+@pytest.mark.parametrize("discarded", [False, True])
+def test_who_wants_no_other_episode_gets_none(discarded: bool) -> None:
+    ended = summary(Outcome.ABORTED, discarded=discarded, quit_requested=True)
+    world = World(lambda index, greedy: ended)
+    actor = world.actor()
+    assert actor.run() is False
+    assert (len(world.was_greedy), actor.has_quit) == (1, True)
 
 
 @pytest.mark.parametrize("with_policy", [True, False])
@@ -322,6 +351,7 @@ def test_an_older_policy_takes_over_from_a_broken_one() -> None:
     world.actor(max_robot_s=4, falls_back=True, progress=progress, on_episode=learn).run()
     assert world.acted_by == ["first"] * 4
     assert progress.safety_stops == 1
+    assert world.asked_ready == 4 + 1  # things may lie anywhere after a stop
 
 
 def test_who_falls_back_acts_by_the_older_version_and_says_so() -> None:

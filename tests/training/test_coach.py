@@ -11,9 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hilctl.data.step import EpisodeSummary, Observation, Outcome, Step
+from hilctl.task.layout import ActionLayout, ActionPart
 from hilctl.training.coach import Coach, stretches
 
 RATE_HZ, MAX_STEPS = 10, 60
+ARM = ActionLayout.one_arm()
+TWIST_ALONE = ActionPart("delta_pose", "", "delta_pose", 6)
+GRIPPER = ActionPart("gripper", "", "gripper", 1, choices=(-1.0, 0.0, 1.0))
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Attempt:
     judged: bool | None = None  # None = as it was
     helped: range = range(0)
     action: float = 0.3
+    grippers: tuple[float, ...] = ()
     late_s: float = 0.0
     light: int = 100
     steps: int = 20
@@ -46,9 +51,8 @@ def summary_of(attempt: Attempt) -> EpisodeSummary:
 def watch(coach: Coach, attempt: Attempt) -> None:
     picture = np.full((4, 4, 3), attempt.light, np.uint8)
     seen = Observation({"wrist": picture}, {}, 0, {})
-    plain = Step(
-        seen, np.zeros(6), np.full(6, attempt.action), None, False, seen, 0.0, False, False
-    )
+    proposal = np.array([*[attempt.action] * 6, *attempt.grippers])
+    plain = Step(seen, proposal, proposal, None, False, seen, 0.0, False, False)
     coach.on_episode_start()
     for number in range(attempt.steps):
         step = replace(plain, intervened=number in attempt.helped, late_s=attempt.late_s)
@@ -57,7 +61,7 @@ def watch(coach: Coach, attempt: Attempt) -> None:
 
 
 def names(*attempts: Attempt, **situation: Any) -> list[str]:
-    coach = Coach(RATE_HZ, MAX_STEPS)
+    coach = Coach(RATE_HZ, MAX_STEPS, ARM)
     for attempt in attempts:
         watch(coach, attempt)
     return [found.name for found in coach.diagnoses(situation.pop("q", 0.5), **situation)]
@@ -93,13 +97,29 @@ def test_a_learner_that_falls_behind_is_named() -> None:
     assert names(GOOD, lag_steps=500) == ["learner starved"]
 
 
+def test_the_episode_that_just_ended_makes_no_learner_fall_behind() -> None:
+    coach = Coach(RATE_HZ, 250, ARM)
+    watch(coach, GOOD)
+    assert coach.diagnoses(0.5, lag_steps=250 + 3) == []
+    assert [found.name for found in coach.diagnoses(0.5, lag_steps=501)] == ["learner starved"]
+
+
+@pytest.mark.parametrize("arm", [0.3, -1.0])
+def test_a_gripper_is_always_at_its_limit_and_an_arm_is_not(arm: float) -> None:
+    coach = Coach(RATE_HZ, MAX_STEPS, ActionLayout((TWIST_ALONE, GRIPPER)))
+    for _ in range(10):
+        watch(coach, Attempt(success=True, action=arm, grippers=(-1.0,)))
+    named = [found.name for found in coach.diagnoses(0.5)]
+    assert named == (["actions saturated"] if arm == -1.0 else [])
+
+
 @pytest.mark.parametrize("attempts", [[GOOD] * 20, [BAD, HELPED] * 10, [GOOD, BAD] * 10, [BAD] * 9])
 def test_nothing_is_wrong_with_a_run_that_makes_its_way(attempts: list[Attempt]) -> None:
     assert names(*attempts) == []
 
 
 def test_a_change_of_light_is_the_suspect_when_success_falls() -> None:
-    coach = Coach(RATE_HZ, MAX_STEPS)
+    coach = Coach(RATE_HZ, MAX_STEPS, ARM)
     for attempt in [*[GOOD] * 20, *[replace(HELPED, light=60), replace(BAD, light=60)] * 10]:
         watch(coach, attempt)
     (found,) = coach.diagnoses(0.5)
@@ -108,7 +128,7 @@ def test_a_change_of_light_is_the_suspect_when_success_falls() -> None:
 
 
 def test_larger_steps_are_explained_to_those_who_have_no_arm() -> None:
-    coach = Coach(RATE_HZ, MAX_STEPS)
+    coach = Coach(RATE_HZ, MAX_STEPS, ARM)
     for attempt in TROUBLES["actions saturated"]:
         watch(coach, attempt)
     (found,) = coach.diagnoses(0.5)
@@ -129,7 +149,7 @@ def test_help_in_every_attempt_is_no_fall_of_success() -> None:
 
 
 def test_aborted_episodes_say_nothing() -> None:
-    coach = Coach(RATE_HZ, MAX_STEPS)
+    coach = Coach(RATE_HZ, MAX_STEPS, ARM)
     for _ in range(15):
         watch(coach, BAD)
         coach.on_episode_start()

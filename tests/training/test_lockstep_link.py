@@ -96,6 +96,17 @@ def test_an_episode_is_learnt_from_while_the_next_one_runs() -> None:
     assert told == []
 
 
+def test_what_is_settled_has_learnt_from_the_last_episode_too() -> None:
+    pupil: Any = Pupil()
+    with LockstepLink(pupil, print) as link:
+        for number in (1, 2):
+            run(link, number)
+        link.settle(lambda: False)
+        newest = link.latest_policy()
+        assert newest is not None
+        assert newest.updates == 20
+
+
 def test_a_corrected_reward_judges_the_very_next_episode() -> None:
     pupil: Any = Pupil()
     with LockstepLink(pupil, print) as link:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -281,6 +282,40 @@ def test_sending_does_not_wait_for_a_learner_that_is_not_there(link: ActorClient
     assert link.latest_policy() is None
     assert not link.health().connected
     assert time.monotonic() - started < PATIENCE_S
+
+
+def test_nobody_is_waited_for_who_is_not_there(link: ActorClient) -> None:
+    started = time.monotonic()
+    link.settle(lambda: False)
+    assert time.monotonic() - started < PATIENCE_S
+
+
+def test_what_is_settled_has_learnt_from_all_that_was_sent(
+    address: Path, link: ActorClient
+) -> None:
+    side = LearnerSide(address)
+    assert eventually(lambda: link.health().connected)
+    link.send(episode(1))
+    settled = threading.Event()
+
+    def settle() -> None:
+        link.settle(lambda: False)
+        settled.set()
+
+    waiting = threading.Thread(target=settle, daemon=True)
+    waiting.start()
+    for health in (Health(), Health(episodes=1, is_behind=True)):
+        side.server.post("health", wire.pack_health(health))
+        assert eventually(lambda told=health: link.health().is_behind == told.is_behind)
+        assert not settled.wait(0.3)
+    side.server.post("policy", wire.pack_policy(PolicyUpdate(40, agent(1))))
+    side.server.post("health", wire.pack_health(Health(episodes=1)))
+    assert settled.wait(PATIENCE_S)
+    link.expect(agent(2), success_model(1))
+    newest_policy = link.latest_policy()
+    assert newest_policy is not None
+    assert newest_policy.updates == 40
+    side.server.close()
 
 
 def test_a_learner_that_comes_back_gets_what_it_lacks_and_nothing_twice(

@@ -105,8 +105,10 @@ class Run:
         """Log an episode and what goes wrong."""
         self.check_home()
         self.progress.wall_s = time.monotonic() - self.started
+        counts = self.progress.as_dict()
         line = {
-            **self.progress.as_dict(),
+            # deaths are known to who watches the processes, not here
+            **{name: value for name, value in counts.items() if not name.endswith("_deaths")},
             "episode_steps": summary.steps,
             "outcome": summary.outcome.value,
             "judged_success": summary.judged_success,

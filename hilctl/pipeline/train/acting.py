@@ -94,7 +94,8 @@ class ActingSide:
         control, progress = spec.control, self.run.progress
         buffer = EpisodeBuffer()
         most_steps = round(control.max_episode_s * control.rate_hz)
-        coach = Coach(control.rate_hz, most_steps, largest_value(spec))
+        actions = self.station.action_layout
+        coach = Coach(control.rate_hz, most_steps, actions, largest_value(spec))
         attributes = episode_attributes(run.workspace, self.station, run.seed)
         recorder = EpisodeRecorder(
             run.folder / EPISODES, kind="rollout", attributes=attributes, notes=lambda: actor.notes
@@ -120,6 +121,7 @@ class ActingSide:
         with closing(recorder), closing(run):
             run.open_logs()
             yield actor
+            run.left_early |= actor.has_quit
 
     def _loop(self, subscribers: list[Subscriber]) -> EpisodeLoop:
         cadence = Cadence(self.run.progress, lambda: self.report(MOVING))
@@ -131,23 +133,12 @@ class ActingSide:
             [*subscribers, cadence],
             stop=self.stop,
             questions=self.station.questions,
-            put_back=self._putting_back(),
+            put_back=between_episodes(self.run.workspace, self.station, self.report, self.reward),
             goes_first=self.goes_first,
         )
-
-    def _putting_back(self) -> Callable[[], bool]:
-        put_back = between_episodes(self.run.workspace, self.station, self.report, self.reward)
-
-        def or_leave() -> bool:
-            ready = put_back()
-            self.run.left_early |= not ready
-            return ready
-
-        return or_leave
 
     def _log(self, coach: Coach, summary: EpisodeSummary) -> None:
         progress = self.run.progress
         troubles = coach.diagnoses(progress.learner.get("q"), progress.lag_steps)
-        self.run.left_early |= summary.quit_requested
         self.run.on_episode(summary, troubles, self.report)
         self.after_episode()

@@ -90,20 +90,26 @@ class LearningSide:
 
         The folder is read once: whatever an actor adds meanwhile is either among it, or comes as
         an episode with a later number. How old a human's step is follows from the updates that
-        earlier steps entitled to.
+        later steps entitled to: back from those of the checkpoint, which may be an older policy's.
 
         Raises:
             DataError: an episode is unreadable or of another task.
         """
         total = len(episode_paths(self.run.folder / EPISODES))
-        training = self.run.workspace.spec.training
-        born = self.updates_before if self.learner.has_demonstrations else 0
+        per_step = self.run.workspace.spec.training.updates_per_step
+        first = self.updates_before if self.learner.has_demonstrations else 0
+        made = max(first, self.learner.updates + self.learner.owed_steps * per_step)
+        warm_steps = cold_steps = 0
         for episode in self.stored_episodes():
             if stop():
                 return
+            later_steps = max(0, learnt_steps - cold_steps) - warm_steps
+            born = max(first, made - later_steps * per_step)
             self.episode_learner.recall(episode, learnt_steps=learnt_steps, born=born)
             if is_warm(self.episode_learner.progress.robot_steps):
-                born += episode.summary.steps * training.updates_per_step
+                warm_steps += episode.summary.steps
+            else:
+                cold_steps += episode.summary.steps
             text = f"reading the run so far: {episode.number}/{total} episodes"
             report(Event("encode", text, episode.number, total))
         self.episode_learner.settle()

@@ -35,7 +35,7 @@ from hilctl.training.remote import ActorClient
 
 T = TypeVar("T")
 
-LEARNER_START_S = 900  # reading a long run and making updates before the robot moves take minutes
+LEARNER_START_S = 900  # reading a long run takes minutes; so does each part of the first updates
 POLL_S = 0.2
 
 
@@ -126,7 +126,11 @@ def _first_lesson(
         DataError: the learner's policies do not fit the environment.
         HilctlError: it does not answer.
     """
-    greeting = _wait_for(link.greeting, stop)
+
+    def at_work() -> object:
+        return link.health().updates
+
+    greeting = _wait_for(link.greeting, at_work, stop)
     if greeting is None:
         return None
     greeting.check_environment(station.action_layout, station.observation_layout)
@@ -139,7 +143,7 @@ def _first_lesson(
         bounded_agent_options(run.workspace.spec),
     )
     link.expect(agent, reward.model)
-    first = _wait_for(link.latest_policy, stop)
+    first = _wait_for(link.latest_policy, at_work, stop)
     return None if first is None else (perception, first)
 
 
@@ -156,16 +160,25 @@ def _perception(greeting: Greeting, spec: TaskSpec) -> Perception:
         raise HilctlError(f"the learner does not say how its policies see: {error}") from error
 
 
-def _wait_for(look: Callable[[], T | None], stop: ShouldStop) -> T | None:
+def _wait_for(
+    look: Callable[[], T | None], at_work: Callable[[], object], stop: ShouldStop
+) -> T | None:
     """Return what there is to see once there is something, None when stopped.
 
+    Args:
+        look: for it.
+        at_work: what changes as long as the learner is at work.
+        stop: asked whether to wait no longer.
+
     Raises:
-        HilctlError: there is nothing for too long.
+        HilctlError: there is nothing for too long, and nothing changes.
     """
-    deadline = time.monotonic() + LEARNER_START_S
+    told, deadline = at_work(), time.monotonic() + LEARNER_START_S
     while not stop():
         if (found := look()) is not None:
             return found
+        if (now := at_work()) != told:
+            told, deadline = now, time.monotonic() + LEARNER_START_S
         if time.monotonic() > deadline:
             raise HilctlError(f"the learner has not answered for {LEARNER_START_S} s")
         time.sleep(POLL_S)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 
-from hilctl.pipeline.events import Event, ShouldStop, telling
+from hilctl.pipeline.events import Event, Report, ShouldStop, telling
 from hilctl.pipeline.parts import open_encoder
 from hilctl.pipeline.run_folder.run import Run
 from hilctl.pipeline.train.learner.learning import LearningSide, open_learning_side
@@ -48,17 +50,40 @@ def main(assignment: ProcessTask, signals: ProcessSignals, sender: EventSender) 
     server = LearnerServer(
         assignment.address, lambda: greeting(side), telling(sender.report, "link")
     )
-    try:
-        side.learn_before(sender.report, stop)
+    with _left_in_order(side, server, signals, sender):
+        side.learn_before(_told_to_both(side, server, sender), stop)
         # afterwards: an agent may begin with other updates than those that go on
         sender.report(foretold(side.rehearse(), workspace.spec))
         sender.tell("ready")
         LearnerLoop(side, server).run(stop)
+
+
+@contextmanager
+def _left_in_order(
+    side: LearningSide, server: LearnerServer, signals: ProcessSignals, sender: EventSender
+) -> Iterator[None]:
+    """Hang up, save what was learnt and tell how it went, however the block ends."""
+    is_whole = True
+    try:
+        yield
+    except SystemExit:  # perhaps in the middle of an update, which gives its arrays away
+        is_whole = False
+        raise
     finally:
         server.close()
-        if signals.go.value:  # before that the run has no folder
+        if is_whole and signals.go.value:  # before it says go the run has no folder
             side.save()
         sender.tell("health", **asdict(side.episode_learner.health()))
+
+
+def _told_to_both(side: LearningSide, server: LearnerServer, sender: EventSender) -> Report:
+    """Return what tells of updates before the robot moves: the actor, too, waits for them."""
+
+    def report(event: Event) -> None:
+        sender.report(event)
+        server.post("health", wire.pack_health(side.episode_learner.health()))
+
+    return report
 
 
 def foretold(step_s: float, spec: TaskSpec) -> Event:
