@@ -57,16 +57,17 @@ class CameraSpec(PluginSpec):
 class Bounds(Section):
     """Box the tcp may not leave.
 
-    x, y, z in m in the base frame, then a rotation vector in rad relative to the reset pose.
+    x, y, z in m in the base frame, then a rotation vector in rad from the reset pose, about its
+    own axes.
     """
 
     low: Vec6 = Field(
         description="[x, y, z] in m in the base frame, "
-        "then a rotation vector [rx, ry, rz] in rad relative to the reset pose"
+        "then a rotation vector [rx, ry, rz] in rad from the reset pose, about its own axes"
     )
     high: Vec6 = Field(
         description="[x, y, z] in m in the base frame, "
-        "then a rotation vector [rx, ry, rz] in rad relative to the reset pose"
+        "then a rotation vector [rx, ry, rz] in rad from the reset pose, about its own axes"
     )
 
     cone_rad: float | None = Field(
