@@ -189,6 +189,7 @@ def _works(backend: str) -> bool:
             capture_output=True,
             timeout=PROBE_TIMEOUT_S,
             check=False,
+            start_new_session=True,  # Ctrl-C is for us: it says nothing about a backend
         )
     except subprocess.TimeoutExpired:
         return False

@@ -115,7 +115,9 @@ def _unknown_key(
     near = difflib.get_close_matches(key, sorted(missing & names), n=1)
     if near:
         hint = f"did you mean {near[0]!r}?"
-    elif home := _home_of(key):
+    elif (home := _home_of(key)) and parent == (home,) and "arms" in model.model_fields:
+        hint = f"of several arms {key!r} belongs under 'arms', the arm's name and {home!r}"
+    elif home:
         hint = f"{key!r} belongs under {home!r}"
     else:
         hint = did_you_mean(key, sorted(names))
@@ -165,13 +167,16 @@ def _wrong_value(error: Any, where: Loc, model: type[BaseModel], loc: Loc) -> Se
         word, name = (
             ("at least", "min_length") if kind == "too_short" else ("at most", "max_length")
         )
-        message = f"expected {word} {context[name]} values, got {context['actual_length']}"
+        message = f"expected {word} {context[name]} values, got {len(given)}"
     elif kind == "string_pattern_mismatch":
         if context["pattern"] == NAME_PATTERN:
             message = f"{_show(given)} is not a name"
             hint = "letters, digits, '-' and '_', starting with a letter"
         else:
             message = f"{_show(given)} is not written as it has to be"
+    elif kind in ("string_too_short", "string_unicode"):
+        message = "expected some text" if kind == "string_too_short" else "this is no text"
+        message += f", got {_show(given)}"
     elif base in _EXPECTED or kind == "int_from_float":
         word = _EXPECTED["int" if kind == "int_from_float" else base]
         message = f"expected {word}, got {_show(given)}"

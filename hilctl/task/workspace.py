@@ -83,6 +83,8 @@ class Workspace:
             return cls(root)
         where = "the current folder" if task is None else str(task)
         reason = f"there is no {TASK_FILE} in {where}" if root.is_dir() else f"no folder {where}"
+        if (root / TASK_FILE).exists():
+            reason = f"{TASK_FILE} in {where} is no file"
         raise TaskFileError(reason, where=str(root / TASK_FILE), hint=_another_place(root))
 
     def fresh(self) -> Workspace:

@@ -56,6 +56,7 @@ def _failure() -> str | None:
             encoding="utf-8",
             errors="replace",
             timeout=TRIAL_S,
+            start_new_session=True,  # Ctrl-C is for us: it says nothing about JAX
         )
     except subprocess.TimeoutExpired:
         return f"no answer within {TRIAL_S:g} s"

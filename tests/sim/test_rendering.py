@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -47,6 +52,27 @@ def draw(kind: str, insert: SimWorld, reach: SimWorld) -> Iterator[object]:
     yield lambda scene, camera: made[scene].render(worlds[scene].data, camera, *SIZE)
     for renderer in made.values():
         renderer.close()
+
+
+def test_ctrl_c_while_a_backend_is_tried_does_not_say_that_it_fails() -> None:
+    if renderer_name() == "raycast":
+        pytest.skip("no GL on this machine")
+    program = (
+        "import signal; from hilctl.sim import rendering\n"
+        "signal.signal(signal.SIGINT, lambda *_: print('heard', flush=True))\n"
+        f"print('trying', flush=True); print(rendering._works({renderer_name()!r}), flush=True)"
+    )
+    trying = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert trying.stdout is not None
+    assert trying.stdout.readline() == "trying\n"
+    time.sleep(0.2)  # it takes half a second
+    os.killpg(trying.pid, signal.SIGINT)
+    assert trying.communicate(timeout=60)[0].split() == ["heard", "True"]
 
 
 def orange(image: np.ndarray) -> np.ndarray:

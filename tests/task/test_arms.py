@@ -196,10 +196,12 @@ def test_mistakes_in_an_arm_are_named_where_they_are(tmp_path: Path) -> None:
     left["robot"] = {"type": "simm"}
     right["reset"] = {**right["reset"], "pose": [500, 0.0, 0.15, 3.14, 0.0, 0.0]}
     right["control"] = {**right["control"], "rate_hz": 10}
+    data["control"] = {**data["control"], "action": "wrench"}
     told = messages({**data, "arms": {"left": left, "right": right}}, tmp_path / "bad")
     assert "arms.left.robot.type: unknown robot type 'simm'" in told
     assert "arms.right.reset.pose[0]: 500 m is out of any arm's reach" in told
     assert "arms.right.control.rate_hz: unknown key" in told
+    assert "of several arms 'action' belongs under 'arms', the arm's name and 'control'" in told
 
 
 def test_one_arm_needs_no_name(tmp_path: Path) -> None:

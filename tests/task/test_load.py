@@ -74,6 +74,19 @@ ONE_FLAW = {
         "rate_hz: unknown key",
         "'rate_hz' belongs under 'control'",
     ),
+    "no text": (
+        ("instruction: ", "instruction: '' # "),
+        "instruction: expected some text, got ''",
+        None,
+    ),
+    "too many cameras": (
+        (
+            "cameras:\n",
+            "cameras:\n" + "".join(f"  c{i}: {{type: sim, view: side}}\n" for i in range(5)),
+        ),
+        "cameras: expected at most 4 values, got 7",
+        None,
+    ),
     "type missing": (("  type: classifier\n", ""), "reward: missing key 'type'", None),
     "section missing": (("instruction:", "# instruction:"), "missing key 'instruction'", None),
     "choice": (

@@ -149,6 +149,12 @@ def test_no_task_here(where: Path | None, tmp_path: Path, monkeypatch: pytest.Mo
     assert "hilctl new-task NAME" in str(caught.value.hint)
 
 
+def test_a_folder_in_the_place_of_the_task_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "task.yaml").mkdir()
+    with pytest.raises(TaskFileError, match=r"task\.yaml in .* is no file"):
+        Workspace.find(tmp_path)
+
+
 def test_commands_work_from_where_the_person_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,7 +143,9 @@ class Journal:
                         yield
                 except BlockingIOError:
                     raise FolderBusyError(
-                        "another comparison is at work here", where=str(self.root)
+                        "another comparison is at work here",
+                        where=str(self.root),
+                        hint="wait until it ends, or give another --dir",
                     ) from None
 
     def plan(self) -> Plan | None:
