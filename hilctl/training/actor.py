@@ -41,7 +41,8 @@ class Actor:
 
     It is good when it passes a trial, see `trial.py`. That is tried when the last sampled episodes
     come near the target, and else now and then. A policy stays the same within an episode, and
-    throughout a trial: what was tested is what a run ends with.
+    throughout a trial: what was tested is what a run ends with. One that comes late all the same,
+    from a learner that is far behind, begins a trial of its own.
 
     Attributes:
         loop: supervised episodes; `buffer` is among its subscribers.

@@ -62,10 +62,10 @@ class ActorClient(Postbox):
             self._outbox.append((episode.number, packed))
 
     def settle(self, stop: Callable[[], bool]) -> None:
-        """Wait until the learner has told that it rests after the last episode, or `SETTLE_S`.
+        """Wait until the learner has told that it rests after the last episode.
 
-        It tells of its policy first. One that cannot be reached, or is far behind, is not waited
-        for: the newest policy that there is has to do.
+        It tells of its policy first. One that cannot be reached is not waited for, and one that is
+        far behind no longer than `SETTLE_S`: the newest policy that there is has to do.
         """
         deadline = time.monotonic() + SETTLE_S
         while not stop() and self._connected and time.monotonic() < deadline:

@@ -51,6 +51,13 @@ def space(tmp_path: Path) -> Workspace:
     return make_task(tmp_path / "task")
 
 
+def test_its_log_counts_episodes_and_no_deaths_which_nobody_knows_there(space: Workspace) -> None:
+    run = make_run(space, A, helped=4)
+    lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
+    assert [line["episodes"] for line in lines] == [1, 2, 3]
+    assert not [name for name in lines[-1] if "deaths" in name]
+
+
 def test_a_run_tells_what_it_came_to(space: Workspace) -> None:
     run = make_run(space, A, helped=4, status="finished")
     keep_policy(run, 24)

@@ -352,6 +352,16 @@ def test_an_actor_that_comes_back_gets_the_newest_policy_and_reward(address: Pat
     side.server.close()
 
 
+def test_what_is_posted_last_arrives_last(address: Path) -> None:
+    side = LearnerSide(address)
+    for kind in ("health", "policy", "health"):  # who reads that it rests has its policy
+        side.server.post(kind, right()[kind])
+    kinds = [wire.unpack(packed)["kind"] for packed in side.server._take_unsent()]
+    assert kinds == ["policy", "health"]
+    assert list(side.server._newest) == kinds
+    side.server.close()
+
+
 def test_neither_policy_nor_reward_makes_the_other_disappear(
     address: Path, link: ActorClient
 ) -> None:
