@@ -26,7 +26,7 @@ from hilctl.training.mail import Postbox, Tell, TroubleLog
 KEPT_EPISODES = 64  # not yet taken in; older ones are on disk
 RETRY_S = 0.2
 POLL_S = 0.1  # every look takes the interpreter from the control loop for a moment
-SETTLE_S = 20.0  # for updates of one episode, where the learner keeps up
+SETTLE_S = 60.0  # a trial leaves updates of all its episodes: after one of 17, 20 s were too few
 WAITING_EPISODES = 16  # received and not yet taken in; more wait at the sender
 
 
