@@ -1,4 +1,4 @@
-"""`hilctl bench`: how fast this machine runs the simulator, the learner and the policy.
+"""`hilctl bench`: how fast this machine runs the command line, simulator, learner and policy.
 
 Every speed-up is a ratio of two things measured in the same run.
 """
@@ -21,6 +21,7 @@ from hilctl.pipeline.bench.arms import bench_arms
 from hilctl.pipeline.bench.environments import bench_environments
 from hilctl.pipeline.bench.learner import bench_learner
 from hilctl.pipeline.bench.scenes import sim_steps_per_s
+from hilctl.pipeline.bench.start import bench_start
 from hilctl.pipeline.bench.timing import timed_ms
 from hilctl.pipeline.events import Event, Report, silent
 from hilctl.pipeline.parts import open_encoder
@@ -33,7 +34,7 @@ POLICY_STEPS = 200
 
 
 def bench_speeds(workspace: Workspace, report: Report = silent) -> dict[str, Any]:
-    """Measure simulator, learner and policy of a task with two 128×128 cameras.
+    """Measure command line, simulator, learner and policy of a task with two 128×128 cameras.
 
     Args:
         workspace: of a simulated task.
@@ -42,7 +43,7 @@ def bench_speeds(workspace: Workspace, report: Report = silent) -> dict[str, Any
     Returns:
         One flat object with the units in its names.
     """
-    figures: dict[str, Any] = {}
+    figures: dict[str, Any] = {**bench_start(report)}
     spec = workspace.spec
     encoder = open_encoder(workspace)
     with open_station(spec, folder=workspace.root) as station:
