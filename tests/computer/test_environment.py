@@ -69,8 +69,8 @@ def untried() -> None:
 
 JAX = [
     {"JAX_PLATFORMS": "cuda"},
-    {"JAX_PLATFORMS": "nonsense"},
-    {"XLA_FLAGS": "nonsense"},
+    pytest.param({"JAX_PLATFORMS": "nonsense"}, marks=pytest.mark.slow),
+    pytest.param({"XLA_FLAGS": "nonsense"}, marks=pytest.mark.slow),
     {"JAX_ENABLE_X64": "perhaps"},
 ]
 
@@ -165,12 +165,12 @@ CRAMPED: dict[str, dict[str, str | None]] = {
 
 
 # several things are odd about a computer at once: the other may not stop a recording, either
-ODD: list[tuple[str, dict[str, str | None], str | None]] = [
+ODD = [
     ("no home", ASCII[0], "osmesa"),
     ("a home that is no folder", ASCII[1], "nonsense"),
-    ("no terminal type", ASCII[2], "off"),
-    ("no temporary folder", ASCII[3], "glfw"),
-    ("no matplotlib folder", {}, None),
+    pytest.param("no terminal type", ASCII[2], "off", marks=pytest.mark.slow),
+    pytest.param("no temporary folder", ASCII[3], "glfw", marks=pytest.mark.slow),
+    pytest.param("no matplotlib folder", {}, None, marks=pytest.mark.slow),
 ]
 
 

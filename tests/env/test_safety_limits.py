@@ -26,6 +26,7 @@ LOW, HIGH = (0.45, -0.05, 0.06, -0.3, -0.2, -0.6), (0.55, 0.05, 0.20, 0.25, 0.3,
 BOUNDS = Bounds(low=LOW, high=HIGH, cone_rad=CONE_RAD)
 FORCE_N, TORQUE_NM = 12.0, 6.0
 STEPS = {1: 4000, 2: 1500, 4: 1000}  # 11 000 commands
+PUSHED_M = 0.02
 
 Asks = Callable[[np.random.Generator, int, int], np.ndarray]
 
@@ -103,8 +104,14 @@ def check_limits(sent: list[np.ndarray], bounds: PoseBounds) -> None:
         before_m, before_rad = step_m, step_rad
 
 
-@pytest.mark.parametrize("arms", STEPS)
-@pytest.mark.parametrize("shove_m", [0.0, 0.02], ids=["obedient", "pushed"])
+@pytest.mark.parametrize(
+    ("arms", "shove_m"),
+    [
+        *((1, 0.0), (4, PUSHED_M)),
+        *(pytest.param(arms, 0.0, marks=pytest.mark.slow) for arms in (2, 4)),
+        *(pytest.param(arms, PUSHED_M, marks=pytest.mark.slow) for arms in (1, 2)),
+    ],
+)
 def test_no_command_leaves_the_limits(spec: TaskSpec, arms: int, shove_m: float) -> None:
     env, robots = on_paper(spec, arms, shove_m)
     rng = np.random.default_rng(1)

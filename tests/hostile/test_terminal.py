@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import h5py
@@ -104,8 +105,21 @@ def test_the_log_of_a_bug_is_written_whatever_the_arguments_were(
     assert is_harmless(capsys.readouterr().err)
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("flag", ["", "--json"])
+CLOSED = ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"]
+TELLING = [("2>&-", ""), (">&-", "--json"), ("<&- >&- 2>&-", "")]  # the others are minutes together
+
+
+@pytest.mark.parametrize(
+    ("closed", "flag"),
+    [
+        *TELLING,
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in product(CLOSED, ["", "--json"])
+            if case not in TELLING
+        ),
+    ],
+)
 def test_a_closed_stream_changes_nothing_but_what_is_seen(
     space: Workspace, closed: str, flag: str
 ) -> None:

@@ -22,7 +22,7 @@ from hilctl.pipeline.record.labels import record_labels
 FEW_LABELS = {"consecutive: 2 ": "success_frames: 20\n  failure_frames: 100\n  consecutive: 2 "}
 
 
-@pytest.mark.parametrize("after", [1, 3])
+@pytest.mark.parametrize("after", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_labels_are_counted_down_with_the_episode_that_is_set_aside(
     tmp_path: Path, person: Person, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
