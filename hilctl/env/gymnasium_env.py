@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, ClassVar, cast
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from hilctl.clock import SteppedClock, SystemClock
 from hilctl.devices import Address, Options
 from hilctl.env.base import Array, Obs, TaskEnvironment
+from hilctl.env.gymnasium_worker import SUCCESS
 from hilctl.env.worker_process import WorkerProcess
 from hilctl.errors import DeviceError, SafetyStopError
 from hilctl.networks.letterbox import letterboxed
@@ -27,6 +29,17 @@ USUAL_CONTROLS: dict[int, tuple[str, ...]] = {
 }
 Frame = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 SEEDS = 2**31
+
+
+def _readable(success: str) -> str:
+    found = SUCCESS.fullmatch(success)
+    try:
+        bound = float(found["bound"] or 0) if found else math.nan
+    except ValueError:
+        bound = math.nan
+    if not math.isfinite(bound):
+        raise ValueError(f"{success!r} is neither a path nor a path with a bound")
+    return success
 
 
 class ActionRange(Section):
@@ -49,7 +62,7 @@ class GymnasiumOptions(Options):
         description="one to four pictures: name: path in the observation, or render",
     )
     state: list[str] = Field(min_length=1, description="paths of measurements in the observation")
-    success: str = Field(
+    success: Annotated[str, AfterValidator(_readable)] = Field(
         description="path of what says that the task is done, such as info/is_success, "
         "or with a bound: reward >= 0"
     )

@@ -86,17 +86,14 @@ class Host:
     """
 
     def __init__(self, task: Mapping[str, Any]) -> None:
-        import gymnasium
-
         self._images, self._state = dict(task["images"]), list(task["state"])
         found = SUCCESS.fullmatch(task["success"])
-        if found is None:
-            raise Flaw(f"cannot read success: {task['success']!r}", "such as: info/is_success")
+        assert found is not None
         self._success = found
         kwargs = dict(task["kwargs"])
         if RENDER in self._images.values():
             kwargs.setdefault("render_mode", "rgb_array")
-        self.env = gymnasium.make(task["id"], disable_env_checker=True, **kwargs)
+        self.env = _made(task["id"], kwargs)
         self._low, self._high = _bounds(self.env.action_space, task["action"])
         self._make_expert: Callable[[Any], Callable[[Any], Any]] | None = None
         self._expert: Callable[[Any], Any] | None = None
@@ -131,7 +128,13 @@ class Host:
     def hire(self, operator: str) -> None:
         """Take an expert, `package.module:factory`; each episode gets a new one."""
         module, _, name = operator.partition(":")
-        self._make_expert = getattr(importlib.import_module(module), name)
+        found = getattr(_imported(module, "teleop.operator"), name, None)
+        if not callable(found):
+            raise Flaw(
+                f"{module} has no function {name!r}",
+                "teleop.operator in task.yaml is module:factory, factory(env) -> obs -> action",
+            )
+        self._make_expert = found
 
     def encoded(self, native: Any) -> Any:
         """Return the (A,) action in [-1, 1] nearest to one of the environment's own."""
@@ -222,6 +225,37 @@ class ExpertError(Exception):
 
 
 _ITS_FAULT = "it is the environment's fault: mend it there, or leave that out in task.yaml"
+
+
+def _made(name: str, kwargs: Mapping[str, Any]) -> Any:
+    """Return the environment of that name, as registered or `module:Name-v0`."""
+    import gymnasium
+
+    module, colon, _ = name.partition(":")
+    if colon:
+        _imported(module, "environment.id")
+    try:
+        return gymnasium.make(name, disable_env_checker=True, **kwargs)
+    except gymnasium.error.Error as error:
+        raise Flaw(
+            str(error), "environment.id in task.yaml is a registered name, or module:Name-v0"
+        ) from error
+
+
+def _imported(module: str, setting: str) -> Any:
+    """Return a module that a setting names."""
+    try:
+        return importlib.import_module(module)
+    except (ModuleNotFoundError, ValueError, TypeError) as error:  # the others: no module's name
+        missing = error.name if isinstance(error, ModuleNotFoundError) else module
+        if missing is None or not f"{module}.".startswith(f"{missing}."):
+            raise  # the module is there, and lacks another one
+        root = module.partition(".")[0]
+        raise Flaw(
+            f"No module named {missing!r}",
+            f"{setting} in task.yaml names it: {root}.py beside task.yaml, or installed there: "
+            f"{sys.executable} -m pip install {root}",
+        ) from error
 
 
 def _bounds(space: Any, given: Mapping[str, Any] | None) -> tuple[Any, Any]:

@@ -190,7 +190,12 @@ class _Checker:
 
 
 def everything(environment: Options | None) -> dict[str, Any]:
-    """Return the observation section that shows all that an environment has."""
+    """Return the observation section that shows all that an environment has.
+
+    Of one whose options are wrong, which is said elsewhere, a stand-in.
+    """
+    if environment is None:
+        return {"images": ["unknown"], "state": ["unknown"]}
     paths = getattr(environment, "state", ())
     return {
         "images": list(getattr(environment, "images", ())),

@@ -140,6 +140,9 @@ def test_a_task_comes_back_from_what_a_run_keeps_of_it(tmp_path: Path) -> None:
         ({"[agent_pos]": "[tcp_pose]"}, "'tcp_pose' is a robot's measurement"),
         ({"top: pixels/top": "agent_pos: pixels/top"}, "the name of a measurement, too"),
         ({"size: [32, 32]": "sise: [32, 32]"}, "did you mean"),
+        ({"info/is_success": "reward > 0"}, "'reward > 0' is neither a path nor a path with"),
+        ({"info/is_success": "reward >= much"}, "'reward >= much' is neither"),
+        ({"info/is_success": "reward >= inf"}, "'reward >= inf' is neither"),
         (
             {"reward:": "observation: {images: [front], state: [agent_pso]}\nreward:"},
             "environment.state has no 'agent_pso'",
@@ -153,3 +156,4 @@ def test_what_such_a_task_file_cannot_say_is_told(
     with pytest.raises(TaskFileError) as caught:
         load_task(tmp_path)
     assert message in str(caught.value)
+    assert "task.yaml has 1 problem" in str(caught.value)
