@@ -24,6 +24,11 @@ _BROKEN_DISK = "the disk or its cable may be failing (dmesg tells more): copy th
 _NO_ANSWER = "see that the network folder is mounted and its server answers (df), then run it again"
 _NO_LOCKS = "its file system has no locks: mount it with locks, or work on a disk of this computer"
 _MANY_FILES = "allow more open files (ulimit -n 4096), or close other programs"
+_IN_THE_WAY = "something else of that name is in the way: see what it is (ls -ld), and move it"
+_MISPLACED = {
+    **dict.fromkeys((errno.EEXIST, errno.ENOTDIR, errno.EISDIR), _IN_THE_WAY),
+    errno.ELOOP: "its links lead in a circle: replace them",
+}
 _MEMORY = "close other programs (free -h shows what is left), then run it again"
 _REMEDIES = {
     **dict.fromkeys((errno.EIO, errno.EREMOTEIO, errno.EUCLEAN, errno.ENXIO), _BROKEN_DISK),
@@ -71,7 +76,7 @@ def explain_os_error(error: Exception, path: Path | None = None) -> HilctlError:
     reason = getattr(error, "strerror", None) if number is None else os.strerror(number)
     message = f"{where}: {reason or error}" if where else f"{reason or error}"
     if number is None or number in _NOT_A_FILE:
-        return DataError(message, where=where)
+        return DataError(message, where=where, hint=_MISPLACED.get(number or 0))
     return ComputerError(message, where=where, hint=_REMEDIES.get(number, _BROKEN_DISK))
 
 

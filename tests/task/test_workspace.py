@@ -19,6 +19,7 @@ from hilctl.task import workspace as module
 from hilctl.task.files import (
     explain_os_error,
     is_computers,
+    os_errors,
     write_json_atomic,
     write_text_atomic,
 )
@@ -130,6 +131,17 @@ def test_errors_of_hdf5_carry_their_number_in_the_text() -> None:
     assert is_computers(error)
     assert explain_os_error(error).message == "the disk is full"
     assert not is_computers(OSError("something else"))
+
+
+def test_what_is_in_the_way_is_told_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "demos").touch()
+    with pytest.raises(DataError) as caught, os_errors():
+        (tmp_path / "demos").mkdir()
+    assert "move it" in str(caught.value.hint)
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    with pytest.raises(DataError) as caught, os_errors():
+        (tmp_path / "circle").read_text()
+    assert "circle" in str(caught.value.hint)
 
 
 def test_finds_the_folder_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
