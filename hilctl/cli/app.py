@@ -147,10 +147,13 @@ def _complete(command: Any, instruction: str) -> int:
 
 def _report(error: BaseException, output: Output, arguments: Sequence[str]) -> int:
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        step = _step_after(error, arguments)
-        output.failure({"code": "interrupted", "message": "interrupted", "next": step})
-        if step is not None:
-            output.next(step)
+        from hilctl.cli.interrupt import last_words
+
+        with last_words():
+            step = _step_after(error, arguments)
+            output.failure({"code": "interrupted", "message": "interrupted", "next": step})
+            if step is not None:
+                output.next(step)
         return EXIT_INTERRUPTED
     if isinstance(error, SystemExit):
         raise error

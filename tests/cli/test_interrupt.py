@@ -44,6 +44,22 @@ except KeyboardInterrupt:
     print("interrupted")
 """
 
+LAST_WORDS = """
+from hilctl.cli import app
+from hilctl.cli.render import Output
+def working(arguments):
+    raise KeyboardInterrupt
+def telling(self, step, say=Output.next):
+    for _ in range({again}):
+        press()
+    say(self, step)
+app._invoke, Output.next, sys.stderr = working, telling, sys.stdout
+try:
+    print("code", app.run(["status"]))
+except KeyboardInterrupt:
+    print("left at once")
+"""
+
 
 def output(code: str) -> str:
     done = subprocess.run(
@@ -65,6 +81,16 @@ def test_one_that_falls_into_a_callback_comes_again() -> None:
 
 def test_the_first_asks_and_the_second_leaves() -> None:
     assert output(TWICE) == "True\ninterrupted\n"
+
+
+def test_another_while_it_is_told_what_comes_next_takes_no_word_away() -> None:
+    told = output(LAST_WORDS.format(again=1)).splitlines()
+    assert told == ["error: interrupted", "next: hilctl status", "code 130"]
+
+
+def test_two_more_leave_at_once() -> None:
+    told = output(LAST_WORDS.format(again=2)).splitlines()
+    assert told == ["error: interrupted", "left at once"]
 
 
 def test_signals_are_as_before_once_a_command_is_over() -> None:

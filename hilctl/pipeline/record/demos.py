@@ -190,6 +190,6 @@ def _hopeless(workspace: Workspace, result: DemosResult) -> HilctlError:
     return HilctlError(
         f"only {result.recorded} of {result.attempts} attempts succeeded",
         where=str(workspace.demos),
-        hint=f"see that action, bounds, gripper and max_episode_s in {workspace.task_file} allow success, "
-        f"then go on: {workspace.command('record-demos')}",
+        hint=f"see that action, bounds, gripper and max_episode_s in {workspace.task_file} "
+        f"allow success, then go on: {workspace.command('record-demos')}",
     )

@@ -307,6 +307,6 @@ def _in_vain(workspace: Workspace, source: LabelSource, result: LabelsResult) ->
         f"{DRY_EPISODES} {source.name} episodes in a row brought no frame that is wanted: "
         f"{result.missing}",
         where=str(workspace.labels),
-        hint=f"see that action, bounds, gripper and max_episode_s in {workspace.task_file} allow success, "
-        f"then go on: {workspace.command('record-labels')}",
+        hint=f"see that action, bounds, gripper and max_episode_s in {workspace.task_file} "
+        f"allow success, then go on: {workspace.command('record-labels')}",
     )
