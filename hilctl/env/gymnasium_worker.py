@@ -244,18 +244,17 @@ def _made(name: str, kwargs: Mapping[str, Any]) -> Any:
 
 def _imported(module: str, setting: str) -> Any:
     """Return a module that a setting names."""
-    try:
-        return importlib.import_module(module)
-    except (ModuleNotFoundError, ValueError, TypeError) as error:  # the others: no module's name
-        missing = error.name if isinstance(error, ModuleNotFoundError) else module
-        if missing is None or not f"{module}.".startswith(f"{missing}."):
-            raise  # the module is there, and lacks another one
-        root = module.partition(".")[0]
-        raise Flaw(
-            f"No module named {missing!r}",
-            f"{setting} in task.yaml names it: {root}.py beside task.yaml, or installed there: "
-            f"{sys.executable} -m pip install {root}",
-        ) from error
+    root, missing = module.partition(".")[0], module
+    if all(part.isidentifier() for part in module.split(".")):
+        try:
+            return importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+                raise  # the module is there, and lacks another one
+            missing = error.name
+    names_it = f"{setting} in task.yaml names it"
+    there = f"{root}.py beside task.yaml, or installed: {sys.executable} -m pip install {root}"
+    raise Flaw(f"No module named {missing!r}", f"{names_it}: {there}" if root else names_it)
 
 
 def _bounds(space: Any, given: Mapping[str, Any] | None) -> tuple[Any, Any]:

@@ -296,6 +296,9 @@ def test_an_expert_that_raises_is_a_fault_of_a_device_and_says_where() -> None:
         ("made_up_world:exprt", "made_up_world has no function 'exprt'"),
         ("made_up_world", "made_up_world has no function ''"),
         ("made_up_wrold:expert", "No module named 'made_up_wrold'"),
+        ("made_up_world.inner:expert", "No module named 'made_up_world.inner'"),
+        (":expert", "No module named ''"),
+        ("..expert:expert", r"No module named '\.\.expert'"),
     ],
 )
 def test_an_expert_that_is_not_there_is_said(operator: str, message: str) -> None:
