@@ -122,7 +122,8 @@ def last_words() -> Iterator[None]:
         passed = True
 
     before = {number: signal.signal(number, handle) for number in SIGNALS}
-    signal.setitimer(signal.ITIMER_REAL, 0)  # it would bring the first one again
+    if signal.getsignal(signal.SIGALRM) is interrupt_between_imports:
+        signal.setitimer(signal.ITIMER_REAL, 0)  # it would bring the first one again
     try:
         yield
     finally:
