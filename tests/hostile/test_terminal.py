@@ -106,7 +106,7 @@ def test_the_log_of_a_bug_is_written_whatever_the_arguments_were(
 
 
 CLOSED = ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"]
-TELLING = [("2>&-", ""), (">&-", "--json"), ("<&- >&- 2>&-", "")]  # the others are minutes together
+TELLING = [("2>&-", ""), (">&-", "--json"), ("<&- >&- 2>&-", "")]  # 5 s each
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,6 @@ def test_a_hand_is_known_for_a_while_that_demonstrates_and_never_helps(tmp_path:
         assert not any((hand := teleop.poll()).engaged or hand.events for _ in range(30))
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not INSTALLED, reason="franky-control and franky-sim are for x86-64 Linux")
 def test_commands_to_a_simulated_franka_are_timed_until_its_torques_change(
     monkeypatch: pytest.MonkeyPatch,
