@@ -1,7 +1,8 @@
-"""What a run that goes on remembers of its trials: it lies in the episodes."""
+"""What a run that goes on remembers: trials lie in the episodes, deaths in the manifest."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from small_task import make_task
 
 from hilctl.data.recorder import EpisodeRecorder
 from hilctl.data.step import EpisodeSummary, Observation, Outcome, Step
+from hilctl.errors import DataError
 from hilctl.pipeline.run_folder.manifest import RunManifest, read_manifest
 from hilctl.pipeline.run_folder.resume import EPISODES, progress_so_far
 from hilctl.pipeline.run_folder.run import Run
@@ -84,6 +86,30 @@ def test_a_run_that_goes_on_has_spent_what_it_spent_before(space: Workspace) -> 
     assert again.left == pytest.approx(trials.left)
     assert again.left < ERROR / 2
     assert again.number == 3
+
+
+def test_a_run_that_goes_on_remembers_who_died_in_its_earlier_parts(space: Workspace) -> None:
+    first = Run(space, space.run("one"), seed=0)
+    first.begin()
+    first.progress.actor_deaths, first.progress.learner_deaths = 2, 1
+    first.end(reached=False, stopped=True)
+    second = Run(space, space.run("one"), seed=0)
+    second.progress = progress_so_far(second.folder, space.spec)
+    second.begin()
+    again = progress_so_far(second.folder, space.spec)
+    assert (again.actor_deaths, again.learner_deaths) == (2, 1)
+
+
+@pytest.mark.parametrize("deaths", [-1, "many", None, 0.5])
+def test_deaths_that_are_no_count_are_damage(space: Workspace, deaths: object) -> None:
+    run = Run(space, space.run("one"), seed=0)
+    run.begin()
+    file = run.folder / "manifest.json"
+    told = json.loads(file.read_text())
+    told["progress"]["actor_deaths"] = deaths
+    file.write_text(json.dumps(told))
+    with pytest.raises(DataError, match=r"manifest\.json"):
+        progress_so_far(run.folder, space.spec)
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    TypeAdapter,
+    field_validator,
+)
 
 from hilctl.task.files import write_json_atomic
 from hilctl.task.json_files import read_json
 
 _SECONDS = TypeAdapter(FiniteFloat)
+_COUNT = TypeAdapter(NonNegativeInt)
+DEATHS = ("actor_deaths", "learner_deaths")  # known to who watches the processes: not in the log
 
 
 class Manifest(BaseModel):
@@ -63,8 +73,10 @@ class RunManifest(Manifest):
     @field_validator("progress")
     @classmethod
     def _time_is_a_number(cls, progress: dict[str, Any]) -> dict[str, Any]:
-        """Check the one of its counts that decides whether a run goes on."""
-        return progress | {"robot_s": _SECONDS.validate_python(progress.get("robot_s", 0.0))}
+        """Check those of its counts that a run goes on from."""
+        robot_s = _SECONDS.validate_python(progress.get("robot_s", 0.0))
+        deaths = {name: _COUNT.validate_python(progress.get(name, 0)) for name in DEATHS}
+        return progress | deaths | {"robot_s": robot_s}
 
 
 class KeptPolicy(Manifest):

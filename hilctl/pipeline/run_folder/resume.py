@@ -15,7 +15,7 @@ from hilctl.data.header import damaged
 from hilctl.data.step import EpisodeSummary
 from hilctl.errors import DataError, MissingStageError
 from hilctl.pipeline.record.recording import open_dataset
-from hilctl.pipeline.run_folder.manifest import RunManifest, read_manifest
+from hilctl.pipeline.run_folder.manifest import DEATHS, RunManifest, read_manifest
 from hilctl.pipeline.run_folder.metrics_log import read_metrics
 from hilctl.task.fingerprint import explain_difference, policy_fingerprint, policy_identity
 from hilctl.task.load import task_from_dump
@@ -154,10 +154,10 @@ def settings_of(workspace: Workspace, run_id: str) -> tuple[Workspace, int]:
 
 
 def progress_so_far(folder: Path, spec: TaskSpec) -> Progress:
-    """Return the counts of a run from its episodes, and its times from its log.
+    """Return the counts of a run from its episodes, its times from its log, its deaths as it says.
 
     Raises:
-        DataError: an episode is unreadable or of another task.
+        DataError: an episode is unreadable or of another task, or the run's manifest is damaged.
     """
     progress = Progress()
     if (folder / EPISODES).is_dir():
@@ -166,6 +166,10 @@ def progress_so_far(folder: Path, spec: TaskSpec) -> Progress:
     records, _ = read_metrics(folder)
     for name in LOGGED if records else ():
         setattr(progress, name, records[-1].get(name, 0))  # a log may be of an older version
+    manifest = read_manifest(RunManifest, folder / "manifest.json")
+    counts = manifest.progress if manifest else {}
+    for name in DEATHS:
+        setattr(progress, name, counts.get(name, 0))
     return progress
 
 

@@ -14,6 +14,7 @@ from hilctl.pipeline.events import Event, Report
 from hilctl.pipeline.provenance import provenance
 from hilctl.pipeline.record.recording import station_seed
 from hilctl.pipeline.run_folder.manifest import (
+    DEATHS,
     RunManifest,
     kept_file,
     read_manifest,
@@ -107,8 +108,7 @@ class Run:
         self.progress.wall_s = time.monotonic() - self.started
         counts = self.progress.as_dict()
         line = {
-            # deaths are known to who watches the processes, not here
-            **{name: value for name, value in counts.items() if not name.endswith("_deaths")},
+            **{name: value for name, value in counts.items() if name not in DEATHS},
             "episode_steps": summary.steps,
             "outcome": summary.outcome.value,
             "judged_success": summary.judged_success,

@@ -25,6 +25,7 @@ from hilctl.pipeline.train.processes.signals import SPAWN, ProcessSignals
 from hilctl.task.files import os_errors
 from hilctl.task.leftovers import sweep_folders
 from hilctl.training.link import Health
+from hilctl.training.metrics import Progress
 
 POLL_S = 0.05  # a stop reaches the robot within a control period
 SCRATCH = r"hilctl-(\d+)-\w+"  # the folder of the link between both processes
@@ -227,8 +228,14 @@ class Supervisor:
     def _with_deaths(self, event: Event) -> Event:
         if event.name != "episode":
             return event
-        deaths = {f"{role}_deaths": child.deaths for role, child in self._children.items()}
-        return replace(event, figures={**event.figures, **deaths})
+        return replace(event, figures={**event.figures, **self._deaths(self._run.progress)})
+
+    def _deaths(self, earlier: Progress) -> dict[str, int]:
+        """Return how often each side has died, in earlier parts of the run, too."""
+        return {
+            f"{role}_deaths": getattr(earlier, f"{role}_deaths") + child.deaths
+            for role, child in self._children.items()
+        }
 
     def _begin_when_ready(self) -> None:
         if self._begun or not all(child.ready for child in self._children.values()):
@@ -251,8 +258,8 @@ class Supervisor:
         run = self._run
         run.progress = progress_so_far(run.folder, run.workspace.spec)
         run.progress.take(self._health)
-        run.progress.actor_deaths = self._children["actor"].deaths
-        run.progress.learner_deaths = self._children["learner"].deaths
+        for name, deaths in self._deaths(run.progress).items():
+            setattr(run.progress, name, deaths)
         run.end(reached=bool(self._reached), stopped=self._stop())
 
 
