@@ -26,9 +26,15 @@ class Dependence(NamedTuple):
 
 
 class AgentOptions(Options):
-    """What every agent needs: how pictures become numbers, and how much is learnt at once."""
+    """What every agent needs: how pictures become numbers, and how much is learnt at once.
 
-    needs_robot: ClassVar[bool] = True  # False: learns from demonstrations alone
+    Options that the pipeline reads where an agent has them: `value_bounds`, beside `discount`;
+    `max_log_std`, beside `initial_log_std` and `target_entropy`; `late_learning_rate`, beside
+    `late_success`; `critic_updates_per_actor`. Of its metrics, `q` is the mean value that the coach
+    and the report look at.
+    """
+
+    needs_robot: ClassVar[bool] = True  # False: learns from demonstrations alone, OfflineOptions
     stages: ClassVar[tuple[str, ...]] = ("demos",)  # of the task, that it learns from
     learns_grippers: ClassVar[bool] = False  # those that are told to open or close
     learns_openings: ClassVar[bool] = False  # continuous grippers
@@ -215,14 +221,19 @@ def hil_serl_settings(encoder: Any) -> dict[str, Any]:
     return {**HIL_SERL} if shift is None else {**HIL_SERL, "shift_cells": shift}
 
 
-class BCOptions(AgentOptions):
-    """Settings of behaviour cloning."""
+class OfflineOptions(AgentOptions):
+    """What every agent needs that learns without a robot; one of its metrics ends with `loss`."""
 
     needs_robot: ClassVar[bool] = False
+    updates: int = Field(default=3000, ge=1, description="how often it learns from a batch")
+
+
+class BCOptions(OfflineOptions):
+    """Settings of behaviour cloning."""
+
     learns_grippers: ClassVar[bool] = True
     learns_openings: ClassVar[bool] = True
 
-    updates: int = Field(default=3000, ge=1, description="how often it learns from a batch")
     initial_log_std: float = Field(
         default=-1.5, ge=-10, le=1, description="logarithm of the actor's spread at first"
     )

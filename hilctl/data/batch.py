@@ -21,7 +21,7 @@ class Batch(NamedTuple):
         rewards: (...) float32.
         masks: (...) float32, 1 - terminated: truncated episodes bootstrap.
         intervened: (...) bool, a human chose the action.
-        is_demo: (...) bool, drawn from the demonstration buffer.
+        is_demo: (...) bool, drawn from the demonstration buffer, in which takeovers are, too.
         born: (...) int32, learner updates made before it came in; None = all were there before any.
         toggles: (...) uint8, grippers that turned round by measurement; None = none did.
     """

@@ -30,9 +30,10 @@ class Observation:
         images: camera → (H, W, 3) uint8 RGB at task size, after the crop.
         features: camera → (rows, columns, channels) float16 of the frozen encoder; empty when no
             encoder is in use.
-        state: name → float array, absolute (base frame): tcp_pose (7,) m+xyzw, tcp_velocity (6,),
-            tcp_wrench (6,), joint_position (n,), joint_velocity (n,) where the robot tells it,
-            gripper (1,).
+        state: name → float array, absolute, as `RobotState` has them: tcp_pose (7,) m + xyzw and
+            tcp_velocity (6,) m/s, rad/s in the base frame, tcp_wrench (6,) N, N·m in the tool's,
+            joint_position (n,) rad, joint_velocity (n,) rad/s where the robot tells it, gripper
+            (1,).
         stamp_ns: monotonic time of the robot's measurement.
         frame_stamps_ns: camera → monotonic time of its frame.
     """

@@ -67,6 +67,12 @@ class ForceTerm(TermOfAnArm):
 
     full_n: float = Field(default=20.0, gt=0, le=500, description="force at which the term is 1")
 
+    def flaws(self, around: Surroundings) -> Iterator[SettingError]:
+        """Yield whether there is no such arm, or none that measures forces."""
+        yield from super().flaws(around)
+        if self.arm in around.forceless:
+            yield SettingError(("type",), "the arm's driver measures no forces", "remove the term")
+
     def value(self, measured: Measured) -> float:
         """Return the force as a share of `full_n`."""
         force = measured[named(self.arm, "tcp_wrench")][:3]

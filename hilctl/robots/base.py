@@ -104,6 +104,8 @@ class Robot(Device):
             that comes with it at that rate, and lets it end by itself; `limits` say how fast the
             tool may swing.
         tells_joint_velocity: `RobotState.qd` is measured.
+        tells_wrench: `RobotState.tcp_wrench` is measured; else it is zero, and a task that asks for
+            forces is refused.
     """
 
     limits: RobotLimits
@@ -111,6 +113,7 @@ class Robot(Device):
     needs_guard: ClassVar[bool] = False
     takes_wrench: ClassVar[bool] = False
     tells_joint_velocity: ClassVar[bool] = False
+    tells_wrench: ClassVar[bool] = True
 
     @classmethod
     def hold_from_outside(cls, options: Options) -> None:

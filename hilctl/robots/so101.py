@@ -47,6 +47,7 @@ class So101Robot(WiredRobot[So101Arm, Closable]):
     OptionsType: ClassVar[type[Options]] = So101Options
     words = "the SO-101"
     six_dof: ClassVar[bool] = False
+    tells_wrench: ClassVar[bool] = False
 
     def __init__(self, options: Options, rig: Rig) -> None:
         super().__init__(options, rig)

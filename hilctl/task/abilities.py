@@ -10,6 +10,7 @@ from hilctl.task.plugins import PluginBlock
 from hilctl.task.sanity import arms_in
 
 STEP_KEYS = ("translation_m", "rotation_rad")
+FORCE_KEYS = ("max_force_n", "max_torque_nm")
 
 
 def check_abilities(block: PluginBlock, data: Mapping[str, Any]) -> Iterator[SettingError]:
@@ -23,18 +24,25 @@ def check_abilities(block: PluginBlock, data: Mapping[str, Any]) -> Iterator[Set
     for key in block.loc[:-1]:
         arm = arm[key]
     control, seen, kind = arm.get("control"), data.get("observation"), block.data.get("type")
-    pushes = isinstance(control, dict) and control.get("action") == "wrench"
-    if pushes and not block.find_class().takes_wrench:
+    control = control if isinstance(control, dict) else {}
+    place, robot = (*block.loc[:-1], "control"), block.find_class()
+    if control.get("action") == "wrench" and not robot.takes_wrench:
         message = f"the driver {kind} cannot push its robot with a wrench"
         hint = "write action: delta_pose, or choose a robot that can be pushed, as sim can"
-        yield SettingError((*block.loc[:-1], "control", "action"), message, hint)
+        yield SettingError((*place, "action"), message, hint)
+    for key in FORCE_KEYS:
+        if control.get(key) is not None and not robot.tells_wrench:
+            message = f"the driver {kind} measures no forces: nothing would keep to this"
+            yield SettingError((*place, key), message, "remove it", at_key=True)
     state = seen.get("state") if isinstance(seen, dict) else None
     for i, key in enumerate(state if isinstance(state, list) else ()):
-        if key != "joint_velocity" or block.find_class().tells_joint_velocity:
-            continue
-        message = f"the driver {kind} does not tell the velocities of its joints"
-        hint = "remove it: every robot tells tcp_velocity"
-        yield SettingError(("observation", "state", i), message, hint)
+        if key == "joint_velocity" and not robot.tells_joint_velocity:
+            message = f"the driver {kind} does not tell the velocities of its joints"
+            hint = "remove it: every robot tells tcp_velocity"
+            yield SettingError(("observation", "state", i), message, hint)
+        if key == "tcp_wrench" and not robot.tells_wrench:
+            message = f"the driver {kind} measures no forces"
+            yield SettingError(("observation", "state", i), message, "remove it: it would be zero")
 
 
 def check_wrench(data: Mapping[str, Any]) -> Iterator[SettingError]:

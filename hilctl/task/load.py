@@ -166,8 +166,8 @@ class _Checker:
             if block.section == "cameras":
                 yield from sanity.check_crop(block, block.find_class(), options)
             if block.section == "reward":
-                cls = block.find_class()
-                yield from sanity.check_reward(block, cls, options, self.data, self.folder)
+                around = sanity.surroundings(self.data, self.drivers, self.folder)
+                yield from sanity.check_reward(block, options, around)
             for loc, part in parts:
                 named = getattr(part, "cameras", None)
                 loc = (*block.loc, *loc, "cameras")

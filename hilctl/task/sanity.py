@@ -286,20 +286,40 @@ def parts_of(reward: Options | None) -> Iterator[tuple[Loc, Any]]:
 
 
 def check_reward(
-    block: PluginBlock, reward: Any, options: Options, data: Mapping[str, Any], folder: Path | None
+    block: PluginBlock, options: Options, around: Surroundings
 ) -> Iterator[SettingError]:
     """Yield what a reward finds wrong with its options.
 
     Args:
         block: that chooses the reward.
-        reward: its class.
         options: of it.
+        around: what they have to go with.
+    """
+    for flaw in block.find_class().flaws(options, around):
+        yield replace(flaw, loc=(*block.loc, *flaw.loc))
+
+
+def surroundings(
+    data: Mapping[str, Any], drivers: Mapping[Loc, Driver], folder: Path | None
+) -> Surroundings:
+    """Return what a reward's options have to go with.
+
+    Args:
         data: of the whole file.
+        drivers: what is known of its arms.
         folder: of the task, where it is at hand.
     """
-    arms = {str(loc[-1]) if loc else "": bounds_of(arm) for loc, arm in arms_in(data)}
-    for flaw in reward.flaws(options, Surroundings(arms, folder)):
-        yield replace(flaw, loc=(*block.loc, *flaw.loc))
+    arms = {name_of(loc): (loc, arm) for loc, arm in arms_in(data)}
+    robots = {name: drivers.get((*loc, "robot")) for name, (loc, _) in arms.items()}
+    forceless = [name for name, one in robots.items() if one and not one.driver.tells_wrench]
+    return Surroundings(
+        {name: bounds_of(arm) for name, (_, arm) in arms.items()}, folder, forceless
+    )
+
+
+def name_of(loc: Loc) -> str:
+    """Return the name of the arm at a path; the only one of a task has none."""
+    return str(loc[-1]) if loc else ""
 
 
 def check_update_groups(options: Mapping[str, Any], training: Any) -> Iterator[SettingError]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hilctl.agents import AGENTS
 from hilctl.agents.base import Agent
+from hilctl.agents.options import OfflineOptions
 from hilctl.data.batch import Batch
 from hilctl.task.layout import ActionLayout, ActionPart
 
@@ -90,6 +91,10 @@ class AgentContract:
         assert (self.act(newer) != before).any()
         assert metrics
         assert all(np.ndim(value) == 0 and np.isfinite(value) for value in metrics.values())
+        options = AGENTS.options_type(self.type)
+        if not options.needs_robot:
+            assert issubclass(options, OfflineOptions)
+            assert any(name.endswith("loss") for name in metrics)
 
     def test_what_acts_elsewhere_acts_the_same(self, agent: Agent) -> None:
         newer, _ = agent.update(transitions())

@@ -103,6 +103,23 @@ class RobotContract(DeviceContract):
         assert np.abs(state.q).max() <= 2 * np.pi  # radians
         assert 0 <= state.gripper <= 1
 
+    def test_what_it_says_that_it_measures_it_measures(self, robot: Robot) -> None:
+        state = robot.state()
+        assert robot.tells_wrench or not state.tcp_wrench.any()
+        if robot.tells_joint_velocity:
+            assert state.qd is not None
+            assert state.qd.shape == state.q.shape
+            assert np.isfinite(state.qd).all()
+
+    def test_what_it_has_is_known_before_it_is_open(
+        self, robot: Robot, driver: DriverChoice
+    ) -> None:
+        options = self.registry.options_type(driver.type).model_validate(dict(driver.options))
+        assert robot.may_have_gripper(options) or not robot.has_gripper
+        holds = type(robot).hold_from_outside.__func__  # type: ignore[attr-defined]
+        inherited = Robot.hold_from_outside.__func__  # type: ignore[attr-defined]
+        assert not robot.needs_guard or holds is not inherited
+
     def test_a_state_is_a_copy_that_does_not_change_later(self, robot: Robot) -> None:
         before = robot.state()
         kept = [before.tcp_pose.copy(), before.q.copy(), before.tcp_wrench.copy()]

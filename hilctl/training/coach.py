@@ -32,6 +32,7 @@ class Coach:
         max_steps: after which an attempt is cut.
         actions: whose displacements and pushes have limits; a gripper is always at one.
         largest_value: the most that a step can be worth by the task's reward.
+        labels_teach: the reward learns from labels.
     """
 
     def __init__(
@@ -40,9 +41,10 @@ class Coach:
         max_steps: int,
         actions: ActionLayout,
         largest_value: float = 1.0,
+        labels_teach: bool = True,
     ) -> None:
         self._rate_hz, self._max_steps = rate_hz, max_steps
-        self._largest_value = largest_value
+        self._largest_value, self._labels_teach = largest_value, labels_teach
         limited = (part for part in actions.parts if part.kind != "gripper")
         self._limited = actions.indices_of(limited)
         self._recent: deque[EpisodeFacts] = deque(maxlen=WINDOW)
@@ -95,6 +97,7 @@ class Coach:
             self._rate_hz,
             self._max_steps,
             self._largest_value,
+            self._labels_teach,
         )
         return [found for rule in RULES if (found := rule(situation)) is not None]
 

@@ -71,6 +71,7 @@ class Situation:
         rate_hz: control rate.
         max_steps: after which an attempt is cut.
         largest_value: the most that a step can be worth.
+        labels_teach: the reward learns from labels; else it is as the task file says.
     """
 
     recent: Sequence[EpisodeFacts]
@@ -80,6 +81,7 @@ class Situation:
     rate_hz: float
     max_steps: int
     largest_value: float = 1.0
+    labels_teach: bool = True
 
 
 def control_rate_missed(now: Situation) -> Diagnosis | None:
@@ -117,7 +119,9 @@ def reward_never_fires(now: Situation) -> Diagnosis | None:
         f"the operator claimed {claims} successes of the last {len(now.recent)} attempts, "
         "the reward saw none of them",
         "record labels of such successes and train again: hilctl record-labels, "
-        "hilctl train-classifier",
+        "hilctl train-classifier"
+        if now.labels_teach
+        else "let reward in task.yaml ask for less",
     )
 
 
@@ -131,7 +135,10 @@ def reward_disagrees(now: Situation) -> Diagnosis | None:
         "reward fires on failures",
         f"{vetoes} of the last {len(fired)} successes were vetoed",
         "the policy has found what fools the classifier: keep vetoing, or record labels of it: "
-        "hilctl record-labels",
+        "hilctl record-labels"
+        if now.labels_teach
+        else "the policy has found what the reward does not mean: keep vetoing, or let reward in "
+        "task.yaml ask for more",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hilctl.agents import BUILTIN, OPTIONS
 from hilctl.agents.options import (
     BCOptions,
     HGDaggerOptions,
@@ -87,3 +88,7 @@ def test_a_preset_survives_being_stored() -> None:
 )
 def test_every_number_is_explained(model: type[Options]) -> None:
     assert [name for name, field in model.model_fields.items() if not field.description] == []
+
+
+def test_the_options_of_every_agent_are_read_without_jax() -> None:
+    assert OPTIONS.keys() == BUILTIN.keys()

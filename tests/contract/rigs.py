@@ -24,13 +24,7 @@ gamepad()
 OPTIONS: dict[str, dict[str, list[dict[str, Any]]]] = {
     "robot": {
         "sim": [{"scene": "reach"}, {"scene": "insert"}, {"scene": "pick"}],
-        # against a server: tests/e2e/test_served_contract.py
-        "rehearsed": [],
-        "serl_http": [],
-        # against their controllers, in tests/robots
-        "franky": [],
-        "so101": [],
-        "ur_rtde": [],
+        **{name: [] for name in ("rehearsed", "serl_http", "franky", "so101", "ur_rtde")},
     },
     "camera": {
         "sim": [{"view": "wrist", "width_px": 64, "height_px": 48}, {"view": "side"}],
@@ -39,8 +33,7 @@ OPTIONS: dict[str, dict[str, list[dict[str, Any]]]] = {
         "basler": basler_options(),
     },
     "teleop": {
-        "rehearsed": [],  # against a server: tests/e2e/test_served_contract.py
-        "so101_leader": [],  # on its bus: tests/robots/test_so101_leader.py
+        **{name: [] for name in ("rehearsed", "so101_leader")},
         "scripted": [{}, {"skill": 0.3, "interventions": False}],
         "keyboard": [{"terminal": terminal()[1]}],
         "spacemouse": [{"path": str(spacemouse().path), "keys": False}, {"serial": "contract"}],
@@ -48,6 +41,16 @@ OPTIONS: dict[str, dict[str, list[dict[str, Any]]]] = {
     },
 }
 
+# those without options here need a server or a controller: where their contract is
+ELSEWHERE = {
+    ("robot", "rehearsed"): "e2e/test_served_contract.py::TestRehearsedRobot",
+    ("robot", "serl_http"): "e2e/test_served_contract.py::TestSerlHttpRobot",
+    ("robot", "franky"): "robots/test_franky.py::TestFranky",
+    ("robot", "so101"): "robots/test_so101.py::TestSo101",
+    ("robot", "ur_rtde"): "robots/test_ur_rtde.py::TestUr",
+    ("teleop", "rehearsed"): "e2e/test_served_contract.py::TestServedOperator",
+    ("teleop", "so101_leader"): "robots/test_so101_leader.py::TestLeader",
+}
 REGISTRIES = {"robot": ROBOTS, "camera": CAMERAS, "teleop": TELEOPS}
 OWN = dict.fromkeys(("terminal", "path"), "own")  # what is made for a process of its own
 ACTION_SCALE = np.repeat([0.01, 0.06], 3)

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
-from rigs import OPTIONS, REGISTRIES, build, variants
+from rigs import ELSEWHERE, OPTIONS, REGISTRIES, build, variants
 
 from hilctl.devices import Device, Rig
 from hilctl.errors import DeviceError
+
+TESTS = Path(__file__).parents[1]
+LACKING = {("camera", "realsense"), ("camera", "basler")}  # where their libraries are missing
 
 
 def test_every_registered_driver_is_tested() -> None:
     for kind, registry in REGISTRIES.items():
         assert set(registry.names()) == set(OPTIONS[kind]), "list its options in rigs.py"
+    left = {(kind, name) for kind, named in OPTIONS.items() for name, at in named.items() if not at}
+    assert left <= set(ELSEWHERE) | LACKING, "say in rigs.py where its contract is"
+
+
+@pytest.mark.parametrize(("kind", "name"), ELSEWHERE)
+def test_a_contract_that_is_elsewhere_is_there(kind: str, name: str) -> None:
+    file, _, test = ELSEWHERE[kind, name].partition("::")
+    code = (TESTS / file).read_text()
+    assert re.search(rf"^class {test}\((Robot|Teleop|Device)Contract\):", code, re.M)
+    assert f'DriverChoice("{name}"' in code
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,10 @@ def added(buffer: ReplayBuffer, kept: Kept) -> None:
         )
 
 
+def test_no_kind_is_left_out() -> None:
+    assert {*KINDS} == {*REWARDS.names()} - {"classifier"}  # that one: tests/e2e/test_whole_method
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_trains_a_policy(kind: str, tmp_path: Path) -> None:
     reward = opened(kind, tmp_path)

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hilctl.rewards import REWARDS
 from hilctl.rewards.base import RewardSource
+from hilctl.rewards.terms import TERMS
 from hilctl.rewards.weighted_sum import SumOptions, SumReward
 from hilctl.teleop.base import TeleopEvent
 
@@ -97,3 +99,7 @@ def test_the_task_is_done_when_all_rewards_say_so_at_once() -> None:
             judgement = reward.judge({}, events, measured)
             assert judgement.success is (x == 0.0 and bool(events))
             assert judgement.reward(success=judgement.success) == float(judgement.success)
+
+
+def test_no_reward_is_called_like_a_term_which_would_hide_it() -> None:
+    assert not {*REWARDS.names()} & {*TERMS}

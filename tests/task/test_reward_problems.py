@@ -221,3 +221,15 @@ def test_a_wrong_reward_is_refused_at_its_place(tmp_path: Path, flaw: str) -> No
     assert any(told in problem.message for problem in caught.value.problems), [
         problem.message for problem in caught.value.problems
     ]
+
+
+def test_a_price_of_forces_needs_an_arm_that_measures_them(tmp_path: Path) -> None:
+    gentle = {"type": "force", "weight": -0.01}
+    file = task(tmp_path, {"type": "sum", "terms": {"done": HUMAN, "gentle": gentle}})
+    load_task(file)
+    deaf = {"type": "so101", "port": "/dev/so101", "model": "a.xml", "calibration": "c.json"}
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "robot": deaf}))
+    with pytest.raises(TaskProblemsError) as told:
+        load_task(file)
+    messages = [problem.message for problem in told.value.problems]
+    assert "reward.terms.gentle.type: the arm's driver measures no forces" in messages

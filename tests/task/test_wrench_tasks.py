@@ -108,3 +108,17 @@ def test_what_does_not_go_together_is_said(
         load_changed(*changes)
     messages = [problem.message for problem in told.value.problems]
     assert any(one.startswith(message) for one in messages), messages
+
+
+SO101 = "robot: {type: so101, port: /dev/so101, model: a.xml, calibration: c.json}"
+
+
+def test_forces_that_a_driver_does_not_measure_are_not_asked_for(load_changed: Load) -> None:
+    steps = STEP + "  max_force_n: 10\n  max_torque_nm: 2\n"
+    with pytest.raises(TaskProblemsError) as told:
+        load_changed((STEP, steps), (ROBOT, SO101))
+    messages = [problem.message for problem in told.value.problems]
+    for key in ("control.max_force_n", "control.max_torque_nm"):
+        assert f"{key}: the driver so101 measures no forces: nothing would keep to this" in messages
+    assert "observation.state[2]: the driver so101 measures no forces" in messages
+    load_changed((STEP, steps))  # the simulator measures them

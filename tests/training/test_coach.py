@@ -165,3 +165,18 @@ def test_stretches_are_the_runs_of_true(flags: list[bool]) -> None:
         assert start == 0 or not flags[start - 1]
         rebuilt[start : start + length] = [True] * length
     assert rebuilt == flags
+
+
+@pytest.mark.parametrize("trouble", ["reward never fires", "reward fires on failures"])
+def test_labels_are_advised_only_where_a_reward_learns_from_them(trouble: str) -> None:
+    def remedies(labels_teach: bool) -> dict[str, str]:
+        coach = Coach(RATE_HZ, MAX_STEPS, ARM, labels_teach=labels_teach)
+        for attempt in TROUBLES[trouble]:
+            watch(coach, attempt)
+        return {found.name: found.remedy for found in coach.diagnoses(0.5)}
+
+    assert "hilctl record-labels" in remedies(labels_teach=True)[trouble]
+    otherwise = remedies(labels_teach=False)[trouble]
+    assert "task.yaml" in otherwise
+    assert "label" not in otherwise
+    assert "classifier" not in otherwise

@@ -21,6 +21,7 @@ from hilctl.pipeline.record.recording import episode_attributes
 from hilctl.pipeline.run_folder.resume import EPISODES
 from hilctl.pipeline.run_folder.run import Run
 from hilctl.rewards.base import Reward
+from hilctl.rewards.learnt import classifiers_of
 from hilctl.rewards.value_bounds import largest_value
 from hilctl.teleop.base import Role
 from hilctl.training.actor import Actor, EpisodeBuffer
@@ -95,7 +96,8 @@ class ActingSide:
         buffer = EpisodeBuffer()
         most_steps = round(control.max_episode_s * control.rate_hz)
         actions = self.station.action_layout
-        coach = Coach(control.rate_hz, most_steps, actions, largest_value(spec))
+        taught = bool(classifiers_of(spec))
+        coach = Coach(control.rate_hz, most_steps, actions, largest_value(spec), taught)
         attributes = episode_attributes(run.workspace, self.station, run.seed)
         recorder = EpisodeRecorder(
             run.folder / EPISODES, kind="rollout", attributes=attributes, notes=lambda: actor.notes

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+from hilctl.agents.options import OfflineOptions
 from hilctl.pipeline.events import Event, Report, ShouldStop
 from hilctl.pipeline.parts import open_encoder
 from hilctl.pipeline.run_folder.run import Run
@@ -30,13 +33,14 @@ def train_offline(run: Run, report: Report, stop: ShouldStop) -> bool | None:
 
 def _learn(run: Run, episode_learner: EpisodeLearner, report: Report, stop: ShouldStop) -> bool:
     learner = episode_learner.learner
-    updates = run.workspace.spec.agent.options.model_dump()["updates"]
+    updates = cast(OfflineOptions, run.workspace.spec.agent.options).updates
     while learner.updates < updates and not stop():
         before = learner.updates
         learner.learn_chunk()
         run.progress.take(episode_learner.health())
         if is_told(before, learner.updates, updates):
-            text = f"update {learner.updates}/{updates}, loss {learner.metrics['bc_loss']:.2f}"
+            loss = next(value for name, value in learner.metrics.items() if name.endswith("loss"))
+            text = f"update {learner.updates}/{updates}, loss {loss:.2f}"
             figures = run.progress.as_dict()
             report(Event("update", text, learner.updates, updates, figures))
     return learner.updates >= updates
