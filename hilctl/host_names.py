@@ -2,12 +2,13 @@
 
 The system's own look-up knows no time limit: where no name server answers it takes half a minute,
 and an arm is not told anything meanwhile. Whatever reaches for a robot or a camera over the network
-asks here first.
+asks here first. What is shown or sent of an address has no password.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import threading
 import time
@@ -19,6 +20,14 @@ MEND = (
     "is it spelt right, and does this network's name server answer? A number, such as "
     "192.168.1.10, in task.yaml needs none"
 )
+
+
+PASSWORD = re.compile(r"(?<=://)[^/]*@")  # and whose it is
+
+
+def without_password(address: str) -> str:
+    """Return an address as it may be shown."""
+    return PASSWORD.sub("…@", address)
 
 
 class HostNameError(DeviceError):

@@ -12,10 +12,11 @@ from pydantic import Field
 from hilctl.cameras.capture import CaptureSource
 from hilctl.cameras.drained import DrainedCamera, DrainedOptions
 from hilctl.cameras.reader import PictureSource
-from hilctl.cameras.stream import FileSource, StreamSource, without_password
+from hilctl.cameras.stream import FileSource, StreamSource
 from hilctl.cameras.video_devices import video_devices
 from hilctl.devices import Address, Finding, Options
 from hilctl.errors import DeviceError
+from hilctl.host_names import without_password
 
 
 class OpencvOptions(DrainedOptions):

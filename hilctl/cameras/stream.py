@@ -6,7 +6,6 @@ of another size to that of the first one without a word.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,7 +17,7 @@ import numpy as np
 
 from hilctl.cameras.reader import Image, PictureSource
 from hilctl.errors import DeviceError
-from hilctl.host_names import HostNameError, address_of
+from hilctl.host_names import HostNameError, address_of, without_password
 from hilctl.time_limit import within
 
 if TYPE_CHECKING:
@@ -34,12 +33,6 @@ TAIL = 512  # some cameras fill up the rest of a packet
 # of a stream, nothing shall be kept back to smooth it
 HASTY = {"fflags": "nobuffer", "flags": "low_delay", "rtsp_transport": "tcp"}
 WHOLE_PICTURES = frozenset({"mjpeg", "rawvideo", "png", "ffv1"})  # none is made from earlier ones
-PASSWORD = re.compile(r"(?<=://)[^/@]*@")
-
-
-def without_password(url: str) -> str:
-    """Return an address as it may be shown."""
-    return PASSWORD.sub("…@", url)
 
 
 def look_up_host(url: str) -> None:

@@ -31,7 +31,8 @@ def sent(run: Path) -> bytes:
 def test_numbers_are_sent_by_name_under_the_name_of_the_run(tmp_path: Path) -> None:
     run = tmp_path / "20260101-120000"
     run.mkdir()
-    log = WeightsAndBiases(run, "robots", CONFIG)
+    door = {"source": "rtsp://me:hunter2@3@10.0.0.9/1", "size": [128, 128]}
+    log = WeightsAndBiases(run, "robots", {**CONFIG, "cameras": [{"door": door}]})
     log.write(10, {"critic_loss": 0.25, "phase": "unheard-of phase", "judged_success": True})
     log.close()
     log.close()
@@ -41,6 +42,8 @@ def test_numbers_are_sent_by_name_under_the_name_of_the_run(tmp_path: Path) -> N
     assert b"peg-20260101-120000" in content
     assert b"critic_loss" in content
     assert b"unheard-of phase" not in content
+    assert b"@10.0.0.9/1" in content
+    assert b"hunter" not in content
     assert b"judged_success" not in content
 
 

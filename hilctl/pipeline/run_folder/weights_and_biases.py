@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hilctl.errors import HilctlError
+from hilctl.host_names import without_password
 
 INIT_S = 30
 
@@ -17,7 +18,7 @@ class WeightsAndBiases:
     Args:
         run: folder of the run; a continued run goes on with what it has sent before.
         project: name of the project.
-        config: what the run was made with, as plain JSON.
+        config: what the run was made with, as plain JSON; passwords in addresses are not sent.
 
     Raises:
         HilctlError: the package is not installed, nobody is logged in, or nobody answers.
@@ -39,7 +40,7 @@ class WeightsAndBiases:
                 name=name,
                 dir=str(run),
                 resume="allow",
-                config=dict(config),
+                config=_shown(config),
                 # stdout belongs to the command, which may be writing JSON
                 settings=wandb.Settings(init_timeout=INIT_S, silent=True, console="off"),
             )
@@ -64,3 +65,12 @@ class WeightsAndBiases:
     def close(self) -> None:
         """Send what is left; idempotent."""
         self._run.finish()
+
+
+def _shown(settings: Any) -> Any:
+    """Return plain JSON as everyone may see it."""
+    if isinstance(settings, str):
+        return without_password(settings)
+    if isinstance(settings, Mapping):
+        return {name: _shown(value) for name, value in settings.items()}
+    return [_shown(value) for value in settings] if isinstance(settings, list) else settings
