@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import shlex
+from collections import Counter
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from os.path import isfile  # of a name that cannot be, too, it says no
@@ -20,6 +21,7 @@ from hilctl.errors import ComputerError, DataError
 from hilctl.pipeline.calibrate.crops import hidden_motion
 from hilctl.pipeline.calibrate.identity import all_records, from_before
 from hilctl.pipeline.label_stages import other_stages
+from hilctl.pipeline.record.label_counts import counted
 from hilctl.pipeline.run_folder.manifest import (
     ClassifierManifest,
     Evaluation,
@@ -242,7 +244,7 @@ def _unreadable(path: Path, error: DataError) -> StageCheck:
 
 
 def _count_frames(headers: list[EpisodeHeader], kinds: list[str]) -> dict[str, int] | StageCheck:
-    """Return how many frames of each kind there are, or which file does not tell."""
+    """Return how many frames of each kind count, or which file does not tell."""
     counts = dict.fromkeys(kinds, 0)
     for header in headers:
         try:
@@ -250,8 +252,9 @@ def _count_frames(headers: list[EpisodeHeader], kinds: list[str]) -> dict[str, i
                 labels = dataset_of(episode, layout.LABELS)[:]
         except DataError as error:
             return _unreadable(header.path, error)
+        there = counted(Counter(labels.tolist()))
         for label, kind in enumerate([kinds[-1], *kinds[:-1]]):  # that of no stage comes last
-            counts[kind] += int((labels == label).sum())
+            counts[kind] += there.get(label, 0)
     return counts
 
 

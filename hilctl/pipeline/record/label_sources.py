@@ -141,7 +141,7 @@ class HeldSuccess(gymnasium.Wrapper[Obs, Array, Obs, Array]):
 # Demonstrations do not join in: they end as soon as they succeed, within the guard of that change.
 FROM_ALL_SIDES = "show success, each time from another side, and as far off as still counts"
 NEARLY = "show what could be mistaken for success, and is none"
-ALIKE = LabelSource("look-alike", NEARLY, Role.LABEL, 8.0, 0.2)
+ALIKE = LabelSource("look-alike", NEARLY, Role.LABEL, 8.0, 0.2, hold_frames=20)  # done for good
 SHOWN = LabelSource("success", FROM_ALL_SIDES, Role.SHOW, 12.0, 0.0, lead_s=0.5, hold_frames=5)
 # Where no operator goes, and a policy will.
 BY_ITSELF = "the arm moves by itself"
