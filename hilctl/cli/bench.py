@@ -246,12 +246,12 @@ def _task_in(scratch: Path) -> Workspace:
 
 def _say_comparison(output: Output, folder: Path, found: Comparison) -> None:
     from hilctl.pipeline.bench.methods_page import write_comparison
-    from hilctl.pipeline.bench.methods_table import HEADER, LEGEND, cells_of
+    from hilctl.pipeline.bench.methods_table import HEADER, cells_of, legend
 
     page = write_comparison(folder, found)
     if found.rows:
         output.table(HEADER, [cells_of(row) for row in found.rows])
-        output.say(LEGEND)
+        output.say(legend(found.data))
     for name, why in found.failed.items():
         output.say(f"{name} failed: {why}")
     output.say(f"page: {page}")

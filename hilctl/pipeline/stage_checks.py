@@ -165,7 +165,10 @@ def _check_classifier_of(
     if newer := labels - known:
         reason = f"{len(newer)} of {len(labels)} label episodes are newer than it"
         return StageCheck(State.STALE, reason)
-    return StageCheck(State.READY, f"version {manifest.version}, from {len(known)} label episodes")
+    reason = f"version {manifest.version}, from {len(known)} label episodes"
+    if (successes := manifest.metrics.successes).shown:
+        reason += f"; recognised {successes.recognised} of {successes.shown} unseen successes"
+    return StageCheck(State.READY, reason)
 
 
 def check_policy(workspace: Workspace) -> StageCheck:

@@ -12,7 +12,7 @@ from hilctl.agents.options import HIL_SERL
 from hilctl.errors import BelowBarError, UsageError
 from hilctl.pipeline.bench.algorithms import ALGORITHMS, OURS, changed
 from hilctl.pipeline.bench.cell_process import curve, to_target
-from hilctl.pipeline.bench.cells import CellResult, Journal, Plan
+from hilctl.pipeline.bench.cells import CellResult, DataResult, Journal, Plan
 from hilctl.pipeline.bench.methods import Comparison, planned, summary
 from hilctl.pipeline.bench.methods_page import write_comparison
 from hilctl.pipeline.bench.methods_table import HEADER, cells_of
@@ -201,7 +201,8 @@ def test_curves_tell_success_alone_and_who_was_in_charge() -> None:
 def test_a_page_has_curves_table_and_what_failed(tmp_path: Path) -> None:
     plan = Plan(tasks={"peg": "sim-reach"}, algorithms=["full", "bc"], **BUDGET)
     results = {("peg", "full"): [GOOD, but(true_successes=49)], ("peg", "bc"): []}
-    page = write_comparison(tmp_path, Comparison(plan, results, {"peg_seed0_bc": "no luck"}))
+    data = {"peg": [DataResult(demos=5, shown=40, recognised=39), DataResult(demos=5)]}
+    page = write_comparison(tmp_path, Comparison(plan, results, {"peg_seed0_bc": "no luck"}, data))
     text = page.read_text()
     assert text.count("data:image/png") == 1
     assert "99/100" in text
@@ -209,3 +210,5 @@ def test_a_page_has_curves_table_and_what_failed(tmp_path: Path) -> None:
     table = (tmp_path / "methods.md").read_text()
     assert table.startswith(f"| {' | '.join(HEADER)} |\n| ---")
     assert "| peg | full | 99/100 |" in table
+    for told in (text, table):
+        assert "Successes that classifiers recognised unseen: peg 39 of 40." in told

@@ -6,6 +6,7 @@ from collections import Counter
 from math import ceil
 from pathlib import Path
 
+import gymnasium
 import numpy as np
 import pytest
 from small_task import edit, make_task
@@ -19,17 +20,18 @@ from hilctl.errors import DataError, HilctlError, UsageError
 from hilctl.pipeline.events import Event
 from hilctl.pipeline.record import labels as verb
 from hilctl.pipeline.record.demos import record_demos
-from hilctl.pipeline.record.label_counts import SOURCE, LabelsResult
+from hilctl.pipeline.record.label_counts import SOURCE, LabelsResult, count_labels
 from hilctl.pipeline.record.label_sources import ALIKE, RANDOM, SHOWN, SOURCES, SWEEP
 from hilctl.pipeline.record.labelling import FAILURE, SUCCESS
 from hilctl.pipeline.record.labels import record_labels
+from hilctl.pipeline.stage_checks import check_labels
 from hilctl.rewards import REWARDS
 from hilctl.rewards.base import Reward
 from hilctl.sim.scenes import ReachScene
 from hilctl.sim.world import SimWorld
 from hilctl.task.sections import PluginSpec
 from hilctl.task.workspace import Workspace
-from hilctl.teleop.base import WHOLE_TASK
+from hilctl.teleop.base import WHOLE_TASK, TeleopEvent
 
 FEW = {"consecutive: 2 ": "success_frames: 25\n  failure_frames: 90\n  consecutive: 2 "}
 WANTED = {"success": 25, "failure": 90}
@@ -213,3 +215,41 @@ def test_success_in_one_episode_is_not_enough_however_many_its_frames() -> None:
     result.count(SHOWN, {SUCCESS: 1})
     assert result.lacking(SHOWN) == 0
     assert result.missing == ""
+
+
+def test_a_success_that_goes_on_and_on_counts_as_often_as_one_that_is_held() -> None:
+    long, short = (LabelsResult({"success": 200, "failure": 0}, Counter(), 0) for _ in range(2))
+    for _ in range(2):
+        long.count(ALIKE, {SUCCESS: 86})
+        short.count(ALIKE, {SUCCESS: 20})
+    assert long.found == short.found == {"success": 40, "failure": 0}
+    assert long.lacking(SHOWN) == 160
+    long.take_back(ALIKE, {SUCCESS: 86})
+    assert long.found["success"] == 20
+
+
+def test_what_counts_is_the_same_once_it_is_on_disk(
+    recorded: tuple[Workspace, LabelsResult, list],
+) -> None:
+    space, result, _ = recorded
+    headers = Dataset.open(space.labels, expect_fingerprint=None).headers
+    assert count_labels(headers) == result.counts
+    state = check_labels(space)
+    assert f"{result.found['success']}/25 success" in state.reason
+
+
+def test_a_look_alike_that_is_done_for_good_ends() -> None:
+    steps = 0
+    env = ALIKE.cut(AlwaysDone(), rate_hz=10.0)
+    env.reset()
+    while not env.step(np.zeros(1))[3]:
+        steps += 1
+    assert steps < 30
+
+
+class AlwaysDone(gymnasium.Env):
+    def reset(self, **kwargs: object) -> tuple[dict, dict]:
+        return {}, {}
+
+    def step(self, action: np.ndarray) -> tuple[dict, float, bool, bool, dict]:
+        return {}, 0.0, False, False, {"events": frozenset({TeleopEvent.SUCCESS})}

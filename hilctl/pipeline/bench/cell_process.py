@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from hilctl.pipeline.bench.cells import Cell, Journal, Plan
+from hilctl.pipeline.bench.cells import Cell, DataResult, Journal, Plan
 
 COPIED_NOT = ("demos", "labels", "classifier", "runs", ".hilctl*")
 TARGET, WINDOW = 0.95, 20
@@ -65,12 +65,14 @@ def prepare(journal: Journal, plan: Plan, cell: Cell) -> dict[str, Any]:
     workspace = Workspace(root)
     stages = stages_needed(workspace.spec)
     with workspace.lock("bench methods"):
-        demos = record_demos(workspace, seed=cell.seed).demos
+        result = DataResult(demos=record_demos(workspace, seed=cell.seed).demos)
         if "labels" in stages:
             record_labels(workspace, seed=cell.seed)
         if "classifier" in stages:
-            train_classifier(workspace, seed=cell.seed)
-    return {"demos": demos}
+            each = train_classifier(workspace, seed=cell.seed).each
+            poorest = min((one.fitted.metrics for one in each), key=lambda one: one.recognised)
+            result = result.model_copy(update=poorest.successes)
+    return result.model_dump()
 
 
 def run(journal: Journal, plan: Plan, cell: Cell) -> dict[str, Any]:

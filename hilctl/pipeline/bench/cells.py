@@ -78,6 +78,20 @@ class Cell:
         return Cell(self.task, self.seed)
 
 
+class DataResult(BaseModel):
+    """What all algorithms of a task and seed learn from.
+
+    Attributes:
+        demos: demonstrations.
+        shown, recognised: of the poorest classifier: successes that it had not learnt from, and how
+            many of them it saw; 0 without one.
+    """
+
+    demos: int = Field(ge=0)
+    shown: int = Field(default=0, ge=0)
+    recognised: int = Field(default=0, ge=0)
+
+
 class CellResult(BaseModel):
     """What a cell came to.
 
@@ -189,6 +203,14 @@ class Journal:
             DataError: its file is damaged.
         """
         return read_json(CellResult, self._file(cell), hint="remove it: the cell is run again")
+
+    def data_result(self, cell: Cell) -> DataResult | None:
+        """Return what was recorded for the algorithms of a cell, or None when it is not finished.
+
+        Raises:
+            DataError: its file is damaged.
+        """
+        return read_json(DataResult, self._file(cell.data), hint="remove it: it is recorded again")
 
     def _file(self, cell: Cell) -> Path:
         return self._results / f"{cell.name}.json"

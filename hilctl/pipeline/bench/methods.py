@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -13,7 +13,7 @@ from typing import Any
 from hilctl.errors import BelowBarError, UsageError
 from hilctl.pipeline.bench.algorithms import changed, find_algorithm
 from hilctl.pipeline.bench.cell_process import command
-from hilctl.pipeline.bench.cells import CellResult, Journal, Plan
+from hilctl.pipeline.bench.cells import CellResult, DataResult, Journal, Plan
 from hilctl.pipeline.bench.cores import held_cores
 from hilctl.pipeline.bench.workers import Workers
 from hilctl.pipeline.evaluate.statistics import interval_over_seeds
@@ -34,11 +34,13 @@ class Comparison:
         plan: what is compared.
         results: of the cells that are finished.
         failed: why others failed, by name.
+        data: what the algorithms of a task learnt from, one a seed.
     """
 
     plan: Plan
     results: Results
     failed: Mapping[str, str]
+    data: Mapping[str, Sequence[DataResult]] = field(default_factory=dict)
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -68,6 +70,10 @@ class Comparison:
             "plan": self.plan.model_dump(exclude={"settings"}),
             "methods": self.rows,
             "failed": dict(self.failed),
+            "data": {
+                task: [one.model_dump(mode="json") for one in found]
+                for task, found in self.data.items()
+            },
             "cells": [
                 {"task": task, "algorithm": algorithm, **one.model_dump(mode="json")}
                 for (task, algorithm), found in self.results.items()
@@ -187,7 +193,7 @@ def compare_methods(
         )
         crew.work(plan.cells())
         failed = {cell.name: why for cell, why in crew.failed.items()}
-        return Comparison(plan, gathered(journal, plan), failed)
+        return Comparison(plan, gathered(journal, plan), failed, recorded(journal, plan))
 
 
 def gathered(journal: Journal, plan: Plan) -> Results:
@@ -199,6 +205,15 @@ def gathered(journal: Journal, plan: Plan) -> Results:
         if cell.algorithm is not None and (found := journal.result(cell)) is not None:
             results[cell.task, cell.algorithm].append(found)
     return results
+
+
+def recorded(journal: Journal, plan: Plan) -> dict[str, list[DataResult]]:
+    """Return what was recorded for a plan, by task, one a seed."""
+    data: dict[str, list[DataResult]] = {task: [] for task in plan.tasks}
+    for cell in plan.cells():
+        if cell.algorithm is None and (found := journal.data_result(cell)) is not None:
+            data[cell.task].append(found)
+    return data
 
 
 def summary(found: Sequence[CellResult]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from hilctl.pipeline.bench.algorithms import find_algorithm
 from hilctl.pipeline.bench.methods import Comparison, Results
-from hilctl.pipeline.bench.methods_table import HEADER, LEGEND, cells_of
+from hilctl.pipeline.bench.methods_table import HEADER, cells_of, legend
 from hilctl.pipeline.page import write_report
 from hilctl.task.files import write_json_atomic, write_text_atomic
 
@@ -26,7 +26,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
     """
     rows = [cells_of(row) for row in comparison.rows]
     write_json_atomic(folder / FIGURES, comparison.as_dict())
-    write_text_atomic(folder / TABLE, markdown(HEADER, rows) + f"\n{LEGEND}\n")
+    write_text_atomic(folder / TABLE, markdown(HEADER, rows) + f"\n{legend(comparison.data)}\n")
     plan = comparison.plan
     budget = "as much as they like" if plan.operator_steps is None else f"{plan.operator_steps}"
     conditions = {
@@ -46,7 +46,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
     write_report(
         folder / PAGE,
         title="Methods compared",
-        lead=LEGEND,
+        lead=legend(comparison.data),
         tables=tables,
         pictures=pictures,
         grids=[("What they came to", HEADER, rows)],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from hilctl.pipeline.bench.cells import DataResult
 
 HEADER = (
     "task",
@@ -24,6 +26,16 @@ LEGEND = (
     "figures are means over the seeds; wall time is one core's. Demonstrations, help and verdicts "
     "by the scripted operator, the same demonstrations for all algorithms of a task and seed."
 )
+
+
+def legend(data: Mapping[str, Sequence[DataResult]]) -> str:
+    """Return what the columns are, and how well each seed's classifier sees success, by task."""
+    seen = {
+        task: ", ".join(f"{one.recognised} of {one.shown}" for one in found if one.shown)
+        for task, found in data.items()
+    }
+    told = "; ".join(f"{task} {counts}" for task, counts in seen.items() if counts)
+    return f"{LEGEND} Successes that classifiers recognised unseen: {told}." if told else LEGEND
 
 
 def cells_of(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -31,6 +31,21 @@ class Manifest(BaseModel):
     format: int = 1
 
 
+class ShownSuccesses(BaseModel):
+    """How many successes a classifier was shown that it had not learnt from, and recognised."""
+
+    shown: NonNegativeInt = 0
+    recognised: NonNegativeInt = 0
+
+
+class ClassifierMetrics(BaseModel):
+    """What was measured of a classifier, as far as other stages tell of it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    successes: ShownSuccesses = ShownSuccesses()
+
+
 class ClassifierManifest(Manifest):
     """`classifier/classifier.json`: what the classifier was made from, and how it decides.
 
@@ -39,6 +54,7 @@ class ClassifierManifest(Manifest):
         cameras: whose frames it judges.
         label_episodes: file names of the label episodes it was made from.
         version: counts up with every re-fit of its head.
+        metrics: of its first version.
     """
 
     data_fingerprint: str
@@ -46,6 +62,7 @@ class ClassifierManifest(Manifest):
     cameras: list[str]
     label_episodes: list[str] = []
     version: int = 1
+    metrics: ClassifierMetrics = ClassifierMetrics()
 
 
 class RunManifest(Manifest):
