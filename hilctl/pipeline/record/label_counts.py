@@ -39,7 +39,7 @@ class LabelsResult:
 
     Attributes:
         wanted: frames of each class: "success", or the name of each stage, then "failure".
-        counts: frames for each source and label.
+        counts: frames for each source and label, as `counted` has them.
         episodes: that there are now.
         showing: of them, those that show each label.
         sources: the ways to labelled frames of the task.
@@ -62,7 +62,7 @@ class LabelsResult:
 
     @property
     def found(self) -> dict[str, int]:
-        """The frames of each class that there are."""
+        """The frames of each class that count."""
         return {
             name: sum(count for (_, label), count in self.counts.items() if label == kind)
             for name, kind in self._labels.items()
