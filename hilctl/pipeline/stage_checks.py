@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import shlex
 from collections import Counter
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from os.path import isfile  # of a name that cannot be, too, it says no
 from pathlib import Path
@@ -26,10 +26,12 @@ from hilctl.pipeline.run_folder.manifest import (
     ClassifierManifest,
     Evaluation,
     RunManifest,
+    ShownSuccesses,
     read_manifest,
 )
 from hilctl.rewards.classifier import ClassifierOptions
 from hilctl.rewards.learnt import classifier_folder, classifiers_of, frames_of_classes
+from hilctl.rewards.metrics import MIN_RECALL
 from hilctl.task.fingerprint import (
     Identity,
     data_fingerprint,
@@ -143,6 +145,20 @@ def check_classifier(workspace: Workspace) -> StageCheck:
     lagging = {stage: check for stage, check in checks.items() if check.state is not State.READY}
     stage, first = next(iter((lagging or checks).items()))
     return replace(first, reason=f"{stage}: {first.reason}") if stage else first
+
+
+def told_of_poor_classifiers(workspace: Workspace) -> Iterator[str]:
+    """Yield in words what a training cannot count on: that successes are seen."""
+    for stage in classifiers_of(workspace.spec):
+        folder = classifier_folder(workspace.classifier, stage)
+        manifest = read_manifest(ClassifierManifest, folder / "classifier.json")
+        successes = manifest.metrics.successes if manifest else ShownSuccesses()
+        if successes.recognised < MIN_RECALL * successes.shown:
+            yield (
+                f"the classifier{f' of {stage}' if stage else ''}, as trained, recognised "
+                f"{successes.recognised} of {successes.shown} unseen successes: say when it misses "
+                f"one, or record more labels: {workspace.command('record-labels')}"
+            )
 
 
 def _check_classifier_of(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hilctl.rewards.frames import LabelledFrames
 
 SPARED_RECALL = 0.97  # share of held-out successes that are not missed
+MIN_RECALL = 0.5  # below, a policy would mostly not be told that it succeeded
 CURVE_POINTS = 100
 
 

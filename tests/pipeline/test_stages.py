@@ -14,11 +14,13 @@ from hilctl.data.writer import EpisodeWriter
 from hilctl.errors import DataError, MissingStageError, UsageError
 from hilctl.pipeline.run_folder.manifest import (
     ClassifierManifest,
+    ClassifierMetrics,
     Evaluation,
     RunManifest,
     read_manifest,
     write_manifest,
 )
+from hilctl.pipeline.stage_checks import told_of_poor_classifiers
 from hilctl.pipeline.stages import Stage, State, next_command, require, survey
 from hilctl.rewards.classifier import ClassifierReward
 from hilctl.task import scaffold
@@ -200,6 +202,22 @@ def test_classifier_older_than_its_labels(space: Workspace) -> None:
     found = stage(space, "classifier")
     assert found.state is State.STALE
     assert found.reason == "1 of 1 label episodes are newer than it"
+
+
+@pytest.mark.parametrize(
+    ("shown", "recognised", "poor"), [(8, 0, 1), (8, 3, 1), (8, 4, 0), (0, 0, 0)]
+)
+def test_a_training_says_that_its_classifier_sees_few_successes(
+    space: Workspace, shown: int, recognised: int, poor: int
+) -> None:
+    successes = {"successes": {"shown": shown, "recognised": recognised}}
+    train_classifier(space, metrics=ClassifierMetrics.model_validate(successes))
+    told = [*told_of_poor_classifiers(space)]
+    assert len(told) == poor
+    if shown:
+        words = f"recognised {recognised} of {shown} unseen successes"
+        assert words in stage(space, "classifier").reason
+        assert all(words in one and "hilctl record-labels" in one for one in told)
 
 
 def test_classifier_of_other_cameras(space: Workspace) -> None:

@@ -19,6 +19,7 @@ from hilctl.rewards.classifier import ClassifierOptions
 from hilctl.rewards.fit import ClassifierSource, FittedClassifier, fit_classifier
 from hilctl.rewards.frames import LabelledFrames
 from hilctl.rewards.learnt import cameras_judged, classifier_folder, classifiers_of
+from hilctl.rewards.metrics import MIN_RECALL
 from hilctl.rewards.report import draw_curve, draw_mistakes
 from hilctl.rewards.store import save_classifier
 from hilctl.task.fingerprint import data_identity
@@ -27,7 +28,6 @@ from hilctl.training.compilation import enable_compilation_cache
 
 CURVE = "precision_recall.png"
 MISTAKES = "mistakes.png"
-MIN_RECALL = 0.5  # below, a policy would mostly not be told that it succeeded
 
 
 @dataclass(frozen=True)

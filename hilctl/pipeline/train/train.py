@@ -22,6 +22,7 @@ from hilctl.pipeline.run_folder.resume import (
     progress_so_far,
 )
 from hilctl.pipeline.run_folder.run import Run
+from hilctl.pipeline.stage_checks import told_of_poor_classifiers
 from hilctl.pipeline.train.processes.presence import wait_until_all_have_left
 from hilctl.rewards.learnt import stages_needed
 from hilctl.task.workspace import Workspace
@@ -105,6 +106,9 @@ def train(
     judged_by = stages_needed(workspace.spec)[-1:] if online else ()
     stages.require(workspace, *agent.stages, *judged_by)
     wait_until_all_have_left(workspace.root)
+    if judged_by:
+        for told in told_of_poor_classifiers(workspace):
+            report(Event("phase", told))
     run = _open_run(workspace, seed, report, new=new, rollback=rollback, online=online)
     if not online:
         from hilctl.pipeline.train.offline import train_offline
