@@ -16,13 +16,11 @@ import time
 from hilctl.errors import DeviceError
 
 LOOK_UP_S = 3.0
+PASSWORD = re.compile(r"(?<=://)[^/\s]*@")  # and whose it is
 MEND = (
     "is it spelt right, and does this network's name server answer? A number, such as "
     "192.168.1.10, in task.yaml needs none"
 )
-
-
-PASSWORD = re.compile(r"(?<=://)[^/]*@")  # and whose it is
 
 
 def without_password(address: str) -> str:

@@ -42,6 +42,11 @@ def arms_in(data: Mapping[str, Any]) -> Iterator[tuple[Loc, Mapping[str, Any]]]:
             yield ("arms", name), arm
 
 
+def name_of(loc: Loc) -> str:
+    """Return the name of the arm at a path; the only one of a task has none."""
+    return str(loc[-1]) if loc else ""
+
+
 def check_arms(data: Mapping[str, Any]) -> Iterator[SettingError]:
     """Yield what a task with several arms has at the top and must have under each of them."""
     names = [str(name) for name in data["arms"]] if isinstance(data["arms"], dict) else ["left"]
@@ -95,7 +100,7 @@ def check_scene(
         parts = robot.driver.scene_parts(robot.options) if loc[-1] == "robot" else None
         if parts is None:
             continue
-        arm = str(loc[-2]) if len(loc) > 1 else ""
+        arm = name_of(loc[:-1])
         if arm in parts.arms:  # else the scene is most likely another one than was meant
             views.update(parts.views)
         else:
@@ -315,11 +320,6 @@ def surroundings(
     return Surroundings(
         {name: bounds_of(arm) for name, (_, arm) in arms.items()}, folder, forceless
     )
-
-
-def name_of(loc: Loc) -> str:
-    """Return the name of the arm at a path; the only one of a task has none."""
-    return str(loc[-1]) if loc else ""
 
 
 def check_update_groups(options: Mapping[str, Any], training: Any) -> Iterator[SettingError]:

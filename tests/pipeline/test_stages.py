@@ -12,6 +12,7 @@ import pytest
 from hilctl.data.step import Observation, Outcome, Step
 from hilctl.data.writer import EpisodeWriter
 from hilctl.errors import DataError, MissingStageError, UsageError
+from hilctl.pipeline.events import Event
 from hilctl.pipeline.run_folder.manifest import (
     ClassifierManifest,
     ClassifierMetrics,
@@ -20,8 +21,9 @@ from hilctl.pipeline.run_folder.manifest import (
     read_manifest,
     write_manifest,
 )
-from hilctl.pipeline.stage_checks import told_of_poor_classifiers
 from hilctl.pipeline.stages import Stage, State, next_command, require, survey
+from hilctl.pipeline.train import lockstep
+from hilctl.pipeline.train.train import train as train_policy
 from hilctl.rewards.classifier import ClassifierReward
 from hilctl.task import scaffold
 from hilctl.task.fingerprint import (
@@ -208,11 +210,16 @@ def test_classifier_older_than_its_labels(space: Workspace) -> None:
     ("shown", "recognised", "poor"), [(8, 0, 1), (8, 3, 1), (8, 4, 0), (0, 0, 0)]
 )
 def test_a_training_says_that_its_classifier_sees_few_successes(
-    space: Workspace, shown: int, recognised: int, poor: int
+    space: Workspace, monkeypatch: pytest.MonkeyPatch, shown: int, recognised: int, poor: int
 ) -> None:
+    monkeypatch.setattr(lockstep, "train_in_lockstep", lambda *_, **__: None)  # stopped at once
+    for _ in range(2):
+        record(space, space.demos)
     successes = {"successes": {"shown": shown, "recognised": recognised}}
     train_classifier(space, metrics=ClassifierMetrics.model_validate(successes))
-    told = [*told_of_poor_classifiers(space)]
+    events: list[Event] = []
+    assert train_policy(space, report=events.append) is None
+    told = [event.text for event in events if "unseen successes" in event.text]
     assert len(told) == poor
     if shown:
         words = f"recognised {recognised} of {shown} unseen successes"
