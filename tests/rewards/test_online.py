@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from toy_scene import GOAL, Fit, features
 
-from hilctl.rewards.fit import FittedClassifier
+from hilctl.rewards.fit import CLAIMS_THAT_TELL, FittedClassifier
 from hilctl.rewards.model import SuccessModel
 from hilctl.rewards.online import OnlineClassifier
 
+ELSEWHERE = GOAL + np.array([0.25, 0.0, 0.0])  # a success that no label shows
 FOOLING = GOAL + np.array([0.0, 0.0, 0.09])  # just outside the goal
 
 
@@ -41,6 +45,42 @@ def test_a_claimed_place_becomes_familiar(classifier: FittedClassifier) -> None:
     online.add(frames_at(place, count=8), success=True, reason="claim: episode 9", source="a/9")
     online.refit()
     assert probability(online.fitted.model, place) > before
+
+
+@pytest.fixture
+def fooled(classifier: FittedClassifier) -> FittedClassifier:
+    """Return a classifier with failures that heads which never saw them took for sure success."""
+    held_out = classifier.memory.held_out.copy()
+    held_out[np.flatnonzero(~classifier.memory.labels)[:20]] = 0.99
+    return replace(classifier, memory=replace(classifier.memory, held_out=held_out))
+
+
+def claim(online: OnlineClassifier, episode: int) -> None:
+    frames = frames_at(ELSEWHERE, seed=10 + episode)
+    online.add(frames, success=True, reason="claim", source=f"a/{episode}")
+    online.refit()
+
+
+def test_claims_teach_a_classifier_whose_labels_hold_a_look_alike(
+    fooled: FittedClassifier,
+) -> None:
+    online = OnlineClassifier(fooled)
+    for episode in range(CLAIMS_THAT_TELL // 3):
+        model = online.fitted.model
+        assert probability(model, ELSEWHERE) < model.threshold, "too few claims tell nothing"
+        claim(online, episode)
+    model = online.fitted.model
+    assert probability(model, ELSEWHERE) >= model.threshold
+    failures = fooled.memory.frames[~fooled.memory.labels]
+    assert (model.probability(failures) >= model.threshold).mean() <= 0.005
+
+
+def test_a_veto_counts_after_claims_that_told(fooled: FittedClassifier) -> None:
+    online = OnlineClassifier(fooled)
+    for episode in range(CLAIMS_THAT_TELL // 3):
+        claim(online, episode)
+    veto(online)
+    assert probability(online.fitted.model, FOOLING) < online.fitted.model.threshold
 
 
 def test_one_wrong_veto_does_not_end_all_success(classifier: FittedClassifier) -> None:
