@@ -32,6 +32,7 @@ from hilctl.pipeline.stages import State, survey
 from hilctl.rewards import fit
 from hilctl.rewards.classifier import ClassifierReward
 from hilctl.rewards.frames import LabelledFrames
+from hilctl.rewards.look_alikes import LookAlike
 from hilctl.rewards.store import load_classifier
 from hilctl.task import scaffold
 from hilctl.task.fingerprint import data_identity
@@ -281,3 +282,24 @@ def test_after_a_poor_classifier_come_labels_not_training(
         out, talk = capsys.readouterr()
         assert json.loads(out.splitlines()[-1])["next"] == f"hilctl {proposed}"
         assert f"next: hilctl {proposed}" in talk
+        assert "look at that picture" in talk or not code
+
+
+def test_the_episode_to_blame_is_told(
+    space: Workspace,
+    result: ClassifierResult,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(space.root)
+    blamed = replace(result, look_alike=LookAlike("episode_000003.hdf5", shown=10, recognised=7))
+    trained = TrainedClassifiers((blamed,))
+    monkeypatch.setattr(train_classifier_module, "train_classifier", lambda *_, **__: trained)
+    monkeypatch.setattr(train_classifier_module, "MIN_RECALL", 1.1)
+    assert run(["train-classifier", "--json"]) == 1
+    out, talk = capsys.readouterr()
+    alike = json.loads(out.splitlines()[0])["look_alike"]
+    assert alike == {"episode": "episode_000003.hdf5", "shown": 10, "recognised": 7}
+    assert "without it 7 of 10 successes would be recognised" in talk
+    assert "hilctl replay labels/episode_000003.hdf5" in talk
+    assert "hint: look at episode_000003.hdf5" in talk

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +19,7 @@ from hilctl.rewards.classifier import ClassifierOptions
 from hilctl.rewards.fit import ClassifierSource, FittedClassifier, fit_classifier
 from hilctl.rewards.frames import LabelledFrames
 from hilctl.rewards.learnt import cameras_judged, classifier_folder, classifiers_of
+from hilctl.rewards.look_alikes import LookAlike, find_look_alike
 from hilctl.rewards.metrics import MIN_RECALL
 from hilctl.rewards.report import draw_curve, draw_mistakes
 from hilctl.rewards.store import save_classifier
@@ -38,11 +39,13 @@ class ClassifierResult:
         stage: that it judges; "" is the whole task.
         fitted: the classifier with its held-out figures.
         folder: of it.
+        look_alike: the failing episode that alone keeps it from recognising many, if one does.
     """
 
     stage: str
     fitted: FittedClassifier
     folder: Path
+    look_alike: LookAlike | None = None
 
     @property
     def curve(self) -> Path:
@@ -69,6 +72,7 @@ class ClassifierResult:
             "folder": str(self.folder),
             "curve": str(self.curve),
             "mistakes": str(self.mistakes),
+            "look_alike": asdict(self.look_alike) if self.look_alike else None,
         }
 
     @property
@@ -97,12 +101,14 @@ class ClassifierResult:
             return
         recall, of_what = self._recall
         of_stage = f" of {self.stage}" if self.stage else ""
+        hint = "look at that picture; a camera that sees more may help, or more labels: raise "
+        if self.look_alike:
+            hint = f"look at {self.look_alike.episode} first; if its label is right, raise "
         raise BelowBarError(
             f"the classifier{of_stage} recognises only {recall:.0%} of the {of_what} when it may "
             f"take {self.fitted.max_false_positive_rate:.1%} of the failures for success",
             where=str(self.mistakes),
-            hint="look at that picture; a camera that sees more may help, or more labels: raise "
-            "reward.success_frames and failure_frames, then record them",
+            hint=f"{hint}reward.success_frames and failure_frames, then record them",
         )
 
 
@@ -166,8 +172,7 @@ def train_classifier(
         report(Event("fit", f"{what} from {len(data)} frames", figures={"frames": len(data)}))
         folder = classifier_folder(workspace.classifier, stage)
         of_stage = replace(data, labels=reached >= number)
-        fitted = _fitted(stage, of_stage, source, options, seed, folder)
-        each.append(ClassifierResult(stage, fitted, folder))
+        each.append(_fitted(stage, of_stage, source, options, seed, folder))
     _encode_demonstrations(workspace, report)
     return TrainedClassifiers(tuple(each))
 
@@ -179,7 +184,7 @@ def _fitted(
     options: ClassifierOptions,
     seed: int,
     folder: Path,
-) -> FittedClassifier:
+) -> ClassifierResult:
     """Fit the classifier of a stage, and save it with pictures."""
     try:
         fitted, held_out = fit_classifier(
@@ -197,7 +202,14 @@ def _fitted(
     save_classifier(folder, fitted)
     draw_curve(folder / CURVE, fitted.metrics, fitted.model.threshold)
     draw_mistakes(folder / MISTAKES, data, held_out, fitted.model.threshold)
-    return fitted
+    look_alike = find_look_alike(
+        held_out,
+        data,
+        fitted.memory.folds,
+        options.max_false_positive_rate,
+        options.consecutive,
+    )
+    return ClassifierResult(stage, fitted, folder, look_alike)
 
 
 def _encode_demonstrations(workspace: Workspace, report: Report) -> None:
