@@ -121,7 +121,7 @@ class RLPDOptions(AgentOptions):
         default=0.005, gt=0, le=1, description="share of the critic in its target, an update"
     )
     initial_temperature: float = Field(
-        default=0.01, gt=0, description="weight of the entropy at first; it adapts"
+        default=0.01, gt=0, le=10, description="weight of the entropy at first; it adapts"
     )
     initial_log_std: float = Field(
         default=-1.5,

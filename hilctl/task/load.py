@@ -102,6 +102,7 @@ class _Checker:
         self.options: dict[str, Options] = {}
         self.drivers: dict[Loc, Driver] = {}
         self.cameras: dict[Loc, Driver] = {}
+        self.reward: type[Any] | None = None
 
     def words(self) -> list[str]:
         return [f"{_dotted(flaw.loc)}: {flaw.message}" for flaw in self.run()]
@@ -134,6 +135,7 @@ class _Checker:
         yield from sanity.check_preset(self.options)
         yield from sanity.check_effects(self.options)
         yield from sanity.check_spread(self.options)
+        yield from sanity.check_value_bounds(self.options, self.reward)
         yield from sanity.check_update_groups(self.options, self.data.get("training"))
         yield from sanity.check_reserved_names(cameras)
         observation = self.data.get("observation")
@@ -168,6 +170,7 @@ class _Checker:
             if block.section == "reward":
                 around = sanity.surroundings(self.data, self.drivers, self.folder)
                 yield from sanity.check_reward(block, options, around)
+                self.reward = block.find_class()
             for loc, part in parts:
                 named = getattr(part, "cameras", None)
                 loc = (*block.loc, *loc, "cameras")

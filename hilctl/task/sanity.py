@@ -282,6 +282,32 @@ def check_spread(options: Mapping[str, Any]) -> Iterator[SettingError]:
         yield SettingError(("agent", "target_entropy"), message, hint, at_key=True)
 
 
+def check_value_bounds(
+    options: Mapping[str, Any], reward: type[Any] | None
+) -> Iterator[SettingError]:
+    """Yield bounds between which the values of a task's reward cannot lie.
+
+    Narrower ones than the reward's own are a person's choice: those of a sum are wide. But an
+    attempt that fails is worth 0, and a success its reward, or 1 where that may be more.
+
+    Args:
+        options: of all sections that are sound.
+        reward: the class of the task's reward, where it is known.
+    """
+    agent: Any = options.get("agent")
+    given = getattr(agent, "value_bounds", None)
+    if given is None or reward is None or "reward" not in options:
+        return
+    low, high = given
+    most = min(1.0, reward.value_bounds(options["reward"], agent.discount)[1])
+    loc, hint = ("agent", "value_bounds"), "take it out: the reward says between which values"
+    if low > 0:
+        yield SettingError(loc, f"a failure is worth 0, not {low:g} at least", hint, at_key=True)
+    elif high < most:
+        message = f"a success is worth {most:g}, not {high:g} at most"
+        yield SettingError(loc, message, hint, at_key=True)
+
+
 def parts_of(reward: Options | None) -> Iterator[tuple[Loc, Any]]:
     """Yield a reward's options and those of its stages, by paths below it; not what is wrong."""
     yield (), reward

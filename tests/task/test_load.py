@@ -259,6 +259,21 @@ ONE_FLAW = {
         "agent.target_entropy: -0.5 is out of reach with max_log_std: -2, which allows less than",
         "lower target_entropy",
     ),
+    "values that no success reaches": (
+        ("encoder: efficientnet-lite0", "encoder: efficientnet-lite0, value_bounds: [0, 0.5]"),
+        "agent.value_bounds: a success is worth 1, not 0.5 at most",
+        "take it out",
+    ),
+    "values that no failure has": (
+        ("encoder: efficientnet-lite0", "encoder: efficientnet-lite0, value_bounds: [0.1, 2]"),
+        "agent.value_bounds: a failure is worth 0, not 0.1 at least",
+        "take it out",
+    ),
+    "temperature beyond all values": (
+        ("encoder: efficientnet-lite0", "encoder: efficientnet-lite0, initial_temperature: 1e9"),
+        "agent.initial_temperature: ",
+        None,
+    ),
     "late success without a late rate": (
         ("encoder: efficientnet-lite0", "encoder: efficientnet-lite0, late_success: 0.5"),
         "agent.late_success: this changes nothing as long as late_learning_rate is not set",
