@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ _MAX_VALUES = 5000
 _MAX_INT = 2**63  # larger ones do not fit into other numbers
 _TOO_MANY = "too many nested or repeated values for a task file"
 _TAG = "tag:yaml.org,2002:"
+_MERGE = f"{_TAG}merge"
 _LINE_END = re.compile("[\n\r\x85\u2028\u2029]")  # as YAML counts lines
 
 Loc = tuple[str | int, ...]  # keys and indices from the root of the file
@@ -113,7 +115,7 @@ class Document:
         mapping: dict[str, Any] = {}
         if len(node.value) > _MAX_VALUES:
             raise TaskProblemsError([*self.problems, self.problem(_span(node), _TOO_MANY)])
-        for key_node, value_node in node.value:
+        for key_node, value_node in self._pairs(node):
             span = _span(key_node)
             if not isinstance(key_node, ScalarNode):
                 self.problems.append(self.problem(span, "a key must be a word"))
@@ -129,9 +131,31 @@ class Document:
             mapping[key] = self._build(value_node, here)
         return mapping
 
+    def _pairs(self, node: MappingNode, depth: int = 0) -> Iterator[tuple[Node, Node]]:
+        """Yield the keys and values of a mapping, then those merged into it by `<<: *name`.
+
+        What it says itself, or an earlier merged one, counts (YAML 1.1's merge key).
+        """
+        self._count += 1
+        if depth > _MAX_DEPTH or self._count > _MAX_VALUES:
+            raise TaskProblemsError([*self.problems, self.problem(_span(node), _TOO_MANY)])
+        mine = [pair for pair in node.value if pair[0].tag != _MERGE]
+        yield from mine
+        said = {str(key.value) for key, _ in mine}
+        for key, value in node.value:
+            if key.tag != _MERGE:
+                continue
+            for source in value.value if isinstance(value, SequenceNode) else [value]:
+                if not isinstance(source, MappingNode):
+                    problem = self.problem(_span(key), "only other mappings can be merged by <<")
+                    raise TaskProblemsError([*self.problems, problem])
+                new = [p for p in self._pairs(source, depth + 1) if str(p[0].value) not in said]
+                said.update(str(name.value) for name, _ in new)
+                yield from new
+
     def _scalar(self, node: Node, span: Span) -> Any:
         tag, text = str(node.tag), str(node.value)
-        if tag in (f"{_TAG}str", f"{_TAG}timestamp", f"{_TAG}merge", f"{_TAG}value"):
+        if tag in (f"{_TAG}str", f"{_TAG}timestamp", _MERGE, f"{_TAG}value"):
             return text
         try:
             value = _parse_scalar(tag, text)

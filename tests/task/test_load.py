@@ -400,6 +400,16 @@ UNREADABLE: dict[str, Any] = {
         "too many nested or repeated values",
     ),
     "a loop": (b"a: &a [*a]", "too many nested or repeated values"),
+    "a chain of merges": (
+        b"a: &a {x: 0}\n"
+        + b"".join(
+            b"%c: &%c {<<: [*%c, *%c, *%c, *%c, *%c, *%c]}\n" % (c, c, *[c - 1] * 6)
+            for c in range(ord("b"), ord("j"))
+        ),
+        "too many nested or repeated values",
+    ),
+    "a mapping merged into itself": (b"a: &a {<<: *a}", "too many nested or repeated values"),
+    "a number that is merged": (b"a: {<<: 3}", "only other mappings can be merged by <<"),
     "two documents": (b"a: 1\n---\nb: 2\n", "not valid YAML"),
 }
 
@@ -411,6 +421,18 @@ def test_unreadable_file(kind: str, tmp_path: Path) -> None:
     file.write_bytes(content)
     with pytest.raises(TaskFileError, match=message):
         load_task(file)
+
+
+def test_what_is_merged_counts_where_nothing_else_is_said(
+    load_changed: Load,
+) -> None:
+    spec = load_changed(
+        ("wrist: {type: sim", "wrist: &here {type: sim"),
+        ("side: {type: sim, view: side, size: [128, 128]}", "side: {<<: *here, size: [64, 64]}"),
+    )
+    here, there = spec.cameras["wrist"], spec.cameras["side"]
+    assert (there.type, there.options) == (here.type, here.options)
+    assert (here.size, there.size) == ((128, 128), (64, 64))
 
 
 def test_missing_file_says_how_to_start_one(tmp_path: Path) -> None:
