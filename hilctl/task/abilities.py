@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hilctl.task.arm_checks import arms_in
 from hilctl.task.explain import SettingError
 from hilctl.task.plugins import PluginBlock
-from hilctl.task.sanity import arms_in
 
 STEP_KEYS = ("translation_m", "rotation_rad")
 FORCE_KEYS = ("max_force_n", "max_torque_nm")

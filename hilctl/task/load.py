@@ -11,7 +11,14 @@ from pydantic import ValidationError
 
 from hilctl.devices import Options
 from hilctl.errors import DataError
-from hilctl.task import abilities, sanity
+from hilctl.task import (
+    abilities,
+    agent_checks,
+    arm_checks,
+    camera_checks,
+    rate_checks,
+    reward_checks,
+)
 from hilctl.task.arm_geometry import check_geometry
 from hilctl.task.conversions import check_conversions
 from hilctl.task.document import Document, Loc
@@ -112,35 +119,35 @@ class _Checker:
         for block in blocks(self.data):
             yield from self._plugin(block)
         if model is ArmsTaskSpec:
-            yield from sanity.check_arms(self.data)
-            for key in sanity.OF_EACH_ARM:
+            yield from arm_checks.check_arms(self.data)
+            for key in arm_checks.OF_EACH_ARM:
                 self.resolved.pop(key, None)  # said above
         if model is EnvironmentTaskSpec:
-            yield from sanity.check_environment(self.data, self.options)
+            yield from camera_checks.check_environment(self.data, self.options)
             self.resolved.setdefault("observation", everything(self.options.get("environment")))
         try:
             model.model_validate(self.resolved)
         except ValidationError as error:
             yield from explain(error.errors(include_url=False), model)
-        for loc, arm in sanity.arms_in(self.data):
+        for loc, arm in arm_checks.arms_in(self.data):
             yield from check_geometry(arm, loc)
-        yield from sanity.check_grippers(self.data, self.options)
+        yield from arm_checks.check_grippers(self.data, self.options)
         yield from abilities.check_wrench(self.data)
-        yield from sanity.check_robots_grippers(self.data, self.drivers)
-        yield from sanity.check_scene(self.drivers, self.cameras)
-        yield from sanity.check_hands(self.drivers)
-        yield from sanity.check_measurements(self.data, self.drivers)
-        yield from sanity.check_episodes(self.data.get("control"))
-        yield from sanity.check_one_encoder(self.options)
-        yield from sanity.check_preset(self.options)
-        yield from sanity.check_effects(self.options)
-        yield from sanity.check_spread(self.options)
-        yield from sanity.check_value_bounds(self.options, self.reward)
-        yield from sanity.check_update_groups(self.options, self.data.get("training"))
-        yield from sanity.check_reserved_names(cameras)
+        yield from arm_checks.check_robots_grippers(self.data, self.drivers)
+        yield from arm_checks.check_scene(self.drivers, self.cameras)
+        yield from arm_checks.check_hands(self.drivers)
+        yield from arm_checks.check_measurements(self.data, self.drivers)
+        yield from rate_checks.check_episodes(self.data.get("control"))
+        yield from agent_checks.check_one_encoder(self.options)
+        yield from agent_checks.check_preset(self.options)
+        yield from agent_checks.check_effects(self.options)
+        yield from agent_checks.check_spread(self.options)
+        yield from agent_checks.check_value_bounds(self.options, self.reward)
+        yield from rate_checks.check_update_groups(self.options, self.data.get("training"))
+        yield from camera_checks.check_reserved_names(cameras)
         observation = self.data.get("observation")
         images = observation.get("images") if isinstance(observation, dict) else None
-        yield from sanity.check_camera_names(("observation", "images"), images, cameras)
+        yield from camera_checks.check_camera_names(("observation", "images"), images, cameras)
 
     @property
     def _seen(self) -> Any:
@@ -158,7 +165,8 @@ class _Checker:
             options_type = block.options_type()
             options = block.options(options_type)
             yield from check_conversions(block.data, options, block.loc)
-            parts = [*sanity.parts_of(options)] if block.section == "reward" else [((), options)]
+            is_reward = block.section == "reward"
+            parts = [*reward_checks.parts_of(options)] if is_reward else [((), options)]
             for loc, part in parts:
                 check_encoder(block, part, loc)
             self.options[block.section] = options
@@ -166,15 +174,15 @@ class _Checker:
                 chosen = self.cameras if block.section == "cameras" else self.drivers
                 chosen[block.loc] = Driver(block.data["type"], block.find_class(), options)
             if block.section == "cameras":
-                yield from sanity.check_crop(block, block.find_class(), options)
-            if block.section == "reward":
-                around = sanity.surroundings(self.data, self.drivers, self.folder)
-                yield from sanity.check_reward(block, options, around)
+                yield from camera_checks.check_crop(block, block.find_class(), options)
+            if is_reward:
+                around = reward_checks.surroundings(self.data, self.drivers, self.folder)
+                yield from reward_checks.check_reward(block, options, around)
                 self.reward = block.find_class()
             for loc, part in parts:
                 named = getattr(part, "cameras", None)
                 loc = (*block.loc, *loc, "cameras")
-                yield from sanity.check_camera_names(loc, named, self._seen)
+                yield from camera_checks.check_camera_names(loc, named, self._seen)
         except PluginProblem as problem:
             yield SettingError(problem.loc, problem.message, problem.hint)
         except ValidationError as error:
