@@ -25,9 +25,9 @@ from hilctl.pipeline.record.label_counts import counted
 from hilctl.pipeline.run_folder.manifest import (
     ClassifierManifest,
     Evaluation,
-    RunManifest,
     ShownSuccesses,
     read_manifest,
+    run_manifest,
 )
 from hilctl.rewards.classifier import ClassifierOptions
 from hilctl.rewards.learnt import classifier_folder, classifiers_of, frames_of_classes
@@ -192,7 +192,7 @@ def check_policy(workspace: Workspace) -> StageCheck:
     run = workspace.latest_run()
     if run is None:
         return StageCheck(State.MISSING, "no training run")
-    manifest = read_manifest(RunManifest, run / "manifest.json")
+    manifest = run_manifest(run)
     if manifest is None:
         return StageCheck(State.PARTIAL, f"{run.name}: no manifest.json")
     spec = workspace.spec
@@ -216,7 +216,7 @@ def check_evaluation(workspace: Workspace) -> StageCheck:
     run = workspace.latest_run()
     if result is None or run is None:
         return StageCheck(State.MISSING, "none yet")
-    manifest = read_manifest(RunManifest, run / "manifest.json")
+    manifest = run_manifest(run)
     newest = Path(manifest.checkpoint).name if manifest and manifest.checkpoint else None
     measured = Path(result.checkpoint).name
     if newest and measured != newest:

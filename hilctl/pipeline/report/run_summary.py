@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import FiniteFloat
 
 from hilctl.errors import DataError, MissingStageError
-from hilctl.pipeline.run_folder.manifest import Manifest, RunManifest, read_manifest
+from hilctl.pipeline.run_folder.manifest import Manifest, RunManifest, read_manifest, run_manifest
 from hilctl.pipeline.run_folder.metrics_log import Record, read_metrics
 
 
@@ -29,7 +29,7 @@ def read_run(run: Path) -> tuple[RunManifest, list[Record]]:
     Raises:
         MissingStageError: there is no such run, or it has no episode yet.
     """
-    manifest = read_manifest(RunManifest, run / "manifest.json")
+    manifest = run_manifest(run)
     records, _ = read_metrics(run)
     if manifest is None or not records:
         raise MissingStageError(

@@ -9,14 +9,14 @@ from typing import Any
 from hilctl.data.arrays import load_arrays
 from hilctl.errors import BROKEN, DamagedDataError, MissingStageError
 from hilctl.pipeline.run_folder.manifest import (
+    MANIFEST,
     KeptPolicy,
-    RunManifest,
     kept_file,
     kept_policy,
-    read_manifest,
+    run_manifest,
     write_manifest,
 )
-from hilctl.pipeline.run_folder.run import CHECKPOINTS, MANIFEST, Run
+from hilctl.pipeline.run_folder.run import CHECKPOINTS, Run
 from hilctl.task.files import os_errors
 from hilctl.task.names import plain_name
 from hilctl.task.regular_files import LARGE_BYTES, read_regular
@@ -79,7 +79,7 @@ def roll_back(run: Run) -> KeptPolicy:
     }
     # under its own name: what was measured of the last policy does not pass for this one's
     kept = write_checkpoint(folder, weights, about, name=file.stem)
-    manifest = read_manifest(RunManifest, run.folder / MANIFEST)
+    manifest = run_manifest(run.folder)
     if manifest is not None:
         checkpoint = f"{CHECKPOINTS}/{kept.name}"
         changed = manifest.model_copy(update={"checkpoint": checkpoint})

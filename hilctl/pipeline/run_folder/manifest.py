@@ -18,6 +18,7 @@ from pydantic import (
 from hilctl.task.files import write_json_atomic
 from hilctl.task.json_files import read_json
 
+MANIFEST = "manifest.json"  # of a run
 _SECONDS = TypeAdapter(FiniteFloat)
 _COUNT = TypeAdapter(NonNegativeInt)
 DEATHS = ("actor_deaths", "learner_deaths")  # known to who watches the processes: not in the log
@@ -153,6 +154,15 @@ def read_manifest(model: type[M], file: Path) -> M | None:
         DataError: damaged, or of another layout.
     """
     return read_json(model, file, hint="move it away and run the stage again")
+
+
+def run_manifest(folder: Path) -> RunManifest | None:
+    """Return the manifest of a run, or None when there is none.
+
+    Raises:
+        DataError: damaged, or of another layout.
+    """
+    return read_manifest(RunManifest, folder / MANIFEST)
 
 
 def write_manifest(file: Path, manifest: Manifest) -> None:

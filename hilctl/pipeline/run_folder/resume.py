@@ -15,7 +15,7 @@ from hilctl.data.header import damaged
 from hilctl.data.step import EpisodeSummary
 from hilctl.errors import DataError, MissingStageError
 from hilctl.pipeline.record.recording import open_dataset
-from hilctl.pipeline.run_folder.manifest import DEATHS, RunManifest, read_manifest
+from hilctl.pipeline.run_folder.manifest import DEATHS, RunManifest, run_manifest
 from hilctl.pipeline.run_folder.metrics_log import read_metrics
 from hilctl.task.fingerprint import explain_difference, policy_fingerprint, policy_identity
 from hilctl.task.load import task_from_dump
@@ -92,7 +92,7 @@ def find_finished(workspace: Workspace) -> FinishedRun | None:
         DataError: its manifest is damaged.
     """
     runs = workspace.all_runs()
-    manifest = read_manifest(RunManifest, runs[-1] / "manifest.json") if runs else None
+    manifest = run_manifest(runs[-1]) if runs else None
     if manifest is None or manifest.checkpoint is None or _is_open(manifest, workspace.spec):
         return None
     if manifest.policy_fingerprint != policy_fingerprint(workspace.spec):
@@ -120,7 +120,7 @@ def find_unfinished(workspace: Workspace) -> UnfinishedRun | None:
         DataError: it was for another set-up, or its files are damaged.
     """
     runs = workspace.all_runs()
-    manifest = read_manifest(RunManifest, runs[-1] / "manifest.json") if runs else None
+    manifest = run_manifest(runs[-1]) if runs else None
     if manifest is None or not _is_open(manifest, workspace.spec):
         return None
     spec, folder = workspace.spec, runs[-1]
@@ -144,7 +144,7 @@ def settings_of(workspace: Workspace, run_id: str) -> tuple[Workspace, int]:
         DataError: its manifest is damaged, or of another version.
     """
     run = workspace.existing_run(run_id)
-    manifest = read_manifest(RunManifest, run / "manifest.json")
+    manifest = run_manifest(run)
     if manifest is None:
         raise MissingStageError(f"run {run_id} has no manifest.json", where=str(run))
     dump = manifest.model_dump().get("spec")
@@ -166,7 +166,7 @@ def progress_so_far(folder: Path, spec: TaskSpec) -> Progress:
     records, _ = read_metrics(folder)
     for name in LOGGED if records else ():
         setattr(progress, name, records[-1].get(name, 0))  # a log may be of an older version
-    manifest = read_manifest(RunManifest, folder / "manifest.json")
+    manifest = run_manifest(folder)
     counts = manifest.progress if manifest else {}
     for name in DEATHS:
         setattr(progress, name, counts.get(name, 0))

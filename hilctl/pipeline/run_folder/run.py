@@ -15,9 +15,10 @@ from hilctl.pipeline.provenance import provenance
 from hilctl.pipeline.record.recording import station_seed
 from hilctl.pipeline.run_folder.manifest import (
     DEATHS,
+    MANIFEST,
     RunManifest,
     kept_file,
-    read_manifest,
+    run_manifest,
     write_manifest,
 )
 from hilctl.pipeline.run_folder.metrics_log import METRICS, end_last_line
@@ -29,7 +30,6 @@ from hilctl.task.workspace import Workspace
 from hilctl.training.diagnoses import Diagnosis
 from hilctl.training.metrics import Progress
 
-MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"
 
 
@@ -65,7 +65,7 @@ class Run:
 
     def begin(self) -> None:
         """Make the folder, where it is not there yet, and mark the run as running."""
-        earlier = read_manifest(RunManifest, self.folder / MANIFEST)
+        earlier = run_manifest(self.folder)
         end_last_line(self.folder)
         self._parts = [*(earlier.parts if earlier else []), provenance(self.workspace)]
         # last: a kill before would leave a run that does not say what it is and never goes on

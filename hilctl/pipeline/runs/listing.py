@@ -18,9 +18,10 @@ from hilctl.pipeline.run_folder.manifest import (
     RunManifest,
     kept_policy,
     read_manifest,
+    run_manifest,
 )
 from hilctl.pipeline.run_folder.metrics_log import Record, read_metrics
-from hilctl.pipeline.run_folder.run import CHECKPOINTS, MANIFEST
+from hilctl.pipeline.run_folder.run import CHECKPOINTS
 from hilctl.task.json_files import first_flaw
 from hilctl.task.workspace import RUN_ID_FORMAT, Workspace
 
@@ -114,7 +115,7 @@ def overview(run: Path, *, at_work: bool = False) -> RunOverview:
             problems.append(getattr(error, "message", str(error)))
             return otherwise
 
-    manifest = read(lambda: read_manifest(RunManifest, run / MANIFEST), None)
+    manifest = read(lambda: run_manifest(run), None)
     nothing: tuple[list[Record], int] = ([], 0)
     records, lines = read(lambda: read_metrics(run), nothing)
     if lines:
