@@ -221,7 +221,12 @@ def success_falling(now: Situation) -> Diagnosis | None:
     if changed:
         light = f"{what}, and the brightness changed: {', '.join(changed)}"
         return Diagnosis("success falling", light, "put light and cameras back as they were")
-    return Diagnosis("success falling", what, "has a camera, the object or the gripper moved?")
+    return Diagnosis(
+        "success falling",
+        what,
+        "has a camera, the object or the gripper moved? If none has, stop and go back: "
+        "hilctl train --rollback best",
+    )
 
 
 RULES: tuple[Callable[[Situation], Diagnosis | None], ...] = (

@@ -127,6 +127,15 @@ def test_a_change_of_light_is_the_suspect_when_success_falls() -> None:
     assert "light" in found.remedy
 
 
+def test_where_nothing_has_moved_the_best_policy_is_the_way_back() -> None:
+    coach = Coach(RATE_HZ, MAX_STEPS, ARM)
+    for attempt in TROUBLES["success falling"]:
+        watch(coach, attempt)
+    (found,) = coach.diagnoses(0.5)
+    assert "moved?" in found.remedy
+    assert "hilctl train --rollback best" in found.remedy
+
+
 def test_larger_steps_are_explained_to_those_who_have_no_arm() -> None:
     coach = Coach(RATE_HZ, MAX_STEPS, ARM)
     for attempt in TROUBLES["actions saturated"]:
