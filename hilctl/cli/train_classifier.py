@@ -63,10 +63,5 @@ def _say(output: Output, result: ClassifierResult) -> None:
         f"{len(fitted.model.heads)} heads; it is saved with it"
     )
     output.say(f"pictures: {result.curve}, {result.mistakes}")
-    if alike := result.look_alike:
-        output.say(
-            f"{alike.episode}, a failure, looks so much like success that it sets the threshold: "
-            f"without it {alike.recognised} of {alike.shown} successes would be recognised. See it "
-            f"by hilctl replay labels/{alike.episode}; if its label is wrong, delete it and "
-            "record labels again, else record more failures like it"
-        )
+    if result.blame and result.is_good:  # else it is the hint of what is raised
+        output.say(result.blame)

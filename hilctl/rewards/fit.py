@@ -57,10 +57,11 @@ class FittedClassifier:
         memory: what its heads learnt from.
         source: data and encoder that it belongs to.
         metrics: on held-out episodes, at the first fit; re-fits do not change them.
-        max_false_positive_rate: what the threshold was chosen for, per frame.
+        max_false_positive_rate: what the threshold was first chosen for, per frame.
         consecutive: frames in a row that make a success.
         version: 1 after the first fit, counts up with each re-fit.
-        history: one entry for each re-fit: version, reason, frames added, sources, milliseconds.
+        history: one entry for each re-fit: version, reason, frames added, sources, milliseconds,
+            held-out false-positive rate.
     """
 
     model: SuccessModel
@@ -71,6 +72,12 @@ class FittedClassifier:
     consecutive: int
     version: int = 1
     history: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def false_positive_rate(self) -> float:
+        """Share of the held-out failure frames of the first fit that are over the threshold."""
+        failures = (self.memory.folds != ALL_HEADS) & ~self.memory.labels
+        return float((self.memory.held_out[failures] >= self.model.threshold).mean())
 
 
 def fit_classifier(
@@ -136,11 +143,12 @@ def refit(fitted: FittedClassifier, rng: np.random.Generator) -> FittedClassifie
     with those of the heads in use: training all of the heads that judge would take four times as
     long, while the learner waits. The operator's word moves it:
 
-    - It is lowered when most frames added as successes would be missed: the first ones as far as
-      the false-positive rate allows on held-out frames. Once `CLAIMS_THAT_TELL` frames are missed
-      all the same, it is chosen where claims and failures lie for the heads in use, which have
-      seen both. A single look-alike episode, unlike any other, had kept it at 0.98 for 53 claimed
-      episodes, whose frames stood at 0.979.
+    - It is lowered when most frames added as successes would be missed, as far as the
+      false-positive rate allows on held-out frames.
+    - From `CLAIMS_THAT_TELL` such frames on it is never above where claims and labelled failures
+      part for the heads in use, which have seen both, whatever held-out failures say: each claim
+      was a success that was missed. A single look-alike episode, unlike any other, had kept it at
+      0.98 for 53 claimed episodes, whose frames stood at 0.979.
     - It is raised when a frame added as a failure would pass, though never over the median success,
       so that one wrong veto cannot end all success.
     """
@@ -165,11 +173,13 @@ def _refit_threshold(
     claimed, vetoed = ~first & labels, ~first & ~labels
     probability = model.probability(memory.frames)
     threshold = choose_threshold(held_out[first], labels[first], rate)
-    if claimed.any() and (missed := float(np.median(probability[claimed]))) < threshold:
-        threshold = max(missed, lowest_threshold(held_out[first], labels[first], rate))
-        if missed < threshold and claimed.sum() >= CLAIMS_THAT_TELL:
-            told = claimed | ~labels
-            threshold = choose_threshold(probability[told], labels[told], rate)
+    if claimed.any():
+        missed = float(np.median(probability[claimed]))
+        lowest = lowest_threshold(held_out[first], labels[first], rate)
+        threshold = max(min(threshold, missed), lowest)
+    if claimed.sum() >= CLAIMS_THAT_TELL:
+        known = claimed | (first & ~labels)
+        threshold = min(threshold, choose_threshold(probability[known], labels[known], rate))
     if vetoed.any():
         worst = float(probability[vetoed].max())
         ceiling = float(np.median(held_out[first & labels]))

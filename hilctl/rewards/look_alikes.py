@@ -1,4 +1,4 @@
-"""Find the failure that passes for success and so keeps a classifier from recognising any."""
+"""Find the failures of one episode that pass for success and keep a classifier blind."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ MUCH = 0.3  # of all successes: what an episode must cost to be worth a person's
 
 @dataclass(frozen=True)
 class LookAlike:
-    """An episode whose failures look so much like success that they set the threshold.
+    """An episode whose frames labelled failure look so like success that they set the threshold.
 
     Attributes:
         episode: its file name.
+        step: of the frame among them that looks most like success.
         shown: successes in all labels.
-        recognised: those that would be recognised if it were not there.
+        recognised: those that pass the threshold that the other failures leave.
     """
 
     episode: str
+    step: int
     shown: int
     recognised: int
 
@@ -35,7 +37,9 @@ def find_look_alike(
     max_false_positive_rate: float,
     consecutive: int,
 ) -> LookAlike | None:
-    """Return the failing episode that alone costs `MUCH` of the successes shown, or None.
+    """Return the episode whose failure frames alone cost `MUCH` of the successes shown, or None.
+
+    Two such episodes hide each other: without either, the other one still sets the threshold.
 
     Args:
         held_out: (N,) probability of each frame of `data` by heads that knew nothing of its fold.
@@ -53,4 +57,6 @@ def find_look_alike(
     worst = max(found, key=lambda episode: found[episode]["recognised"], default="")
     if not worst or found[worst]["recognised"] - now["recognised"] < MUCH * max(1, now["shown"]):
         return None
-    return LookAlike(worst, **found[worst])
+    failures = np.flatnonzero((data.episodes == worst) & ~data.labels)
+    step = int(data.steps[failures[held_out[failures].argmax()]])
+    return LookAlike(worst, step, **found[worst])

@@ -87,6 +87,7 @@ class OnlineClassifier(RewardCorrector):
             "reason": self._reason,
             "added": self._added,
             "sources": self._new_sources,
+            "false_positive_rate": round(new.false_positive_rate, 4),
             "ms": round((time.perf_counter() - started) * 1e3),
         }
         self._added, self._reason, self._new_sources = 0, "", []

@@ -8,6 +8,7 @@ from typing import Any
 from hilctl.task.explain import SettingError
 from hilctl.task.reward_checks import parts_of
 
+FOR_SUCCESS_ALONE = (0.0, 1.0)
 GAUSSIAN_ENTROPY = 1.419  # of one number with a log std of 0: half of log(2πe)
 
 
@@ -74,24 +75,23 @@ def check_spread(options: Mapping[str, Any]) -> Iterator[SettingError]:
 def check_value_bounds(
     options: Mapping[str, Any], reward: type[Any] | None
 ) -> Iterator[SettingError]:
-    """Yield bounds between which the values of a task's reward cannot lie.
+    """Yield bounds between which the values of a task that pays for success alone cannot lie.
 
-    Narrower ones than the reward's own are a person's choice: those of a sum are wide. But an
-    attempt that fails is worth 0, and a success its reward, or 1 where that may be more.
+    What a success is worth where a reward pays on the way too, nobody knows beforehand.
 
     Args:
         options: of all sections that are sound.
-        reward: the class of the task's reward, where it is known.
+        reward: the class of the task's reward, where nothing is wrong with that.
     """
     agent: Any = options.get("agent")
     given = getattr(agent, "value_bounds", None)
-    if given is None or reward is None or "reward" not in options:
+    if given is None or reward is None:
+        return
+    if reward.value_bounds(options["reward"], agent.discount) != FOR_SUCCESS_ALONE:
         return
     low, high = given
-    most = min(1.0, reward.value_bounds(options["reward"], agent.discount)[1])
     loc, hint = ("agent", "value_bounds"), "take it out: the reward says between which values"
     if low > 0:
         yield SettingError(loc, f"a failure is worth 0, not {low:g} at least", hint, at_key=True)
-    elif high < most:
-        message = f"a success is worth {most:g}, not {high:g} at most"
-        yield SettingError(loc, message, hint, at_key=True)
+    elif high < 1:
+        yield SettingError(loc, f"a success is worth 1, not {high:g} at most", hint, at_key=True)

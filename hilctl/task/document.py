@@ -113,8 +113,6 @@ class Document:
 
     def _mapping(self, node: MappingNode, path: Loc) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
-        if len(node.value) > _MAX_VALUES:
-            raise TaskProblemsError([*self.problems, self.problem(_span(node), _TOO_MANY)])
         for key_node, value_node in self._pairs(node):
             span = _span(key_node)
             if not isinstance(key_node, ScalarNode):
@@ -136,22 +134,26 @@ class Document:
 
         What it says itself, or an earlier merged one, counts (YAML 1.1's merge key).
         """
-        self._count += 1
+        self._count += len(node.value)
         if depth > _MAX_DEPTH or self._count > _MAX_VALUES:
             raise TaskProblemsError([*self.problems, self.problem(_span(node), _TOO_MANY)])
-        mine = [pair for pair in node.value if pair[0].tag != _MERGE]
-        yield from mine
-        said = {str(key.value) for key, _ in mine}
-        for key, value in node.value:
-            if key.tag != _MERGE:
-                continue
-            for source in value.value if isinstance(value, SequenceNode) else [value]:
-                if not isinstance(source, MappingNode):
-                    problem = self.problem(_span(key), "only other mappings can be merged by <<")
-                    raise TaskProblemsError([*self.problems, problem])
-                new = [p for p in self._pairs(source, depth + 1) if str(p[0].value) not in said]
-                said.update(str(name.value) for name, _ in new)
-                yield from new
+        merged = [pair for pair in node.value if pair[0].tag == _MERGE]
+        yield from (pair for pair in node.value if pair[0].tag != _MERGE)
+        if not merged:
+            return
+        said = {key.value for key, _ in node.value if isinstance(key, ScalarNode)}
+        for key, _ in merged[1:]:
+            hint = "write <<: [*one, *other]"
+            self.problems.append(self.problem(_span(key), "key '<<' appears twice", hint))
+        key, value = merged[0]
+        for source in value.value if isinstance(value, SequenceNode) else [value]:
+            if not isinstance(source, MappingNode):
+                problem = self.problem(_span(key), "only other mappings can be merged by <<")
+                raise TaskProblemsError([*self.problems, problem])
+            for pair in self._pairs(source, depth + 1):
+                if isinstance(pair[0], ScalarNode) and pair[0].value not in said:
+                    said.add(pair[0].value)
+                    yield pair
 
     def _scalar(self, node: Node, span: Span) -> Any:
         tag, text = str(node.tag), str(node.value)

@@ -177,8 +177,9 @@ class _Checker:
                 yield from camera_checks.check_crop(block, block.find_class(), options)
             if is_reward:
                 around = reward_checks.surroundings(self.data, self.drivers, self.folder)
-                yield from reward_checks.check_reward(block, options, around)
-                self.reward = block.find_class()
+                flaws = [*reward_checks.check_reward(block, options, around)]
+                yield from flaws
+                self.reward = None if flaws else block.find_class()
             for loc, part in parts:
                 named = getattr(part, "cameras", None)
                 loc = (*block.loc, *loc, "cameras")

@@ -224,8 +224,8 @@ def success_falling(now: Situation) -> Diagnosis | None:
     return Diagnosis(
         "success falling",
         what,
-        "has a camera, the object or the gripper moved? If none has, stop and go back: "
-        "hilctl train --rollback best",
+        "has a camera, the object or the gripper moved? If none has, stop; where a trial has kept "
+        "a best policy, hilctl train --rollback best goes back to it",
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -285,21 +286,24 @@ def test_after_a_poor_classifier_come_labels_not_training(
         assert "look at that picture" in talk or not code
 
 
-def test_the_episode_to_blame_is_told(
+@pytest.mark.parametrize("least", [0.0, 1.1])
+def test_the_episode_to_blame_is_told_once_and_can_be_looked_at(
     space: Workspace,
     result: ClassifierResult,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    least: float,
 ) -> None:
-    monkeypatch.chdir(space.root)
-    blamed = replace(result, look_alike=LookAlike("episode_000003.hdf5", shown=10, recognised=7))
-    trained = TrainedClassifiers((blamed,))
+    monkeypatch.chdir(space.root.parent)
+    alike = LookAlike("episode_000003.hdf5", step=31, shown=10, recognised=7)
+    trained = TrainedClassifiers((replace(result, look_alike=alike),))
     monkeypatch.setattr(train_classifier_module, "train_classifier", lambda *_, **__: trained)
-    monkeypatch.setattr(train_classifier_module, "MIN_RECALL", 1.1)
-    assert run(["train-classifier", "--json"]) == 1
+    monkeypatch.setattr(train_classifier_module, "MIN_RECALL", least)
+    run(["train-classifier", "--task", str(space.root), "--json"])
     out, talk = capsys.readouterr()
-    alike = json.loads(out.splitlines()[0])["look_alike"]
-    assert alike == {"episode": "episode_000003.hdf5", "shown": 10, "recognised": 7}
-    assert "without it 7 of 10 successes would be recognised" in talk
-    assert "hilctl replay labels/episode_000003.hdf5" in talk
-    assert "hint: look at episode_000003.hdf5" in talk
+    assert json.loads(out.splitlines()[0])["look_alike"] == asdict(alike)
+    file = space.labels / "episode_000003.hdf5"
+    assert file.is_file()
+    told = " ".join(talk.split())
+    assert told.count("without them 7 of 10 successes would pass") == 1
+    assert f"hilctl replay {shlex.quote(str(file))}" in told

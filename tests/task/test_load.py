@@ -408,6 +408,18 @@ UNREADABLE: dict[str, Any] = {
         ),
         "too many nested or repeated values",
     ),
+    "a chain of keys": (
+        b"? &a [x, x, x, x, x, x, x, x]\n: 0\n"
+        + b"".join(
+            b"? &%c [*%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c]\n: 0\n" % (c, *[c - 1] * 8)
+            for c in range(ord("b"), ord("m"))
+        ),
+        "a key must be a word",
+    ),
+    "values that are merged in vain": (
+        b"x: {k: 0, <<: [&a {" + b"k: 0, " * 200 + b"}" + b", *a" * 800 + b"]}",
+        "too many nested or repeated values",
+    ),
     "a mapping merged into itself": (b"a: &a {<<: *a}", "too many nested or repeated values"),
     "a number that is merged": (b"a: {<<: 3}", "only other mappings can be merged by <<"),
     "two documents": (b"a: 1\n---\nb: 2\n", "not valid YAML"),
@@ -433,6 +445,31 @@ def test_what_is_merged_counts_where_nothing_else_is_said(
     here, there = spec.cameras["wrist"], spec.cameras["side"]
     assert (there.type, there.options) == (here.type, here.options)
     assert (here.size, there.size) == ((128, 128), (64, 64))
+
+
+def test_what_merged_mappings_repeat_is_said_once(load_changed: Load) -> None:
+    twice = ("wrist: {type: sim", "wrist: &here {view: wrist, type: sim")
+    problems = problems_of(load_changed, twice, ("side: {type: sim", "side: {<<: *here, type: sim"))
+    assert [one.message for one in problems] == ["key 'view' appears twice (first in line 14)"]
+    merged = ("side: {type: sim", "side: {<<: {size: [64, 64]}, <<: {crop: null}, type: sim")
+    (problem,) = problems_of(load_changed, merged)
+    assert (problem.message, problem.hint) == ("key '<<' appears twice", "write <<: [*one, *other]")
+
+
+@pytest.mark.parametrize("term", ["type: humn", "type: pose, consecutive: 99", "type: human"])
+def test_bounds_of_values_do_not_hide_what_is_wrong_with_a_sum(
+    load_changed: Load, valid_text: str, term: str
+) -> None:
+    start = valid_text.index("reward:\n")
+    reward = valid_text[start : valid_text.index("\n\n", start)]
+    changes = [
+        (reward, f"reward: {{type: sum, terms: {{done: {{weight: 0.2, {term}}}}}}}"),
+        ("encoder: efficientnet-lite0", "encoder: efficientnet-lite0, value_bounds: [-1, 0.9]"),
+    ]
+    if term == "type: human":
+        load_changed(*changes)  # 0.9 is enough for a success that is worth 0.2
+    else:
+        assert all("value_bounds" not in one.message for one in problems_of(load_changed, *changes))
 
 
 def test_missing_file_says_how_to_start_one(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_where_nothing_has_moved_the_best_policy_is_the_way_back() -> None:
         watch(coach, attempt)
     (found,) = coach.diagnoses(0.5)
     assert "moved?" in found.remedy
-    assert "hilctl train --rollback best" in found.remedy
+    assert "where a trial has kept a best policy, hilctl train --rollback best" in found.remedy
 
 
 def test_larger_steps_are_explained_to_those_who_have_no_arm() -> None:

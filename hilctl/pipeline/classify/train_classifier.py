@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -39,12 +40,14 @@ class ClassifierResult:
         stage: that it judges; "" is the whole task.
         fitted: the classifier with its held-out figures.
         folder: of it.
-        look_alike: the failing episode that alone keeps it from recognising many, if one does.
+        labels: folder of the labels that it learnt from.
+        look_alike: whose failures alone keep it from recognising many successes, if one's do.
     """
 
     stage: str
     fitted: FittedClassifier
     folder: Path
+    labels: Path
     look_alike: LookAlike | None = None
 
     @property
@@ -88,6 +91,20 @@ class ClassifierResult:
             return metrics.recognised, f"successes by {self.fitted.consecutive} frames in a row"
         return metrics.recall, "success frames"
 
+    @property
+    def blame(self) -> str:
+        """Which failures set the threshold, and what to do about them; "" where no episode does."""
+        alike = self.look_alike
+        if alike is None:
+            return ""
+        file = shlex.quote(str(self.labels / alike.episode))
+        return (
+            f"frames labelled failure in {file} (step {alike.step}) look so much like success that "
+            f"they set the threshold; without them {alike.recognised} of {alike.shown} successes "
+            f"would pass it. See them: hilctl replay {file}. If the label is wrong, move that file "
+            "away; if it is right, raise reward.failure_frames; then record labels again"
+        )
+
     def check(self) -> None:
         """Check that the classifier is worth learning from.
 
@@ -101,14 +118,13 @@ class ClassifierResult:
             return
         recall, of_what = self._recall
         of_stage = f" of {self.stage}" if self.stage else ""
-        hint = "look at that picture; a camera that sees more may help, or more labels: raise "
-        if self.look_alike:
-            hint = f"look at {self.look_alike.episode} first; if its label is right, raise "
         raise BelowBarError(
             f"the classifier{of_stage} recognises only {recall:.0%} of the {of_what} when it may "
             f"take {self.fitted.max_false_positive_rate:.1%} of the failures for success",
             where=str(self.mistakes),
-            hint=f"{hint}reward.success_frames and failure_frames, then record them",
+            hint=self.blame
+            or "look at that picture; a camera that sees more may help, or more labels: raise "
+            "reward.success_frames and failure_frames, then record them",
         )
 
 
@@ -172,7 +188,7 @@ def train_classifier(
         report(Event("fit", f"{what} from {len(data)} frames", figures={"frames": len(data)}))
         folder = classifier_folder(workspace.classifier, stage)
         of_stage = replace(data, labels=reached >= number)
-        each.append(_fitted(stage, of_stage, source, options, seed, folder))
+        each.append(_fitted(stage, of_stage, source, options, seed, folder, workspace.labels))
     _encode_demonstrations(workspace, report)
     return TrainedClassifiers(tuple(each))
 
@@ -184,6 +200,7 @@ def _fitted(
     options: ClassifierOptions,
     seed: int,
     folder: Path,
+    labels: Path,
 ) -> ClassifierResult:
     """Fit the classifier of a stage, and save it with pictures."""
     try:
@@ -209,7 +226,7 @@ def _fitted(
         options.max_false_positive_rate,
         options.consecutive,
     )
-    return ClassifierResult(stage, fitted, folder, look_alike)
+    return ClassifierResult(stage, fitted, folder, labels, look_alike)
 
 
 def _encode_demonstrations(workspace: Workspace, report: Report) -> None:
