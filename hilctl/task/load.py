@@ -177,9 +177,11 @@ class _Checker:
                 yield from camera_checks.check_crop(block, block.find_class(), options)
             if is_reward:
                 around = reward_checks.surroundings(self.data, self.drivers, self.folder)
-                flaws = [*reward_checks.check_reward(block, options, around)]
-                yield from flaws
-                self.reward = None if flaws else block.find_class()
+                sound = True
+                for flaw in reward_checks.check_reward(block, options, around):
+                    sound = False
+                    yield flaw
+                self.reward = block.find_class() if sound else None
             for loc, part in parts:
                 named = getattr(part, "cameras", None)
                 loc = (*block.loc, *loc, "cameras")
