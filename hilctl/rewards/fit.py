@@ -155,23 +155,23 @@ def refit(fitted: FittedClassifier, rng: np.random.Generator) -> FittedClassifie
     memory = fitted.memory
     heads = train_heads(fitted.model.heads, memory, REFIT_STEPS, rng)
     model = replace(fitted.model, heads=heads, successes=memory.successes())
-    moved = _log_odds(model.probability(memory.frames))
-    moved -= _log_odds(fitted.model.probability(memory.frames))
+    probability = model.probability(memory.frames)
+    moved = _log_odds(probability) - _log_odds(fitted.model.probability(memory.frames))
     held_out = squash(_log_odds(memory.held_out) + moved)
     return replace(
         fitted,
-        model=replace(model, threshold=_refit_threshold(fitted, memory, model, held_out)),
+        model=replace(model, threshold=_refit_threshold(fitted, probability, held_out)),
         memory=replace(memory, held_out=held_out),
         version=fitted.version + 1,
     )
 
 
 def _refit_threshold(
-    fitted: FittedClassifier, memory: Memory, model: SuccessModel, held_out: NDArray[np.float64]
+    fitted: FittedClassifier, probability: NDArray[np.float64], held_out: NDArray[np.float64]
 ) -> float:
+    memory = fitted.memory
     first, labels, rate = memory.folds != ALL_HEADS, memory.labels, fitted.max_false_positive_rate
     claimed, vetoed = ~first & labels, ~first & ~labels
-    probability = model.probability(memory.frames)
     threshold = choose_threshold(held_out[first], labels[first], rate)
     if claimed.any():
         missed = float(np.median(probability[claimed]))
