@@ -14,6 +14,7 @@ from hilctl.pipeline.bench import franka_loop, served_franka
 from hilctl.teleop import TELEOPS
 from hilctl.teleop.base import Role, TeleopEvent
 
+MS = 1_000_000  # ns
 INSTALLED = find_spec("franky") is not None and find_spec("franky_sim") is not None
 
 
@@ -40,6 +41,26 @@ def test_a_hand_is_known_for_a_while_that_demonstrates_and_never_helps(tmp_path:
         assert TeleopEvent.SUCCESS in shown[-1].events
         teleop.begin_episode(Role.SUPERVISE)
         assert not any((hand := teleop.poll()).engaged or hand.events for _ in range(30))
+
+
+def test_a_command_is_answered_by_the_first_large_change_before_the_next_one() -> None:
+    stamps_ns = np.arange(100) * MS
+    changes_nm = np.full(100, 0.01)
+    changes_nm[[5, 6, 58]] = 0.9, 1.0, 2.0
+    asked_ns = np.array([2, 52]) * MS
+    assert franka_loop.answers_ms(asked_ns, stamps_ns, changes_nm) == [3.0, 6.0]
+
+
+def test_a_control_that_is_told_nothing_for_a_while_answers_when_it_is_told_again() -> None:
+    stamps_ns = np.array([0, 1, 130, 131]) * MS
+    changes_nm = np.array([0.0, 0.0, 1.0, 0.0])
+    asked_ns = np.array([2, 52, 102]) * MS
+    assert franka_loop.answers_ms(asked_ns, stamps_ns, changes_nm) == [128.0, 78.0, 28.0]
+
+
+def test_a_command_after_which_nothing_is_told_is_an_error_that_says_so() -> None:
+    with pytest.raises(DeviceError, match="told nothing after a command"):
+        franka_loop.answers_ms(np.array([2, 52]) * MS, np.array([0, 3]) * MS, np.ones(2))
 
 
 @pytest.mark.skipif(not INSTALLED, reason="franky-control and franky-sim are for x86-64 Linux")

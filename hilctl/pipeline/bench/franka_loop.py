@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hilctl.devices import Options, Rig
+from hilctl.errors import DeviceError
 from hilctl.pipeline.bench.cadence import RATES_HZ, without_end
 from hilctl.pipeline.bench.loop import as_in_training, loop_figures, seen_by
 from hilctl.pipeline.bench.served_franka import ServedFranka, served_franka
@@ -111,13 +113,38 @@ def _commanded(franka: ServedFranka) -> dict[str, float]:
             time.sleep(COMMAND_S)
         robot.stop()
         stamps_ns, changes_nm = franka.heard()
-    delays_ms = []
-    for stamp_ns in sent_ns:
-        first, last = np.searchsorted(stamps_ns, [stamp_ns, stamp_ns + int(COMMAND_S * 1e9)])
-        within = changes_nm[first:last]
-        answer = first + int(np.argmax(within >= ANSWERED * within.max()))
-        delays_ms.append((int(stamps_ns[answer]) - stamp_ns) * 1e-6)
+    delays_ms = answers_ms(np.array(sent_ns), stamps_ns, changes_nm)
     return {
         "franky_command_p50_ms": float(np.percentile(delays_ms, 50)),
         "franky_command_p99_ms": float(np.percentile(delays_ms, 99)),
     }
+
+
+def answers_ms(
+    sent_ns: NDArray[np.int64], stamps_ns: NDArray[np.int64], changes_nm: NDArray[np.float64]
+) -> list[float]:
+    """Return how long each command took until the control was told other torques for it, in ms.
+
+    The answer is the first large change before the next command. A control that was told nothing
+    meanwhile, as on a busy computer, answers when it is told something again.
+
+    Args:
+        sent_ns: when commands were sent, ascending.
+        stamps_ns: when the control was told torques, ascending.
+        changes_nm: by how much those changed, (len(stamps_ns),).
+
+    Raises:
+        DeviceError: the control was told nothing after a command.
+    """
+    edges = np.searchsorted(stamps_ns, [*sent_ns, sent_ns[-1] + int(COMMAND_S * 1e9)])
+    delays_ms = []
+    for stamp_ns, first, last in zip(sent_ns, edges, edges[1:], strict=False):
+        if first == len(stamps_ns):
+            raise DeviceError(
+                "franky-sim's control was told nothing after a command",
+                hint="run it again with less else to do for this computer",
+            )
+        within = changes_nm[first : max(last, first + 1)]
+        answer = first + int(np.argmax(within >= ANSWERED * within.max()))
+        delays_ms.append(float(stamps_ns[answer] - stamp_ns) * 1e-6)
+    return delays_ms

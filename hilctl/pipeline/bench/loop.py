@@ -20,7 +20,7 @@ from hilctl.cameras.opencv import OpencvOptions
 from hilctl.data.episode import Episode
 from hilctl.data.index import episode_paths
 from hilctl.devices import Rig
-from hilctl.errors import DataError
+from hilctl.errors import DataError, DeviceError
 from hilctl.pipeline.bench.cadence import RATES_HZ, Stopwatch, without_end
 from hilctl.pipeline.bench.served_sim import RigAddresses, served
 from hilctl.pipeline.classify.train_classifier import train_classifier
@@ -99,6 +99,8 @@ def loop_figures(
     progress = result.progress
     (run,) = busy.all_runs()
     ages_ms = _frame_ages_ms(run / EPISODES)
+    if not ages_ms:  # stopped within its first episode
+        return {}
     return {
         f"{over}_late_periods_{rate_hz}hz_pct": 100 * progress.late_periods / progress.robot_steps,
         f"{over}_periods_{rate_hz}hz": progress.robot_steps,
@@ -205,8 +207,13 @@ def _commanded(rig: RigAddresses) -> dict[str, float]:
         (stamps_ns[np.searchsorted(stamps_ns, stamp_ns)] - stamp_ns) * 1e-6
         for stamps_ns, own_ns in zip(heard, (sent_ns[::2], sent_ns[1::2]), strict=True)
         for stamp_ns in own_ns
-        if stamps_ns[0] <= stamp_ns <= stamps_ns[-1]
+        if stamps_ns.size and stamps_ns[0] <= stamp_ns <= stamps_ns[-1]
     ]
+    if not delays_ms:
+        raise DeviceError(
+            "the arm's server heard of no command",
+            hint="run it again with less else to do for this computer",
+        )
     return {
         "command_p50_ms": float(np.percentile(delays_ms, 50)),
         "command_p99_ms": float(np.percentile(delays_ms, 99)),
