@@ -57,7 +57,7 @@ WAITING = tuple(
 TRIED_TWICE = (
     *(REAL_TIME, *WAITING, "tests/cli/", "tests/computer/", "tests/hostile/test_terminal.py"),
     *("tests/test_clock.py", "tests/test_host_names.py", "tests/test_time_limit.py"),
-    "tests/pipeline/test_presence.py",
+    *("tests/pipeline/test_presence.py", "tests/pipeline/test_bench_franka.py"),
 )
 
 # machines differ in speed, and a build must not depend on luck
