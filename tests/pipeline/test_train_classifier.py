@@ -307,3 +307,13 @@ def test_the_episode_to_blame_is_told_once_and_can_be_looked_at(
     told = " ".join(talk.split())
     assert told.count("without them 7 of 10 successes would pass") == 1
     assert f"hilctl replay {shlex.quote(str(file))}" in told
+
+
+@pytest.mark.parametrize(
+    ("stage", "words"), [("", "labelled failure"), ("in", "labelled not yet in")]
+)
+def test_the_episode_to_blame_is_told_in_the_words_of_its_labels(
+    result: ClassifierResult, stage: str, words: str
+) -> None:
+    alike = LookAlike("episode_000003.hdf5", step=31, shown=10, recognised=7)
+    assert f"frames {words} in " in replace(result, stage=stage, look_alike=alike).blame

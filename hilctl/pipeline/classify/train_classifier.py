@@ -98,11 +98,13 @@ class ClassifierResult:
         if alike is None:
             return ""
         file = shlex.quote(str(self.labels / alike.episode))
+        labelled = f"not yet {self.stage}" if self.stage else "failure"
         return (
-            f"frames labelled failure in {file} (step {alike.step}) look so much like success that "
-            f"they set the threshold; without them {alike.recognised} of {alike.shown} successes "
-            f"would pass it. See them: hilctl replay {file}. If the label is wrong, move that file "
-            "away; if it is right, raise reward.failure_frames; then record labels again"
+            f"frames labelled {labelled} in {file} (step {alike.step}) look so much like success "
+            f"that they set the threshold; without them {alike.recognised} of {alike.shown} "
+            f"successes would pass it. See them: hilctl replay {file}. If the label is wrong, "
+            "move that file away; if it is right, raise failure_frames of the reward; then record "
+            "labels again"
         )
 
     def check(self) -> None:
