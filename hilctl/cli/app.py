@@ -150,10 +150,7 @@ def _report(error: BaseException, output: Output, arguments: Sequence[str]) -> i
         from hilctl.cli.interrupt import last_words
 
         with last_words():
-            step = _step_after(error, arguments)
-            output.failure({"code": "interrupted", "message": "interrupted", "next": step})
-            if step is not None:
-                output.next(step)
+            output.interrupted(_step_after(error, arguments))
         return EXIT_INTERRUPTED
     if isinstance(error, SystemExit):
         raise error

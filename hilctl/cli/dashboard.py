@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hilctl.cli.lines import LASTING
 from hilctl.cli.live import EventView
@@ -40,23 +40,24 @@ class Dashboard(EventView):
     ) -> None:
         super().__init__(output, keys, plain=plain)
         self._title = title
-        self._started = time.monotonic()
-        self._shown: Any = ""
-        self._shown_since = self._started
+        self._shown: str | Event = ""  # words, or the last episode
+        self._shown_since = time.monotonic()
+        self._first: Event | None = None  # episode that was seen here
         self._asked = ""  # what a person is asked, beside whatever is shown
 
     def _take(self, event: Event) -> None:
         if event.name in ASKING:
             self._asked = event.text if event.name == "waiting" else ""
         elif event.name == "episode" and "robot_steps" in event.figures:
-            self._show(self._view(event.figures, event.done, event.total))
+            self._first = self._first or event
+            self._show(event)
         elif event.name in LASTING:
             self._show("")
             self._live.console.print(event.text, markup=False, highlight=False)
         else:
             self._show(event.text)
 
-    def _show(self, shown: Any) -> None:
+    def _show(self, shown: str | Event) -> None:
         self._shown, self._shown_since = shown, time.monotonic()
 
     def _render(self) -> Any:
@@ -70,19 +71,25 @@ class Dashboard(EventView):
         return Group(Text(self._asked, style="bold yellow"), shown)
 
     def _current(self) -> Any:
+        since_s = time.monotonic() - self._shown_since
         if not isinstance(self._shown, str):
-            return self._shown
+            return self._view(self._first or self._shown, self._shown, since_s)
         from rich.text import Text
 
         # nothing may come for a while: the time tells that it is at work
-        return Text(f"{self._shown} {clock(time.monotonic() - self._shown_since)}".lstrip())
+        return Text(f"{self._shown} {clock(since_s)}".lstrip() if self._shown else "")
 
-    def _view(self, figures: Mapping[str, Any], done: float | None, total: float | None) -> Any:
+    def _view(self, first: Event, last: Event, since_s: float) -> Any:
         from rich.panel import Panel
         from rich.table import Table
 
+        figures: Mapping[str, Any] = last.figures
         grid = Table.grid(padding=(0, 1 if self._output.columns < LEAST_COLUMNS else 3))
-        for name, value in rows(figures, time.monotonic() - self._started, done, total):
+        times = [
+            ("wall time", clock(figures["wall_s"] + since_s)),
+            ("at most until the limit", clock(remaining_s(first, last, since_s))),
+        ]
+        for name, value in [*rows(figures), *times]:
             grid.add_row(name, value)
         for trouble in figures.get("diagnoses", ()):
             grid.add_row(f"[bold yellow]{trouble['name']}[/]", trouble["remedy"])
@@ -91,10 +98,26 @@ class Dashboard(EventView):
         return Panel(grid, title=title, subtitle="Ctrl-C stops and saves", expand=False)
 
 
-def rows(
-    figures: Mapping[str, Any], wall_s: float, done: float | None, total: float | None
-) -> list[tuple[str, str]]:
-    """Return what the live view shows: a name and a value a line."""
+def remaining_s(first: Event, last: Event, since_s: float = 0.0) -> float | None:
+    """Return how long a training takes at most, by its pace since the first episode seen.
+
+    What came before is none of it: pictures are encoded and programs compiled then, and a run that
+    goes on has its earlier robot time behind it. None while the pace is unknown.
+
+    Args:
+        first, last: what was told after two episodes, see `pipeline.run_folder.run`.
+        since_s: since the last one ended.
+    """
+    done_s = (last.done or 0.0) - (first.done or 0.0)
+    if done_s <= 0 or last.total is None:
+        return None
+    before, now = (cast(float, event.figures["wall_s"]) for event in (first, last))
+    pace = (now - before) / done_s
+    return max(0.0, pace * (last.total - (last.done or 0.0)) - since_s)
+
+
+def rows(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what the live view shows of an episode: a name and a value a line."""
     value = figures.get
     return [
         ("success without help, last 20", bar(figures["autonomous_success_last20"])),
@@ -119,8 +142,6 @@ def rows(
         ("critic / actor loss", f"{number(value('critic_loss'))} / {number(value('actor_loss'))}"),
         ("entropy, temperature", f"{number(value('entropy'))}, {number(value('temperature'))}"),
         ("robot time", f"{figures['robot_s'] / 60:.1f} min"),
-        ("wall time", clock(wall_s)),
-        ("at most until the limit", clock(remaining_s(wall_s, done, total))),
     ]
 
 
@@ -144,10 +165,3 @@ def number(value: float | None) -> str:
 def clock(seconds: float | None) -> str:
     """Return minutes and seconds, or a dash."""
     return "–" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
-
-
-def remaining_s(wall_s: float, done: float | None, total: float | None) -> float | None:
-    """Return how long the rest takes at the present pace, or None when that is unknown."""
-    if not done or not total:
-        return None
-    return wall_s * (total - done) / done

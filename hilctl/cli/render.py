@@ -136,6 +136,15 @@ class Output:
             lines.append(f"{self._painted('hint:', sys.stderr)} {hint}")
         print("\n".join(lines), file=sys.stderr, flush=True)
 
+    def interrupted(self, step: str | None) -> None:
+        """Tell that a person ended the command, which is no error, and what comes next."""
+        if self.as_json:
+            self.failure({"code": "interrupted", "message": "interrupted", "next": step})
+        else:
+            print("interrupted", file=sys.stderr, flush=True)
+        if step is not None:
+            self.next(step)
+
     def _line(self, text: str) -> None:
         print(text, file=self.talk, flush=True)
 

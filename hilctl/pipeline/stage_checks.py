@@ -26,6 +26,8 @@ from hilctl.pipeline.run_folder.manifest import (
     ClassifierManifest,
     Evaluation,
     ShownSuccesses,
+    kept_file,
+    measured_before,
     read_manifest,
     run_manifest,
 )
@@ -216,11 +218,11 @@ def check_evaluation(workspace: Workspace) -> StageCheck:
     run = workspace.latest_run()
     if result is None or run is None:
         return StageCheck(State.MISSING, "none yet")
-    manifest = run_manifest(run)
-    newest = Path(manifest.checkpoint).name if manifest and manifest.checkpoint else None
-    measured = Path(result.checkpoint).name
-    if newest and measured != newest:
-        return StageCheck(State.STALE, f"measured {measured}; now there is {newest}")
+    checkpoints = run / "checkpoints"
+    if older := measured_before(result.checkpoint, checkpoints):
+        newest = kept_file(checkpoints)
+        assert newest is not None
+        return StageCheck(State.STALE, f"measured {older}; now there is {newest.stem}")
     reason = f"{result.successes}/{result.episodes} successes"
     target = workspace.spec.training.target_success
     if result.success_rate < target:

@@ -54,6 +54,7 @@ class Actor:
         max_robot_s: give up after the episode at whose end the robot's clock says as much.
         clock_s: reads the robot's clock.
         on_episode: told after each episode; saving checkpoints and showing progress happen there.
+        tell: told in words what the robot waits for.
         max_steps: give up after so many robot steps.
         falls_back: an older policy, if it is still whole, takes over from a broken one.
         first_updates: critic updates behind the policy that it starts with.
@@ -72,11 +73,13 @@ class Actor:
     max_robot_s: float
     clock_s: Callable[[], float]
     on_episode: Callable[[EpisodeSummary], None]
+    tell: Callable[[str], None] = lambda text: None
     max_steps: int | None = None
     falls_back: bool = False
     first_updates: int = 0
     _acting_updates: int = field(default=0, init=False)
     _trusted: PolicyUpdate | None = field(default=None, init=False)
+    _waited_s: float = field(default=0.0, init=False)
     has_quit: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
@@ -106,8 +109,7 @@ class Actor:
     def _passes_trial(self) -> bool:
         """Return whether one and the same policy passes, greedy and without help."""
         self.policy.greedy, self.progress.phase = True, "checking the greedy policy"
-        # a policy that comes after the first episode would begin another trial
-        self.link.settle(self._is_over)
+        self._wait_for_the_learner()
         verdict = TrialState.GOES_ON
         try:
             while verdict is TrialState.GOES_ON and not self._is_over():
@@ -119,6 +121,19 @@ class Actor:
         finally:
             self.trials.leave()
             self.policy.greedy, self.progress.phase = False, "learning"
+
+    def _wait_for_the_learner(self) -> None:
+        """Let it learn from all episodes: a later policy would begin another trial.
+
+        The robot stands still meanwhile, on two cores for up to a minute, which is not its time.
+        """
+        behind, begun_s = self.link.health(), self.clock_s()
+        if behind.is_behind:
+            self.tell(f"waiting for the learner, {behind.lag_steps} steps behind, before a trial")
+        self.link.settle(self._is_over)
+        self._waited_s += self.clock_s() - begun_s
+        if behind.is_behind:
+            self.tell("checking the greedy policy")
 
     @property
     def _policy_id(self) -> Hashable:
@@ -134,7 +149,7 @@ class Actor:
         if summary is None:
             self.has_quit = True
             return None
-        self.progress.robot_s = self.clock_s()
+        self.progress.robot_s = self.clock_s() - self._waited_s
         self.has_quit |= summary.quit_requested
         # stopped on the way to its start, or thrown away: it is nowhere, so it counts nowhere
         if not summary.steps or summary.discarded:

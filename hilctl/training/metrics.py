@@ -24,7 +24,8 @@ class Progress:
         trial: number of the trial that the last episode belonged to; 0 = none.
         trials: policies that were tested.
         trial_episodes, trial_steps: those of the episodes and robot steps in which they were.
-        robot_s: on the robot's clock, resets included.
+        robot_s: on the robot's clock, resets included, without what people and learner were
+            waited for.
         intervention_steps: steps with a human in charge.
         vetoes, claims: claimed successes rejected, missed ones claimed by the operator.
         true_disagreements: verdicts that differ from the simulator's truth, where it is known.

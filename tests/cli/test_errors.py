@@ -126,7 +126,7 @@ def test_disk_trouble(number: int, message: str, code: int, hilctl: Hilctl, fail
 def test_interrupt(hilctl: Hilctl, fail_with) -> None:  # type: ignore[no-untyped-def]
     fail_with(KeyboardInterrupt())
     answer = hilctl("status")
-    assert (answer.code, answer.err) == (130, "error: interrupted\n")
+    assert (answer.code, answer.err) == (130, "interrupted\n")
 
 
 def test_bug_goes_to_a_log(hilctl: Hilctl, fail_with, here: Path) -> None:  # type: ignore[no-untyped-def]

@@ -85,12 +85,12 @@ def test_the_first_asks_and_the_second_leaves() -> None:
 
 def test_another_while_it_is_told_what_comes_next_takes_no_word_away() -> None:
     told = output(LAST_WORDS.format(again=1)).splitlines()
-    assert told == ["error: interrupted", "next: hilctl status", "code 130"]
+    assert told == ["interrupted", "next: hilctl status", "code 130"]
 
 
 def test_two_more_leave_at_once() -> None:
     told = output(LAST_WORDS.format(again=2)).splitlines()
-    assert told == ["error: interrupted", "left at once"]
+    assert told == ["interrupted", "left at once"]
 
 
 def test_signals_are_as_before_once_a_command_is_over() -> None:

@@ -127,7 +127,7 @@ def test_leaving_leaves_nothing(terminal: Any, here: Path, leave: Any) -> None:
     terminal.sendline("")
     terminal.expect_exact(QUESTIONS[1].question)
     leave(terminal)
-    terminal.expect_exact("error: interrupted")
+    terminal.expect_exact("interrupted")
     assert finish(terminal) == 130
     assert list(here.iterdir()) == []
 

@@ -103,6 +103,8 @@ def test_a_video_is_named_as_one_and_damages_nothing(space: Workspace) -> None:
         write_video(film, demo)
     with pytest.raises(UsageError, match="no folder"):
         write_video(film, space.root / "nowhere" / "one.mp4")
+    with pytest.raises(UsageError, match="not ''"):  # a shell variable that is not set
+        write_video(film, Path(""))
     assert demo.read_bytes() == before
 
 

@@ -11,6 +11,7 @@ from small_task import edit, make_task
 
 from hilctl.data.step import EpisodeSummary, Outcome
 from hilctl.pipeline.events import silent
+from hilctl.pipeline.report.run_summary import evaluation_of
 from hilctl.pipeline.run_folder.manifest import Evaluation, write_manifest
 from hilctl.pipeline.run_folder.run import Run
 from hilctl.pipeline.runs.comparison import compare_figures, compare_tasks, evaluation
@@ -62,16 +63,27 @@ def test_a_run_tells_what_it_came_to(space: Workspace) -> None:
     run = make_run(space, A, helped=4, status="finished")
     keep_policy(run, 24)
     keep_policy(run, 16, best=True, trial_successes=18, trial_failures=1)
-    measure(run, 19)
+    measure(run, 19, checkpoint="checkpoints/step_0000024.json")
     (found,) = list_runs(space)
     assert (found.id, found.status, found.reached, found.problems) == (A, "finished", True, ())
     assert (found.figures.robot_steps, found.figures.intervention_steps) == (24, 4)
     assert found.figures.autonomous_success_last20 == pytest.approx(2 / 3)
-    assert evaluation(found.measured) == "19/20 76–99%"
+    assert evaluation(found) == "19/20 76–99%"
     assert found.last is not None
     assert found.best is not None
     assert (found.last.robot_steps, found.best.record) == (24, "18 of 19 successes on trial")
     assert json.loads(json.dumps(found.as_dict()))["evaluation"]["successes"] == 19
+
+
+def test_an_evaluation_of_an_older_policy_is_marked(space: Workspace) -> None:
+    run = make_run(space, A)
+    keep_policy(run, 24)
+    measure(run, 19, checkpoint="runs/a/checkpoints/step_0000024.json")
+    assert evaluation(list_runs(space)[0]) == "19/20 76–99%"
+    assert "policy" not in evaluation_of(run.folder)
+    measure(run, 19, checkpoint="runs/a/checkpoints/step_0000016.json")
+    assert evaluation(list_runs(space)[0]) == "19/20 76–99%, of an older policy"
+    assert evaluation_of(run.folder)["policy"] == "step_0000016, not the newest one"
 
 
 def test_runs_come_in_the_order_they_were_begun(space: Workspace) -> None:

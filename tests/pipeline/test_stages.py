@@ -93,20 +93,23 @@ def train_classifier(space: Workspace, **changes: Any) -> None:
     write_manifest(space.classifier / "classifier.json", manifest)
 
 
+KEPT = "checkpoints/step_0000100.json"
+
+
 def train(space: Workspace, run_id: str = "r1", **changes: Any) -> Path:
     known = {
         "status": "finished",
         "policy_fingerprint": policy_fingerprint(space.spec),
         "policy_identity": policy_identity(space.spec),
-        "checkpoint": "checkpoints/000100",
+        "checkpoint": KEPT,
     }
     run = space.run(run_id)
-    (run / "checkpoints" / "000100").mkdir(parents=True, exist_ok=True)
+    keep(run / "checkpoints", updates=100)
     write_manifest(run / "manifest.json", RunManifest(**{**known, **changes}))
     return run
 
 
-def evaluate(run: Path, successes: int = 19, checkpoint: str = "checkpoints/000100") -> None:
+def evaluate(run: Path, successes: int = 19, checkpoint: str = KEPT) -> None:
     rate = successes / 20
     result = Evaluation(episodes=20, successes=successes, success_rate=rate, checkpoint=checkpoint)
     write_manifest(run / "eval.json", result)
@@ -278,7 +281,7 @@ def test_training_that_was_cut_off(space: Workspace) -> None:
 def test_run_without_manifest_or_checkpoint(space: Workspace) -> None:
     space.run("r1").mkdir(parents=True)
     assert stage(space, "policy").reason == "r1: no manifest.json"
-    (train(space) / "checkpoints" / "000100").rmdir()
+    (train(space) / KEPT).unlink()
     assert stage(space, "policy").reason == "r1: no checkpoint yet"
 
 
@@ -297,10 +300,15 @@ def test_newest_run_counts(space: Workspace) -> None:
 
 
 def test_evaluation_of_an_older_checkpoint(space: Workspace) -> None:
-    evaluate(train(space), checkpoint="checkpoints/000050")
+    evaluate(train(space), checkpoint="checkpoints/step_0000050.json")
     found = stage(space, "evaluation")
     assert found.state is State.STALE
-    assert found.reason == "measured 000050; now there is 000100"
+    assert found.reason == "measured step_0000050; now there is step_0000100"
+
+
+def test_a_policy_that_a_killed_run_left_behind_is_the_newest_one(space: Workspace) -> None:
+    evaluate(train(space, status="running", checkpoint="checkpoints/step_0000050.json"))
+    assert stage(space, "evaluation").state is State.READY
 
 
 def test_poor_result_asks_for_more_training(space: Workspace) -> None:
@@ -329,7 +337,7 @@ def test_a_poor_result_with_a_best_policy_asks_to_go_on_from_it(space: Workspace
 
 
 def keep(folder: Path, updates: int) -> None:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     about = {"updates": updates, "robot_steps": 100}
     (folder / "step_0000100.json").write_text(json.dumps(about))
 

@@ -116,6 +116,31 @@ def test_greedy_success_is_tried_when_sampled_success_comes_near_the_target() ->
     assert two_fail.was_greedy == [False] * (4 + 12) + [True] * GREEDY
 
 
+def test_a_wait_for_the_learner_is_told_and_is_not_the_robots_time() -> None:
+    world, waits, told = World(lambda index, greedy: SUCCESS), [], []
+    clock_s = lambda: len(world.was_greedy) + 60.0 * len(waits)  # noqa: E731
+
+    def settle(stop: Callable[[], bool]) -> None:
+        waits.append(stop())
+
+    world.settle = settle  # type: ignore[method-assign]
+    world.health = lambda: Health(connected=True, lag_steps=7, is_behind=True)  # type: ignore[method-assign]
+    actor = world.actor(clock_s=clock_s, tell=told.append)
+    assert actor.run() is True
+    assert waits == [False]
+    assert told == [
+        "waiting for the learner, 7 steps behind, before a trial",
+        "checking the greedy policy",
+    ]
+    assert actor.progress.robot_s == SAMPLED + GREEDY
+
+
+def test_a_learner_that_is_not_behind_is_not_waited_for_in_words() -> None:
+    world, told = World(lambda index, greedy: SUCCESS), []
+    assert world.actor(tell=told.append).run() is True
+    assert told == []
+
+
 def test_help_while_learning_leaves_only_a_look_at_the_policy_now_and_then() -> None:
     helped = summary(intervention_steps=2)
     world = World(lambda index, greedy: helped if index % 4 == 0 else SUCCESS)

@@ -98,8 +98,8 @@ def write_video(film: EpisodeFilm, file: Path) -> None:
         HilctlError: the disk is full or the folder cannot be written.
     """
     if file.suffix.lower() != ".mp4":
-        hint = f"--video {file.with_suffix('.mp4')}"
-        raise UsageError(f"a video's name ends in .mp4, not {file.name}", hint=hint)
+        hint = f"--video {file.with_suffix('.mp4') if file.name else 'episode.mp4'}"
+        raise UsageError(f"a video's name ends in .mp4, not {file.name!r}", hint=hint)
     if not file.parent.is_dir():
         raise UsageError(f"there is no folder {file.parent}", where=str(file.parent))
     temporary = temporary_beside(file)

@@ -8,7 +8,13 @@ from typing import Any
 from pydantic import FiniteFloat
 
 from hilctl.errors import DataError, MissingStageError
-from hilctl.pipeline.run_folder.manifest import Manifest, RunManifest, read_manifest, run_manifest
+from hilctl.pipeline.run_folder.manifest import (
+    Manifest,
+    RunManifest,
+    measured_before,
+    read_manifest,
+    run_manifest,
+)
 from hilctl.pipeline.run_folder.metrics_log import Record, read_metrics
 
 
@@ -17,6 +23,7 @@ class EvaluationFigures(Manifest):
 
     episodes: int
     successes: int
+    checkpoint: str = ""
     ci95: tuple[FiniteFloat, FiniteFloat]
     true_successes: int | None = None
     false_positives: int | None = None
@@ -79,7 +86,11 @@ def evaluation_of(run: Path) -> dict[str, Any]:
         measured = read_manifest(EvaluationFigures, run / "eval.json")
     except DataError as error:  # a page without it is better than none
         return {"eval.json": error.message}
-    return evaluation_table(measured.model_dump()) if measured else {}
+    if measured is None:
+        return {}
+    older = measured_before(measured.checkpoint, run / "checkpoints")
+    policy = {"policy": f"{older}, not the newest one"} if older else {}
+    return policy | evaluation_table(measured.model_dump())
 
 
 def damage(run: Path) -> dict[str, Any]:

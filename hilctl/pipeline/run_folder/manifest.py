@@ -144,6 +144,19 @@ def kept_file(folder: Path) -> Path | None:
     return max(folder.glob("step_*.json"), default=None)
 
 
+def measured_before(checkpoint: str, folder: Path) -> str:
+    """Return which policy was measured, if a newer one is kept in its place; else "".
+
+    The files tell: a manifest that a kill left behind names the policy of an earlier stop.
+
+    Args:
+        checkpoint: of an evaluation.
+        folder: of the run's checkpoints.
+    """
+    measured, newest = Path(checkpoint), kept_file(folder)
+    return measured.stem if newest and measured.name != newest.name else ""
+
+
 M = TypeVar("M", bound=Manifest)
 
 

@@ -12,7 +12,8 @@ from hilctl.errors import MissingStageError
 from hilctl.networks.encoders.base import Encoder
 from hilctl.pipeline.events import Event, Report
 from hilctl.pipeline.parts import open_encoder
-from hilctl.pipeline.run_folder.best import BEST, best_policy, run_with_best
+from hilctl.pipeline.run_folder.best import BEST, run_with_best
+from hilctl.pipeline.run_folder.manifest import kept_policy
 from hilctl.pipeline.run_folder.run import CHECKPOINTS
 from hilctl.task.workspace import Workspace
 from hilctl.training.checkpoints import Checkpoint, load_checkpoint
@@ -74,7 +75,14 @@ def open_policy(
     encoder = open_encoder(workspace)
     folder = run / CHECKPOINTS / BEST if best else run / CHECKPOINTS
     checkpoint = load_checkpoint(folder, workspace.spec, encoder_fingerprint=encoder.fingerprint)
-    if best and (kept := best_policy(run)):
-        report(Event("phase", f"the best policy of run {run.name}: {kept.record} there"))
+    report(Event("phase", _told(run, folder, best)))
     policy = AgentPolicy(checkpoint.agent, checkpoint.perception, jax.random.key(seed), greedy=True)
     return ChosenPolicy(run, Path(checkpoint.about["file"]), encoder, policy, checkpoint)
+
+
+def _told(run: Path, folder: Path, best: bool) -> str:
+    """Return which policy of a run it is, in words."""
+    kept = kept_policy(folder)
+    steps = f", after {kept.robot_steps} robot steps" if kept and kept.robot_steps else ""
+    trial = f": {kept.record} there" if kept and best else ""
+    return f"the {'best' if best else 'last'} policy of run {run.name}{steps}{trial}"

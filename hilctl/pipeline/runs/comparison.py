@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hilctl.pipeline.report.run_summary import EvaluationFigures
 from hilctl.pipeline.run_folder.manifest import KeptPolicy
 from hilctl.pipeline.runs.listing import RunOverview
 from hilctl.task.fingerprint import differences, shown
 from hilctl.task.load import as_written
 
-NONE = "–"
+NONE, OLDER = "–", ", of an older policy"
 
 Row = tuple[str, ...]
 
@@ -28,7 +27,7 @@ def figures_of(run: RunOverview) -> dict[str, str]:
         "robot minutes": f"{figures.robot_s / 60:.1f}",
         "policies on trial": str(figures.trials),
         "success without help, last 20": f"{figures.autonomous_success_last20:.0%}",
-        "eval": evaluation(run.measured),
+        "eval": evaluation(run),
         "last policy": f"step {run.last.robot_steps}" if run.last else NONE,
         "best policy": f"step {run.best.robot_steps}" if run.best else NONE,
         "its trial": trial(run.best),
@@ -40,12 +39,15 @@ def status_of(run: RunOverview) -> str:
     return "passed" if run.reached else run.status
 
 
-def evaluation(measured: EvaluationFigures | None) -> str:
-    """Return k of n with its interval."""
+def evaluation(run: RunOverview) -> str:
+    """Return k of n with its interval, marked where the run has a newer policy."""
+    measured = run.measured
     if measured is None:
         return NONE
     low, high = (round(100 * end) for end in measured.ci95)
-    return f"{measured.successes}/{measured.episodes} {low}–{high}%"
+    return f"{measured.successes}/{measured.episodes} {low}–{high}%" + (
+        OLDER if run.measured_before else ""
+    )
 
 
 def trial(best: KeptPolicy | None) -> str:
@@ -66,7 +68,7 @@ def in_a_line(run: RunOverview) -> dict[str, str]:
         "trial": trial(run.best),
         "success": f"{figures.autonomous_success_last20:.0%}",
         "policy": f"{policy}, best" if run.best else policy,
-        "eval": evaluation(run.measured),
+        "eval": evaluation(run),
     }
 
 

@@ -17,6 +17,7 @@ from hilctl.pipeline.run_folder.manifest import (
     KeptPolicy,
     RunManifest,
     kept_policy,
+    measured_before,
     read_manifest,
     run_manifest,
 )
@@ -53,7 +54,8 @@ class RunOverview:
             work here, "damaged" where its manifest cannot be read.
         reached: whether a policy passed its trial.
         figures: how far it got.
-        measured: what its evaluation found.
+        measured: what its evaluation found; `measured_before` names the policy if it is not the
+            last one.
         last, best: the policies that are kept.
         spec: the task file it was made with, as plain JSON; empty where it is not known.
         problems: what of it cannot be read, in words.
@@ -65,6 +67,7 @@ class RunOverview:
     reached: bool
     figures: RunFigures
     measured: EvaluationFigures | None
+    measured_before: str
     last: KeptPolicy | None
     best: KeptPolicy | None
     spec: dict[str, Any]
@@ -123,13 +126,15 @@ def overview(run: Path, *, at_work: bool = False) -> RunOverview:
     if manifest is None and not problems:
         problems.append("there is no manifest.json")
     figures = records[-1] if records else manifest.progress if manifest else {}
+    measured = read(lambda: read_manifest(EvaluationFigures, run / "eval.json"), None)
     return RunOverview(
         id=run.name,
         started=_started(run.name, manifest),
         status=_status(manifest, at_work),
         reached=bool(manifest and manifest.reached_target),
         figures=read(lambda: _figures(figures), RunFigures()),
-        measured=read(lambda: read_manifest(EvaluationFigures, run / "eval.json"), None),
+        measured=measured,
+        measured_before=measured_before(measured.checkpoint, run / CHECKPOINTS) if measured else "",
         last=read(lambda: kept_policy(run / CHECKPOINTS), None),
         best=read(lambda: kept_policy(run / CHECKPOINTS / BEST), None),
         spec=_spec(manifest),

@@ -16,7 +16,7 @@ from hilctl.env.loop import EpisodeLoop, Subscriber
 from hilctl.env.make import Station
 from hilctl.networks.perception import Perception
 from hilctl.pipeline.between_episodes import between_episodes
-from hilctl.pipeline.events import Event, Report, ShouldStop
+from hilctl.pipeline.events import Event, Report, ShouldStop, telling
 from hilctl.pipeline.record.recording import episode_attributes
 from hilctl.pipeline.run_folder.resume import EPISODES
 from hilctl.pipeline.run_folder.run import Run
@@ -116,6 +116,7 @@ class ActingSide:
             max_robot_s=run.limit_s,
             clock_s=lambda: earlier_s + elapsed_s(),
             on_episode=partial(self._log, coach),
+            tell=telling(self.report, "process"),
             max_steps=self.max_steps,
             falls_back=self.falls_back,
             first_updates=self.first_updates,
