@@ -218,7 +218,7 @@ def _usage_error(error: Any, arguments: Sequence[str]) -> UsageError:
     context = getattr(error, "ctx", None)
     verb = f"{arguments[0]} " if arguments[0] in COMMANDS else ""
     hint = f"{context.command_path} --help" if context else f"hilctl {verb}--help"
-    message = error.format_message().rstrip(".")
+    message = error.format_message().rstrip(".").replace("Value error, ", "")
     unknown = getattr(error, "option_name", None)
     if unknown and context and type(error).__name__ == "NoSuchOption":
         from hilctl.registry import did_you_mean

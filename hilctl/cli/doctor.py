@@ -105,7 +105,7 @@ def _found_cameras(workspace: Workspace | None, stills: Path | None) -> list[Fin
 
 def _devices(workspace: Workspace | None, seconds: float, stills: Path | None) -> list[Finding]:
     from hilctl.devices import Finding
-    from hilctl.errors import FolderBusyError, HilctlError
+    from hilctl.errors import DataError, FolderBusyError, HilctlError
 
     if workspace is None:
         return [Finding(None, "devices", "there is no task here (--task DIR names one)")]
@@ -127,7 +127,8 @@ def _devices(workspace: Workspace | None, seconds: float, stills: Path | None) -
     except FolderBusyError as error:  # whoever it is may be moving the robot
         return [Finding(None, "devices", error.message, error.hint)]
     except HilctlError as error:
-        hint = f"{workspace.command('status')} shows what is wrong"
+        shows = f"{workspace.command('status')} shows what is wrong"
+        hint = shows if isinstance(error, DataError) else error.hint
         return [
             Finding(False, "task folder", error.message.splitlines()[0], hint),
             Finding(None, "devices", "not with this task folder"),

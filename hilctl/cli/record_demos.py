@@ -57,7 +57,8 @@ def record_demos(
 
 
 def _say(output: Output, result: DemosResult, asked_for: int) -> None:
-    attempts = f", {result.attempts} attempts" if result.attempts else ""
+    several = "s" if result.attempts > 1 else ""
+    attempts = f", {result.attempts} attempt{several}" if result.attempts else ""
     output.say(
         f"{result.demos} of {result.wanted} demonstrations are there: "
         f"{result.recorded} new{attempts}, {result.robot_s / 60:.1f} robot minutes"

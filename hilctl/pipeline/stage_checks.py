@@ -26,6 +26,7 @@ from hilctl.pipeline.run_folder.manifest import (
     ClassifierManifest,
     Evaluation,
     ShownSuccesses,
+    changed_settings,
     kept_file,
     measured_before,
     read_manifest,
@@ -145,8 +146,9 @@ def check_classifier(workspace: Workspace) -> StageCheck:
         for stage, options in classifiers_of(workspace.spec).items()
     }
     lagging = {stage: check for stage, check in checks.items() if check.state is not State.READY}
-    stage, first = next(iter((lagging or checks).items()))
-    return replace(first, reason=f"{stage}: {first.reason}") if stage else first
+    told = dict([*lagging.items()][:1]) or checks
+    reasons = [f"{stage}: {one.reason}" if stage else one.reason for stage, one in told.items()]
+    return replace(next(iter(told.values())), reason="; ".join(reasons))
 
 
 def told_of_poor_classifiers(workspace: Workspace) -> Iterator[str]:
@@ -207,9 +209,9 @@ def check_policy(workspace: Workspace) -> StageCheck:
     if manifest.status == "finished":
         return StageCheck(State.READY, f"{run.name}: training finished")
     cut_off = manifest.status == "running" and workspace.owner() is None
-    return StageCheck(
-        State.PARTIAL, f"{run.name}: training {'was cut off' if cut_off else manifest.status}"
-    )
+    how = "was cut off" if cut_off else manifest.status
+    changed = "".join(f"; now {words}" for words in changed_settings(manifest, spec))
+    return StageCheck(State.PARTIAL, f"{run.name}: training {how}{changed}")
 
 
 def check_evaluation(workspace: Workspace) -> StageCheck:

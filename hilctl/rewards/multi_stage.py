@@ -47,7 +47,10 @@ class StageOfReward(Part):
     may_learn: ClassVar[bool] = True
     name: Name = Field(description="what is reached: grasped, placed …")
     share: float | None = Field(
-        default=None, gt=0, le=1, description="of the 1 of success; absent = as the others"
+        default=None,
+        gt=0,
+        le=1,
+        description="of the reward of a success, which is 1; absent = what the others leave",
     )
 
     def opened(self, source: RewardSource) -> Reward:

@@ -34,9 +34,8 @@ def check_preset(options: Mapping[str, Any]) -> Iterator[SettingError]:
     for key, theirs in getattr(agent, "preset_settings", {}).items():
         ours = getattr(agent, key)
         if ours != theirs:
-            message = (
-                f"{ours} contradicts preset {getattr(agent, 'preset', None)}, which has {theirs}"
-            )
+            preset, has = getattr(agent, "preset", None), "none" if theirs is None else theirs
+            message = f"{ours} contradicts preset {preset}, which has {has}"
             hint = f"take {key} out, or the preset"
             yield SettingError(("agent", key), message, hint, at_key=True)
 

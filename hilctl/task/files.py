@@ -21,6 +21,8 @@ _NOT_A_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST
 _CANNOT_SYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF})
 
 _BROKEN_DISK = "the disk or its cable may be failing (dmesg tells more): copy the data elsewhere"
+_RIGHTS = "check the folder's owner and rights (ls -ld), or choose another folder"
+_READ_ONLY = "its file system is mounted read-only (findmnt -T tells which): choose another folder"
 _NO_ANSWER = "see that the network folder is mounted and its server answers (df), then run it again"
 _NO_LOCKS = "its file system has no locks: mount it with locks, or work on a disk of this computer"
 _MANY_FILES = "allow more open files (ulimit -n 4096), or close other programs"
@@ -71,7 +73,7 @@ def explain_os_error(error: Exception, path: Path | None = None) -> HilctlError:
         return UsageError(
             f"no permission for {where}",
             where=where,
-            hint="check the folder's owner and rights (ls -ld), or choose another folder",
+            hint=_READ_ONLY if number == errno.EROFS else _RIGHTS,
         )
     reason = getattr(error, "strerror", None) if number is None else os.strerror(number)
     message = f"{where}: {reason or error}" if where else f"{reason or error}"

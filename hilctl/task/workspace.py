@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from hilctl.errors import FolderBusyError, MissingStageError, TaskFileError
-from hilctl.task.files import os_errors
+from hilctl.task.files import explain_os_error
 from hilctl.task.json_files import parse_json
 from hilctl.task.leftovers import is_running, sweep
 from hilctl.task.load import TASK_FILE, load_task
@@ -171,8 +171,12 @@ class Workspace:
             FolderBusyError: another command holds the folder.
             HilctlError: the folder cannot be written.
         """
-        with os_errors(self.lock_file):
+        try:
             descriptor = open_lock(self.lock_file)
+        except OSError as error:
+            # a person knows the folder; the file, where another user has left it
+            to_blame = self.lock_file if self.lock_file.exists() else self.root
+            raise explain_os_error(OSError(error.errno, error.strerror), to_blame) from error
         with contextlib.ExitStack() as held:
             held.callback(os.close, descriptor)
             try:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hilctl.data.step import EpisodeSummary, Outcome
 from hilctl.errors import MissingStageError
 from hilctl.pipeline.events import silent
+from hilctl.pipeline.report import curves
 from hilctl.pipeline.report.run_report import write_run_report
 from hilctl.pipeline.run_folder.run import Run
 from hilctl.task import scaffold
@@ -51,6 +53,22 @@ def test_it_tells_what_happened_and_needs_nothing_beside_it(run: Run) -> None:
     (run.folder / "eval.json").write_text(json.dumps(figures | {"false_positives": 0}))
     assert "2/3" in write_run_report(run.folder).read_text("utf-8")
     assert asdict(trouble)["remedy"]
+
+
+def test_an_episode_that_was_cut_short_is_in_no_curve_of_success(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[list[float]] = []
+
+    def draw(axis: Any, steps: Any, success: Any, label: str, colour: str) -> None:
+        drawn.append([*success])
+        axis.plot([], label=label)
+
+    monkeypatch.setattr(curves, "_curve", draw)
+    record = {"robot_steps": 8, "judged_success": True, "episode_interventions": 0}
+    record |= {"intervention_rate_last20": 0.0, "episode_steps": 8}
+    curves.draw_learning([record | {"outcome": outcome} for outcome in ("success", "aborted")])
+    assert drawn == [[1.0], [1.0]]
 
 
 def test_a_run_without_an_episode_has_no_page(run: Run) -> None:

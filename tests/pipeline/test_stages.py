@@ -12,6 +12,7 @@ import pytest
 from hilctl.data.step import Observation, Outcome, Step
 from hilctl.data.writer import EpisodeWriter
 from hilctl.errors import DataError, MissingStageError, UsageError
+from hilctl.pipeline import stage_checks
 from hilctl.pipeline.events import Event
 from hilctl.pipeline.run_folder.manifest import (
     ClassifierManifest,
@@ -21,6 +22,7 @@ from hilctl.pipeline.run_folder.manifest import (
     read_manifest,
     write_manifest,
 )
+from hilctl.pipeline.stage_checks import StageCheck
 from hilctl.pipeline.stages import Stage, State, next_command, require, survey
 from hilctl.pipeline.train import lockstep
 from hilctl.pipeline.train.train import train as train_policy
@@ -309,6 +311,27 @@ def test_evaluation_of_an_older_checkpoint(space: Workspace) -> None:
 def test_a_policy_that_a_killed_run_left_behind_is_the_newest_one(space: Workspace) -> None:
     evaluate(train(space, status="running", checkpoint="checkpoints/step_0000050.json"))
     assert stage(space, "evaluation").state is State.READY
+
+
+def test_settings_that_a_stopped_run_has_not_learnt_with_are_told(space: Workspace) -> None:
+    train(space, status="stopped", spec=space.spec.model_dump(mode="json"))
+    assert stage(space, "policy").reason == "r1: training stopped"
+    changed = edit(space.root, "  discount: 0.95\n", "  discount: 0.9\n")
+    told = "r1: training stopped; now agent.discount 0.9 (0.95 before)"
+    assert stage(changed, "policy").reason == told
+
+
+def test_every_classifier_of_a_task_with_stages_is_told(
+    space: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = space.spec.reward.options
+    both = {"grasped": options, "placed": options}
+    monkeypatch.setattr(stage_checks, "classifiers_of", lambda spec: both)
+    ready = {"grasped": StageCheck(State.READY, "one"), "placed": StageCheck(State.READY, "two")}
+    monkeypatch.setattr(stage_checks, "_check_classifier_of", lambda stage, *_: ready[stage])
+    assert stage_checks.check_classifier(space).reason == "grasped: one; placed: two"
+    ready["placed"] = StageCheck(State.STALE, "three")
+    assert stage_checks.check_classifier(space) == StageCheck(State.STALE, "placed: three")
 
 
 def test_poor_result_asks_for_more_training(space: Workspace) -> None:

@@ -79,6 +79,21 @@ def test_lock_is_freed_by_an_error_inside(tmp_path: Path) -> None:
         pass
 
 
+def test_a_folder_that_is_mounted_read_only_is_named_not_its_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = Workspace(tmp_path)
+
+    def read_only(file: Path) -> int:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(file))
+
+    monkeypatch.setattr(module, "open_lock", read_only)
+    with pytest.raises(UsageError) as caught, space.lock("train"):
+        pass
+    assert caught.value.message == f"no permission for {tmp_path}"
+    assert "mounted read-only" in str(caught.value.hint)
+
+
 def test_damaged_lock_file_is_no_trouble(tmp_path: Path) -> None:
     space = Workspace(tmp_path)
     space.lock_file.write_text('{"pid": "x"')
@@ -94,8 +109,12 @@ def test_read_only_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(UsageError) as caught, Workspace(tmp_path).lock("train"):
         pytest.fail("locked a folder that cannot be written")
+    assert caught.value.where == str(tmp_path)
+    assert "owner and rights" in str(caught.value.hint)
+    (tmp_path / ".hilctl.lock").write_text("")  # of somebody else
+    with pytest.raises(UsageError) as caught, Workspace(tmp_path).lock("train"):
+        pytest.fail("locked with a file that cannot be written")
     assert caught.value.where == str(tmp_path / ".hilctl.lock")
-    assert caught.value.hint
 
 
 def test_new_text_replaces_the_old(tmp_path: Path) -> None:

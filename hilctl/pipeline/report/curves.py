@@ -15,10 +15,12 @@ FEWEST = 5  # episodes whose mean says something
 
 def draw_learning(records: Sequence[Mapping[str, Any]]) -> bytes:
     """Return a PNG of success, help, episode time and value over robot steps."""
-    steps = np.array([r["robot_steps"] for r in records])
-    success = np.array([r["outcome"] == "success" for r in records], float)
-    # of all episodes: those that were helped are those in which the policy failed
-    alone = success * [r["judged_success"] and not r["episode_interventions"] for r in records]
+    # an episode that was cut short says nothing of the policy; in the figures it does not count
+    ended = [r for r in records if r["outcome"] != "aborted"]
+    steps = np.array([r["robot_steps"] for r in ended])
+    success = np.array([r["outcome"] == "success" for r in ended], float)
+    # of all of these: those that were helped are those in which the policy failed
+    alone = success * [r["judged_success"] and not r["episode_interventions"] for r in ended]
     figure = Figure(figsize=(10, 6), layout="constrained")
     axes = figure.subplots(2, 2, sharex=True)
     _curve(axes[0, 0], steps, success, "with or without help", "tab:orange")

@@ -59,7 +59,7 @@ def training_table(last: dict[str, Any]) -> dict[str, Any]:
         "updates": last["updates"],
         "robot steps the learner is behind": last["lag_steps"],
         "control periods more than 2 ms late": f"{late} ({late / max(1, steps):.2%})",
-        "latest control period": f"{last['worst_late_s'] * 1e3:.1f} ms",
+        "longest control period": f"{last['worst_late_s'] * 1e3:.1f} ms",
     }
 
 

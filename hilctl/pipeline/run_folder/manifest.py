@@ -16,7 +16,10 @@ from pydantic import (
 )
 
 from hilctl.task.files import write_json_atomic
+from hilctl.task.fingerprint import differences, shown
 from hilctl.task.json_files import read_json
+from hilctl.task.load import as_written
+from hilctl.task.spec import TaskSpec
 
 MANIFEST = "manifest.json"  # of a run
 _SECONDS = TypeAdapter(FiniteFloat)
@@ -176,6 +179,15 @@ def run_manifest(folder: Path) -> RunManifest | None:
         DataError: damaged, or of another layout.
     """
     return read_manifest(RunManifest, folder / MANIFEST)
+
+
+def changed_settings(manifest: RunManifest, spec: TaskSpec) -> list[str]:
+    """Return in words what a task file says now and did not when a run was last begun."""
+    then = manifest.model_dump().get("spec")
+    if not isinstance(then, dict):
+        return []
+    found = differences(as_written(spec.model_dump(mode="json")), as_written(then))
+    return [f"{key} {shown(key, now)} ({shown(key, before)} before)" for key, now, before in found]
 
 
 def write_manifest(file: Path, manifest: Manifest) -> None:

@@ -13,7 +13,7 @@ from hilctl.pipeline import stages
 from hilctl.pipeline.events import Event, Report, ShouldStop, never, silent
 from hilctl.pipeline.record.recording import put_away_partials
 from hilctl.pipeline.run_folder.best import roll_back
-from hilctl.pipeline.run_folder.manifest import KeptPolicy
+from hilctl.pipeline.run_folder.manifest import KeptPolicy, changed_settings, run_manifest
 from hilctl.pipeline.run_folder.resume import (
     EPISODES,
     FinishedRun,
@@ -168,6 +168,10 @@ def _open_run(
     run = Run(workspace, unfinished.folder, unfinished.seed)
     run.progress = progress_so_far(unfinished.folder, workspace.spec)
     run.started -= run.progress.wall_s
+    manifest = run_manifest(run.folder)
+    if manifest and (changed := changed_settings(manifest, workspace.spec)):
+        words = ", ".join(changed)
+        report(Event("phase", f"run {run.folder.name} goes on with other settings: {words}"))
     if rollback:
         best = roll_back(run)
         report(Event("phase", _told_rollback(run, best), figures=best.model_dump(mode="json")))
