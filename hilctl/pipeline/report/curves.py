@@ -17,14 +17,14 @@ def draw_learning(records: Sequence[Mapping[str, Any]]) -> bytes:
     """Return a PNG of success, help, episode time and value over robot steps."""
     # an episode that was cut short says nothing of the policy; in the figures it does not count
     ended = [r for r in records if r["outcome"] != "aborted"]
-    steps = np.array([r["robot_steps"] for r in ended])
+    steps, ends = ([r["robot_steps"] for r in some] for some in (records, ended))
     success = np.array([r["outcome"] == "success" for r in ended], float)
     # of all of these: those that were helped are those in which the policy failed
     alone = success * [r["judged_success"] and not r["episode_interventions"] for r in ended]
     figure = Figure(figsize=(10, 6), layout="constrained")
     axes = figure.subplots(2, 2, sharex=True)
-    _curve(axes[0, 0], steps, success, "with or without help", "tab:orange")
-    _curve(axes[0, 0], steps, alone, "without help", "tab:green")
+    _curve(axes[0, 0], ends, success, "with or without help", "tab:orange")
+    _curve(axes[0, 0], ends, alone, "without help", "tab:green")
     axes[0, 0].set(ylabel=f"success, up to the last {WINDOW}", ylim=(-0.03, 1.03))
     axes[0, 0].legend(loc="lower right")
     rate = [r["intervention_rate_last20"] for r in records]
