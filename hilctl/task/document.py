@@ -96,6 +96,8 @@ class Document:
             said, hint = "a tab cannot indent YAML", "indent with spaces"
         elif "mapping values" in said:
             hint = "check the indentation, and put quotes around text that contains ': '"
+        elif "block end" in said or "could not find expected ':'" in said:
+            hint = "look at the line above, too: a colon or its indentation may be missing there"
         return self.problem(span, f"not valid YAML: {said}", hint)
 
     def _build(self, node: Node, path: Loc) -> Any:

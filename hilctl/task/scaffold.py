@@ -113,10 +113,10 @@ class Template(BaseModel):
         asked = {question.key: question for question in self.questions}
         for key in settings:
             if key not in asked:
-                raise UsageError(
-                    f"template {self.name!r} has no setting {key!r}",
-                    hint=did_you_mean(key, list(asked)),
-                )
+                hint = did_you_mean(key, list(asked))
+                if hint.startswith("known"):
+                    hint += "; everything else stands in the task file that it makes"
+                raise UsageError(f"template {self.name!r} has no setting {key!r}", hint=hint)
         answers: dict[str, Answer] = {}
         for key, question in asked.items():
             given = key in settings

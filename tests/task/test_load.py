@@ -325,6 +325,7 @@ ONE_FLAW = {
         "remove one of the two",
     ),
     "tab": (("\n  rate_hz:", "\n\trate_hz:"), "a tab cannot indent YAML", "indent with spaces"),
+    "forgotten colon": (("name: peg", "name peg"), "not valid YAML:", "look at the line above"),
     "unfinished list": (("low: [0.44", "low: [[0.44"), "not valid YAML:", None),
     "bad name": (("name: peg", "name: 1 peg"), "name: '1 peg' is not a name", None),
     "newer layout": (("format: 1", "format: 2"), "format: expected 1, got 2", None),
