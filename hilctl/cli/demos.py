@@ -139,10 +139,12 @@ def _there(moved: MovedDemos) -> str:
 def _conclude(
     output: Output, workspace: Workspace, moved: MovedDemos, *, back: str | None = None
 ) -> None:
+    from hilctl.pipeline.stages import next_command, survey
+
     if moved.index_problem:
         output.say(f"there is no index.hdf5: {moved.index_problem}")
     if back:
         output.hint(f"{back} takes them back")
-    step = workspace.command("demos list")
+    step = next_command(workspace, survey(workspace))
     output.next(step)
     output.result({**moved.as_dict(), "restore": back, "next": step})

@@ -95,6 +95,12 @@ def test_what_went_on_is_written_below(space: Workspace) -> None:
     assert captions[5] == "step 5/5 · 0.5 s · success"
 
 
+def test_where_nothing_is_recorded_the_command_that_records_is_named(space: Workspace) -> None:
+    with pytest.raises(MissingStageError) as caught:
+        find_episode("1", lambda: space)
+    assert str(caught.value.hint).endswith(space.command("record-demos"))
+
+
 def test_a_video_is_named_as_one_and_damages_nothing(space: Workspace) -> None:
     demo = write_demo(space, steps=3)
     before = demo.read_bytes()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from hilctl.errors import UsageError
+from hilctl.errors import MissingStageError, UsageError
 from hilctl.pipeline.demos.listing import numbered
 from hilctl.task.workspace import Workspace
 
@@ -23,27 +23,31 @@ def find_episode(name: str, workspace: Callable[[], Workspace]) -> Path:
 
     Raises:
         UsageError: there is no such episode.
-        MissingStageError: there is no such run.
+        MissingStageError: there is no such run, or nothing has been recorded.
         TaskFileError: there is no task folder, and the name is no path.
     """
     if name.isdecimal():
         space = workspace()
-        return _numbered(name, space.demos, space.command("demos list"))
+        list_, record = space.command("demos list"), space.command("record-demos")
+        return _numbered(name, space.demos, list_, record)
     if Path(name).is_file():
         return Path(name)
     if found := RUN_NUMBER.fullmatch(name):
         space = workspace()
         folder = space.existing_run(found[1]) / "episodes"
-        return _numbered(found[2], folder, space.command(f"replay {found[1]}/NUMBER"))
+        replay, train = space.command(f"replay {found[1]}/NUMBER"), space.command("train")
+        return _numbered(found[2], folder, replay, train)
     hint = "the number of a demonstration, RUN/NUMBER, or the path of a file"
     raise UsageError(f"there is no episode {name}", where=name, hint=hint)
 
 
-def _numbered(number: str, folder: Path, command: str) -> Path:
+def _numbered(number: str, folder: Path, command: str, recorded_by: str) -> Path:
     there = numbered(folder)
     if path := there.get(int(number)):
         return path
-    span = f"there are {len(there)}, {min(there)} to {max(there)}" if there else "there is none"
-    raise UsageError(
-        f"there is no episode {number} in {folder}", where=str(folder), hint=f"{span}: {command}"
-    )
+    missing = f"there is no episode {number} in {folder}"
+    if not there:
+        hint = f"nothing has been recorded there: {recorded_by}"
+        raise MissingStageError(missing, where=str(folder), hint=hint)
+    span = f"there are {len(there)}, {min(there)} to {max(there)}"
+    raise UsageError(missing, where=str(folder), hint=f"{span}: {command}")
