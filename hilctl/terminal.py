@@ -177,7 +177,7 @@ class KeyTerminal:
         assert self._fd is not None
         _write(self._fd, PASTE_MARKS_OFF)
         with suppress(termios.error):  # it has been closed
-            if not _is_in_background(self._fd):
+            if not is_in_background(self._fd):
                 # what is still pressed is not meant for the shell
                 termios.tcsetattr(self._fd, termios.TCSAFLUSH, self._before)
 
@@ -226,7 +226,7 @@ def _opened(path: str) -> int:
     try:
         if not os.isatty(fd):
             raise OSError("it is no terminal")
-        if _is_in_background(fd):
+        if is_in_background(fd):
             raise OSError("hilctl runs in the background of it")
     except OSError:
         os.close(fd)
@@ -263,7 +263,7 @@ def given_back() -> Iterator[None]:
 
 
 def _restore(fd: int, before: list[Any]) -> None:
-    if termios.tcgetattr(fd) == before or _is_in_background(fd):
+    if termios.tcgetattr(fd) == before or is_in_background(fd):
         return
     _write(fd, PASTE_MARKS_OFF)
     termios.tcsetattr(fd, termios.TCSAFLUSH, before)
@@ -280,7 +280,7 @@ def _key_by_key(before: list[Any]) -> list[Any]:
     return during
 
 
-def _is_in_background(fd: int) -> bool:
+def is_in_background(fd: int) -> bool:
     """Return whether the kernel would stop this process for reading from its terminal."""
     try:
         return os.tcgetpgrp(fd) != os.getpgrp()

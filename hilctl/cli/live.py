@@ -16,6 +16,7 @@ from hilctl.cli.lines import LineProgress
 from hilctl.cli.preview import Preview
 from hilctl.cli.render import Output
 from hilctl.cli.streams import printable
+from hilctl.cli.terminal_keys import without_carets
 
 if TYPE_CHECKING:
     from hilctl.pipeline.events import Event
@@ -53,7 +54,7 @@ def live_view(
     rate_hz = refresh_hz or (DRIVING_HZ if keys else REFRESH_HZ)
     live = Live(get_renderable=whole, refresh_per_second=rate_hz, transient=True)
     try:
-        with live:
+        with without_carets(), live:
             yield live
     finally:
         live.console.show_cursor()

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
+from hilctl.terminal import is_in_background
+
 TAKE_OVER = "\x1b[?1049h\x1b[?25l\x1b[2J"  # alternate screen, no cursor, clear
 GIVE_BACK = "\x1b[0m\x1b[?25h\x1b[?1049l"
 
@@ -30,6 +32,27 @@ def taken_over(fd: int, stream: TextIO) -> Iterator[None]:
         with suppress(termios.error):  # it has been closed
             termios.tcsetattr(fd, termios.TCSAFLUSH, before)
         write(stream, GIVE_BACK)
+
+
+@contextmanager
+def without_carets() -> Iterator[None]:
+    """Keep the terminal from writing ^C where a view is drawn.
+
+    Beside a panel as wide as the screen it goes on to the next line, and the view is torn there.
+    """
+    fd = 0
+    if not os.isatty(fd) or is_in_background(fd):
+        yield
+        return
+    before, during = termios.tcgetattr(fd), termios.tcgetattr(fd)
+    during[3] &= ~termios.ECHOCTL
+    termios.tcsetattr(fd, termios.TCSANOW, during)
+    try:
+        yield
+    finally:
+        with suppress(termios.error, OSError):  # it has been closed
+            if not is_in_background(fd):
+                termios.tcsetattr(fd, termios.TCSANOW, before)
 
 
 def write(stream: TextIO, text: str) -> None:

@@ -106,7 +106,9 @@ def spawn(here: Path) -> Iterator[Any]:
     """Start Python at a terminal of its own."""
     children = []
 
-    def call(*arguments: str, term: str = "xterm-256color", columns: int = 80) -> Any:
+    def call(
+        *arguments: str, term: str = "xterm-256color", columns: int = 80, echo: bool = False
+    ) -> Any:
         child = pexpect.spawn(
             sys.executable,
             list(arguments),
@@ -115,7 +117,7 @@ def spawn(here: Path) -> Iterator[Any]:
             codec_errors="replace",  # a terminal drops what is not yet read at Ctrl-C
             timeout=60,
             dimensions=(24, columns),
-            echo=False,
+            echo=echo,
         )
         child.logfile_read = Log()
         children.append(child)
@@ -162,6 +164,15 @@ def test_a_stop_is_told_in_the_view_and_leaves_a_whole_screen(
     text = sent(child)
     assert text.endswith("left\r\n")
     assert is_whole(text)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_ctrl_c_writes_nothing_into_a_view(view: str, spawn: Any) -> None:
+    child = spawn("-c", BUSY.format(view=view, obeys=True), echo=True)
+    child.expect("many words")
+    child.sendintr()
+    assert "^C" not in sent(child)
+    assert child.getecho()
 
 
 @pytest.mark.parametrize("view", VIEWS)
