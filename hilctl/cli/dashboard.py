@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
+from hilctl.cli.interrupt import is_stopping
 from hilctl.cli.lines import LASTING
 from hilctl.cli.live import EventView
 from hilctl.cli.render import Output
@@ -77,7 +78,7 @@ class Dashboard(EventView):
         from rich.text import Text
 
         # nothing may come for a while: the time tells that it is at work
-        return Text(f"{self._shown} {clock(since_s)}".lstrip() if self._shown else "")
+        return Text(f"{self._shown or 'at work'} {clock(since_s)}")
 
     def _view(self, first: Event, last: Event, since_s: float) -> Any:
         from rich.panel import Panel
@@ -95,7 +96,8 @@ class Dashboard(EventView):
             grid.add_row(f"[bold yellow]{trouble['name']}[/]", trouble["remedy"])
         # on top: the end of the panel is cut off where pictures take the room
         title = f"{self._title} · {figures['phase']}"
-        return Panel(grid, title=title, subtitle="Ctrl-C stops and saves", expand=False)
+        way_out = None if is_stopping() else "Ctrl-C stops and saves"
+        return Panel(grid, title=title, subtitle=way_out, expand=False)
 
 
 def remaining_s(first: Event, last: Event, since_s: float = 0.0) -> float | None:

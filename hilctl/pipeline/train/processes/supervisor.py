@@ -247,7 +247,7 @@ class Supervisor:
     def _introduce(self, child: WatchedProcess) -> None:
         pid = child.process.pid
         figures = {"role": child.role, "pid": pid}
-        self._report(Event("process", f"{child.role}: process {pid}", figures=figures))
+        self._report(Event("process", f"starting the {child.role}, process {pid}", figures=figures))
 
     def _mourn(self, child: WatchedProcess, cause: str) -> None:
         text = f"the {child.role} died by {cause} and was started again from what is saved"
