@@ -132,7 +132,7 @@ class Actor:
             self.tell(f"waiting for the learner, {behind.lag_steps} steps behind, before a trial")
         self.link.settle(self._is_over)
         self._waited_s += self.clock_s() - begun_s
-        if behind.is_behind:
+        if behind.is_behind and not self._is_over():
             self.tell("checking the greedy policy")
 
     @property
