@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hilctl.host_names import without_password
 from hilctl.task.plugins import picture_source
 from hilctl.task.sections import ArmSpec, PluginSpec
 from hilctl.task.spec import TaskSpec
@@ -101,14 +102,15 @@ def differences(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[tuple
 
 
 def shown(key: str, value: Any) -> str:
-    """Return a value of a task for a person; the key tells how it is meant."""
+    """Return a value of a task for a person, without passwords; the key tells how it is meant."""
     if value is ABSENT:
         return "–"
     if key.endswith(".size") and isinstance(value, list):
         return "×".join(str(side) for side in value)
     if isinstance(value, float):
         return f"{value:.12g}"
-    return json.dumps(value) if isinstance(value, list | bool) or value is None else str(value)
+    plain = json.dumps(value) if isinstance(value, list | bool) or value is None else str(value)
+    return without_password(plain)
 
 
 def _plugin(block: PluginSpec) -> Identity:

@@ -18,6 +18,7 @@ from hilctl.task.fingerprint import (
     fingerprint,
     policy_fingerprint,
     policy_identity,
+    shown,
 )
 from hilctl.task.sections import PluginSpec
 from hilctl.task.spec import TaskSpec
@@ -178,3 +179,9 @@ def test_every_difference_is_named(identity: dict[str, Any], key: str, value: in
 def test_identities_are_plain_json(load_changed: Load) -> None:
     for identity in (data_identity(load_changed()), policy_identity(load_changed())):
         assert json.loads(json.dumps(identity)) == identity
+
+
+def test_a_value_is_shown_without_the_password_in_it() -> None:
+    assert shown("source", "rtsp://me:secret@10.0.0.1/door") == "rtsp://…@10.0.0.1/door"
+    several = shown("sources", ["rtsp://me:secret@10.0.0.1/door"])
+    assert "secret" not in several
