@@ -133,7 +133,6 @@ def test_without_a_terminal_it_says_how_to_get_one(task: Workspace, arguments: l
 
 def test_a_terminal_that_closes_in_mid_episode_ends_the_command(task: Workspace) -> None:
     terminal = shell(task)
-    before = modes(terminal)
     terminal.send("\r")
     terminal.expect_exact("forward")
     until_key_by_key(terminal)
