@@ -27,7 +27,6 @@ from hilctl.pipeline.run_folder.manifest import (
     Evaluation,
     ShownSuccesses,
     changed_settings,
-    kept_file,
     measured_before,
     read_manifest,
     run_manifest,
@@ -145,10 +144,10 @@ def check_classifier(workspace: Workspace) -> StageCheck:
         stage: _check_classifier_of(stage, options, workspace)
         for stage, options in classifiers_of(workspace.spec).items()
     }
-    lagging = {stage: check for stage, check in checks.items() if check.state is not State.READY}
-    told = dict([*lagging.items()][:1]) or checks
-    reasons = [f"{stage}: {one.reason}" if stage else one.reason for stage, one in told.items()]
-    return replace(next(iter(told.values())), reason="; ".join(reasons))
+    lagging = [stage for stage, check in checks.items() if check.state is not State.READY]
+    told = lagging[:1] or [*checks]
+    reasons = [f"{stage}: {checks[stage].reason}" if stage else checks[""].reason for stage in told]
+    return replace(checks[told[0]], reason="; ".join(reasons))
 
 
 def told_of_poor_classifiers(workspace: Workspace) -> Iterator[str]:
@@ -220,11 +219,8 @@ def check_evaluation(workspace: Workspace) -> StageCheck:
     run = workspace.latest_run()
     if result is None or run is None:
         return StageCheck(State.MISSING, "none yet")
-    checkpoints = run / "checkpoints"
-    if older := measured_before(result.checkpoint, checkpoints):
-        newest = kept_file(checkpoints)
-        assert newest is not None
-        return StageCheck(State.STALE, f"measured {older}; now there is {newest.stem}")
+    if older := measured_before(result.checkpoint, run / "checkpoints"):
+        return StageCheck(State.STALE, f"measured {older}; now there is a newer policy")
     reason = f"{result.successes}/{result.episodes} successes"
     target = workspace.spec.training.target_success
     if result.success_rate < target:

@@ -79,8 +79,11 @@ def draw_mistakes(
             axes.set(xticks=[], yticks=[])
             for spine in axes.spines.values():
                 spine.set(color="tab:red" if wrong[row] else "tab:green", linewidth=2)
+    mistakes = int(wrong[worst].sum())
+    title = f"mistakes, in red: {mistakes}" if mistakes else "no mistakes; what came nearest to one"
+    figure.suptitle(title, fontsize=10)
     _save(figure, path)
-    return int(wrong[worst].sum())
+    return mistakes
 
 
 def _worst(data: LabelledFrames, over: NDArray[np.float64], wrong: NDArray[np.bool_]) -> list[int]:

@@ -59,7 +59,7 @@ def check_grippers(data: Mapping[str, Any], options: Mapping[str, Any]) -> Itera
 
 
 def _gripper_of(arm: Mapping[str, Any]) -> str:
-    """Return the kind of gripper that an arm's plain data name, "" where they name none."""
+    """Return the kind of gripper that an arm's plain data name, "" where they say nothing of it."""
     control = arm.get("control")
     kind = control.get("gripper") if isinstance(control, dict) else None
     return kind if isinstance(kind, str) else ""
@@ -68,15 +68,27 @@ def _gripper_of(arm: Mapping[str, Any]) -> str:
 def check_robots_grippers(
     data: Mapping[str, Any], drivers: Mapping[Loc, Driver]
 ) -> Iterator[SettingError]:
-    """Yield what gripper is asked of a robot that has none."""
+    """Yield what gripper is asked of a robot that has none, and of a scene that needs one."""
     for loc, arm in arms_in(data):
         kind, robot = _gripper_of(arm), drivers.get((*loc, "robot"))
-        if kind not in ("discrete", "continuous") or robot is None:
+        if robot is None:
             continue
-        if not robot.driver.may_have_gripper(robot.options):
+        place: Loc = (*loc, "control", "gripper")
+        moves = robot.driver.may_have_gripper(robot.options)
+        if kind in ("discrete", "continuous") and not moves:
             message = f"this {robot.kind} robot has no gripper that moves"
             hint = "set gripper: none, or choose a robot or scene with a gripper"
-            yield SettingError((*loc, "control", "gripper"), message, hint)
+            yield SettingError(place, message, hint)
+        elif kind in ("none", "") and moves and _stands_in_its_scene(loc, robot):
+            # a scene has fingers that move only where its task cannot be done without them
+            message = "nothing can be done in this simulated scene without its gripper"
+            yield SettingError(place, message, "set gripper: discrete, or choose another scene")
+
+
+def _stands_in_its_scene(loc: Loc, robot: Driver) -> bool:
+    """Return whether a robot is simulated, and its scene has such an arm."""
+    parts = robot.driver.scene_parts(robot.options)
+    return parts is not None and name_of(loc) in parts.arms
 
 
 def check_scene(

@@ -79,10 +79,14 @@ def test_an_evaluation_of_an_older_policy_is_marked(space: Workspace) -> None:
     run = make_run(space, A)
     keep_policy(run, 24)
     measure(run, 19, checkpoint="runs/a/checkpoints/step_0000024.json")
-    assert evaluation(list_runs(space)[0]) == "19/20 76–99%"
+    (found,) = list_runs(space)
+    assert evaluation(found) == "19/20 76–99%"
+    assert found.as_dict()["measured_before"] is None
     assert "policy" not in evaluation_of(run.folder)
     measure(run, 19, checkpoint="runs/a/checkpoints/step_0000016.json")
-    assert evaluation(list_runs(space)[0]) == "19/20 76–99%, of an older policy"
+    (found,) = list_runs(space)
+    assert evaluation(found) == "19/20 76–99%, of an older policy"
+    assert found.as_dict()["measured_before"] == "step_0000016"
     assert evaluation_of(run.folder)["policy"] == "step_0000016, not the newest one"
 
 

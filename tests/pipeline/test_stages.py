@@ -305,7 +305,7 @@ def test_evaluation_of_an_older_checkpoint(space: Workspace) -> None:
     evaluate(train(space), checkpoint="checkpoints/step_0000050.json")
     found = stage(space, "evaluation")
     assert found.state is State.STALE
-    assert found.reason == "measured step_0000050; now there is step_0000100"
+    assert found.reason == "measured step_0000050; now there is a newer policy"
 
 
 def test_a_policy_that_a_killed_run_left_behind_is_the_newest_one(space: Workspace) -> None:

@@ -17,6 +17,7 @@ from hilctl.robots.sim import SimRobot
 from hilctl.task.sections import PluginSpec
 from hilctl.task.workspace import Workspace
 from hilctl.teleop.base import TeleopEvent, TeleopInput, TeleopStatus
+from hilctl.teleop.human import HumanOptions
 from hilctl.teleop.scripted import ScriptedTeleop
 
 
@@ -142,13 +143,24 @@ def test_a_driver_need_not_say_anything(space: Workspace) -> None:
 
 
 HAND = """
+import numpy as np
 from hilctl.robots.base import Robot
 from hilctl.teleop.base import Teleop, TeleopInput
+from hilctl.teleop.human import HandReading, HumanTeleop
 
 class Knob(Teleop):
     def open(self): ...
     def close(self): ...
     def poll(self): return TeleopInput(engaged=True)
+
+class Wheel(HumanTeleop):
+    polls = 0
+    def open(self): ...
+    def close(self): ...
+    def forget(self): ...
+    def read(self):
+        self.polls += 1
+        return HandReading(np.full(6, float(self.polls > 2)))
 
 class Arm(Robot):
     def open(self): raise OSError(113, "No route to host")
@@ -160,16 +172,32 @@ class Arm(Robot):
 """
 
 
+def with_devices_of_others(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a package of hands and a robot where entry points are looked for."""
+    (folder / "knobs.py").write_text(HAND)
+    about = folder / "knobs-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Name: knobs\nVersion: 1.0\n")
+    hands = "knob = knobs:Knob\nwheel = knobs:Wheel\n"
+    entries = f"[hilctl.teleops]\n{hands}[hilctl.robots]\nfar = knobs:Arm\n"
+    (about / "entry_points.txt").write_text(entries)
+    monkeypatch.syspath_prepend(folder)
+
+
+def test_a_hand_that_nobody_touches_is_not_said_to_drive(
+    space: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_devices_of_others(tmp_path, monkeypatch)
+    wheel = PluginSpec(type="wheel", options=HumanOptions())
+    _, events = tried(Workspace(space.root, spec=space.spec.model_copy(update={"teleop": wheel})))
+    engaged = [event.figures["engaged"] for event in events if event.name == "hand"]
+    assert engaged[:4] == [False, False, True, True]
+
+
 def test_a_real_robot_is_left_alone_unless_it_shall_follow(
     space: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "knobs.py").write_text(HAND)
-    about = tmp_path / "knobs-1.0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Name: knobs\nVersion: 1.0\n")
-    entries = "[hilctl.teleops]\nknob = knobs:Knob\n[hilctl.robots]\nfar = knobs:Arm\n"
-    (about / "entry_points.txt").write_text(entries)
-    monkeypatch.syspath_prepend(tmp_path)
+    with_devices_of_others(tmp_path, monkeypatch)
     far = {
         "teleop": PluginSpec(type="knob", options=Options()),
         "robot": PluginSpec(type="far", options=Options()),

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from toy_scene import Fit
 
 from hilctl.rewards.frames import LabelledFrames
@@ -35,6 +36,20 @@ def test_mistakes_come_before_near_misses(tmp_path: Path, fit: Fit, data: Labell
     assert set(wrong) <= set(asked[:count])
     assert max(Counter(data.episodes[asked]).values()) <= 2
     assert cv2.imread(str(path)) is not None
+
+
+def test_a_picture_of_near_misses_says_that_they_are_none(
+    tmp_path: Path, fit: Fit, data: LabelledFrames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    titles: list[str] = []
+    monkeypatch.setattr(Figure, "suptitle", lambda figure, title, **style: titles.append(title))
+    flawless = np.where(data.labels, 0.99, 0.01)
+    one_wrong = np.where(np.arange(len(data)) == 3, 1 - flawless, flawless)
+    picture = {"side": np.zeros((9, 9, 3), np.uint8)}
+    shown = replace(data, load_images=lambda row: picture)
+    for probability in (flawless, one_wrong):
+        draw_mistakes(tmp_path / "x.png", shown, probability, 0.5, count=2)
+    assert titles == ["no mistakes; what came nearest to one", "mistakes, in red: 1"]
 
 
 def test_frames_without_pictures_are_refused(

@@ -71,6 +71,19 @@ def test_a_gripper_that_is_not_learnt_names_the_agents_that_learn_it(
     assert "take agent: {type: rlpd}, clone it from demonstrations, agent: {type: bc}" in said
 
 
+@pytest.mark.parametrize("gripper", ["none", None])
+def test_a_scene_that_needs_its_gripper_is_not_tried_without(
+    tmp_path: Path, gripper: str | None
+) -> None:
+    data = data_of("sim-pick", tmp_path)
+    del data["control"]["gripper"]
+    if gripper:
+        data["control"]["gripper"] = gripper
+    said = messages(data, tmp_path / "task")
+    assert "nothing can be done in this simulated scene without its gripper" in said
+    assert "set gripper: discrete" in said
+
+
 def test_a_task_with_two_arms_has_the_actions_of_both(tmp_path: Path) -> None:
     spec = load_task(written(with_two_arms(data_of("sim-reach", tmp_path)), tmp_path / "two"))
     layout = ActionLayout.of(spec)

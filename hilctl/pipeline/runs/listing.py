@@ -82,6 +82,7 @@ class RunOverview:
             **own,
             **self.figures.model_dump(),
             "evaluation": asdict_of(self.measured),
+            "measured_before": self.measured_before or None,
             **kept,
             "problems": list(self.problems),
         }

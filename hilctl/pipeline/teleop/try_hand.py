@@ -148,7 +148,9 @@ def _only_look(
     workspace: Workspace, limit_s: float, seed: int, watched: _Watched, stop: ShouldStop
 ) -> None:
     with _hand_alone(workspace, seed, watched) as (teleop, clock):
-        teleop.begin_episode(Role.DEMONSTRATE)
+        # whoever demonstrates is in charge all the time; here it is told when a hand takes over
+        person = teleop.operator == "human"
+        teleop.begin_episode(Role.SUPERVISE if person else Role.DEMONSTRATE)
         period_ns = round(1e9 / workspace.spec.control.rate_hz)
         next_ns = clock.now_ns()
         while not stop() and watched.trial.seconds < limit_s:
