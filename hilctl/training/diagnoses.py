@@ -101,7 +101,7 @@ def learner_starved(now: Situation) -> Diagnosis | None:
     if now.lag_steps <= max(LAG_STEPS, 2 * now.max_steps):
         return None
     return Diagnosis(
-        "learner starved",
+        "learner too slow",
         f"the learner is {now.lag_steps} robot steps behind",
         "lower training.updates_per_step or agent.batch, or give it a faster computer",
     )

@@ -94,14 +94,14 @@ def test_values_above_a_success_are_named() -> None:
 
 
 def test_a_learner_that_falls_behind_is_named() -> None:
-    assert names(GOOD, lag_steps=500) == ["learner starved"]
+    assert names(GOOD, lag_steps=500) == ["learner too slow"]
 
 
 def test_the_episode_that_just_ended_makes_no_learner_fall_behind() -> None:
     coach = Coach(RATE_HZ, 250, ARM)
     watch(coach, GOOD)
     assert coach.diagnoses(0.5, lag_steps=250 + 3) == []
-    assert [found.name for found in coach.diagnoses(0.5, lag_steps=501)] == ["learner starved"]
+    assert [found.name for found in coach.diagnoses(0.5, lag_steps=501)] == ["learner too slow"]
 
 
 @pytest.mark.parametrize("arm", [0.3, -1.0])
