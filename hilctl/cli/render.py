@@ -27,6 +27,8 @@ _COLOURS = {
     "next:": "36",
 }
 
+NARROW = 24  # characters: a few words side by side
+
 
 class Output:
     """Where a command's words go.
@@ -97,11 +99,18 @@ class Output:
         self._line(self.wrapped(f"{self._painted('hint:', self.talk)} {printable(text)}"))
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Show rows under a header; the last column wraps at the edge of the terminal."""
-        *fixed, _ = (max(map(len, column)) for column in zip(header, *rows, strict=True))
+        """Show rows under a header; the last column wraps at the edge of the terminal.
+
+        Where fewer than `NARROW` characters are left to it, each row is a paragraph.
+        """
+        rows = [[printable(cell) for cell in row] for row in rows]
+        *fixed, last = (max(map(len, column)) for column in zip(header, *rows, strict=True))
         indent = sum(fixed) + 2 * len(fixed)
-        width = max(12, self.columns - indent - 1)
-        for row in (header, *([printable(cell) for cell in row] for row in rows)):
+        width = self.columns - indent - 1
+        if self.talk.isatty() and width < min(last, NARROW):
+            self._paragraphs(header, rows)
+            return
+        for row in (header, *rows):
             cells = [
                 self._painted(cell, self.talk, size) for cell, size in zip(row, fixed, strict=False)
             ]
@@ -109,6 +118,18 @@ class Output:
             self._line("  ".join([*cells, wrapped[0] if wrapped else ""]).rstrip())
             for line in wrapped[1:]:
                 self._line(" " * indent + line)
+
+    def _paragraphs(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Show each row as lines that begin with the name of their column."""
+        indent = max(map(len, header)) + 2
+        for number, row in enumerate(rows):
+            if number:
+                self._line("")
+            for name, cell in zip(header, row, strict=True):
+                first, *more = textwrap.wrap(cell, max(12, self.columns - indent - 1)) or [""]
+                self._line(f"{name:<{indent}}{self._painted(first, self.talk)}".rstrip())
+                for line in more:
+                    self._line(" " * indent + line)
 
     def error(self, error: HilctlError) -> None:
         """Show an error: `error:` and `hint:` on stderr, or an object on stdout."""

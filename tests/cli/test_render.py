@@ -35,22 +35,30 @@ def test_programs_see_json_lines_and_nothing_else(capsys: pytest.CaptureFixture[
     assert err == "hello\n"
 
 
-def test_colours_only_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal:
-        text = ""
+class Terminal:
+    """A stream that a person sees."""
 
-        def isatty(self) -> bool:
-            return True
+    text = ""
 
-        def write(self, text: str) -> None:
-            self.text += text
+    def isatty(self) -> bool:
+        return True
 
-        def flush(self) -> None:
-            pass
+    def write(self, text: str) -> None:
+        self.text += text
 
+    def flush(self) -> None:
+        pass
+
+
+def in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    made = Terminal()
     monkeypatch.delenv("NO_COLOR", raising=False)
-    terminal = Terminal()
-    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setattr("sys.stdout", made)
+    return made
+
+
+def test_colours_only_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = in_a_terminal(monkeypatch)
     Output().next("x")
     assert terminal.text == "\x1b[36mnext:\x1b[0m x\n"
     terminal.text = ""
@@ -65,6 +73,25 @@ def test_table_lines_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[0] == "a     bb  c"
     assert lines[1].startswith("long  x   word word")
     assert lines[2] == "s     y"
+
+
+def test_a_narrow_terminal_breaks_no_word_of_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = in_a_terminal(monkeypatch)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(Output, "columns", 40)
+    Output().table(
+        ("stage", "what it is about", "why"),
+        [("demonstrations", "ready", "twenty of twenty"), ("labels", "", "none, so record some")],
+    )
+    assert terminal.text.splitlines() == [
+        "stage             demonstrations",
+        "what it is about  ready",
+        "why               twenty of twenty",
+        "",
+        "stage             labels",
+        "what it is about",
+        "why               none, so record some",
+    ]
 
 
 def test_nobody_can_confirm(monkeypatch: pytest.MonkeyPatch) -> None:
