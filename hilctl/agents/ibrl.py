@@ -20,7 +20,8 @@ from hilctl.agents.options import AgentOptions, IBRLOptions
 class IBRL(CloneFirst):
     """RLPD that takes the clone's action wherever its critics think more of it.
 
-    So for acting as for targets: y = r + γ max over both of min Q̄(s', a').
+    So for acting as for targets: y = r + γ max over both of min Q̄(s', a'). Whose motion is taken
+    tells the discrete grippers, too.
     """
 
     OptionsType: ClassVar[type[AgentOptions]] = IBRLOptions
@@ -41,18 +42,19 @@ class IBRL(CloneFirst):
         """
         embedding = self._embed(self.average, observation)
         proposal = self._propose(key, self.average["actor"], embedding, observation)
-        learnt = proposal.mode if greedy else proposal.sample
+        smooth = proposal.mode if greedy else proposal.sample
+        learnt = self._with_grippers(smooth, observation, embedding, key, greedy=greedy)
         both = jnp.stack([self.base.likeliest(observation), learnt])
-        return both[self._believed(observation, both).min(axis=0).argmax(axis=0)]
+        return both[self._believed(observation, self._smooth(both)).min(axis=0).argmax(axis=0)]
 
     def _next_value(self, key: jax.Array, observation: Observation, some: jax.Array) -> jax.Array:
         embedding = self._embed(self.critic, observation)
         learnt = self._propose(key, self.actor, embedding, observation).sample
-        both = jnp.stack([self.base.likeliest(observation), learnt])
+        both = jnp.stack([self._smooth(self.base.likeliest(observation)), learnt])
         return self._believed(observation, both)[some].min(axis=0).max(axis=0)
 
     def _believed(self, observation: Observation, actions: jax.Array) -> jax.Array:
-        """Return the (critics, k, ...) values of (k, ..., A) actions by the target critics."""
+        """Return the (critics, k, ...) values of k motions, by the target critics."""
         embedding = self._embed(self.target_critic, observation)
         several = jnp.broadcast_to(embedding, (len(actions), *embedding.shape))
         return self._q(self.target_critic, several, actions)

@@ -270,8 +270,6 @@ class HGDaggerOptions(CloningOptions):
 class CloneFirstOptions(RLPDOptions, CloningOptions):
     """Settings of agents that reinforce beside a frozen clone."""
 
-    learns_grippers: ClassVar[bool] = False
-
 
 class IBRLOptions(CloneFirstOptions):
     """Settings of imitation bootstrapped RL."""

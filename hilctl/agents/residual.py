@@ -13,8 +13,10 @@ import jax
 import jax.numpy as jnp
 
 from hilctl.agents.base import Observation
+from hilctl.agents.choices import continuous_columns
 from hilctl.agents.clone_first import CloneFirst
-from hilctl.agents.options import AgentOptions, ResidualOptions
+from hilctl.agents.gripper_critic import GripperCritic
+from hilctl.agents.options import AgentOptions, ResidualOptions, RLPDOptions
 from hilctl.agents.rlpd import Params, Proposal
 from hilctl.networks.distributions import sample_with_log_prob
 from hilctl.task.layout import ActionLayout
@@ -23,7 +25,8 @@ from hilctl.task.layout import ActionLayout
 class Residual(CloneFirst):
     """RLPD whose actor moves the clone's action by up to `reach` in every number.
 
-    Critics judge the sum, which is what was executed. The correction starts at zero.
+    Critics judge the sum, which is what was executed. The correction starts at zero. There is none
+    of what discrete grippers are told: that is up to the clone.
     """
 
     OptionsType: ClassVar[type[AgentOptions]] = ResidualOptions
@@ -43,10 +46,26 @@ class Residual(CloneFirst):
     def _actor_input(embedding: jax.Array, action: jax.Array) -> jax.Array:
         return jnp.concatenate([embedding, action], axis=-1)
 
+    @classmethod
+    def _gripper_critic(cls, actions: ActionLayout, options: RLPDOptions) -> GripperCritic | None:
+        return None
+
+    def _with_grippers(
+        self,
+        smooth: jax.Array,
+        observation: Observation,
+        embedding: jax.Array,
+        key: jax.Array,
+        *,
+        greedy: bool,
+    ) -> jax.Array:
+        whole = self.base.likeliest(observation)
+        return whole.at[continuous_columns(self.actions)].set(smooth)
+
     def _propose(
         self, key: jax.Array, actor: Params, embedding: jax.Array, observation: Observation
     ) -> Proposal:
-        base = self.base.likeliest(observation)
+        base = self._smooth(self.base.likeliest(observation))
         mean, log_std = self._gaussian(actor, self._actor_input(embedding, base))
         sample, log_prob = sample_with_log_prob(key, mean, log_std)
         # the density is that of the correction: a clone's mode adds no spread

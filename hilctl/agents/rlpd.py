@@ -91,10 +91,9 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         network = critic_ensemble(options.critics, options.critic_width)
         ensemble = network.init(critic_key, embedding, action)
         critic = {"head": head_params, "ensemble": ensemble}
-        if discrete_parts(actions):
+        if (grippers := cls._gripper_critic(actions, options)) is not None:
             grippers_key = jax.random.fold_in(critic_key, 1)
-            grippers = GripperCritic(actions, options).create(grippers_key, embedding)
-            critic["grippers"] = grippers
+            critic["grippers"] = grippers.create(grippers_key, embedding)
         network = _actor_network(action.size, options)
         actor = network.init(actor_key, cls._actor_input(embedding, action))
         log_temperature = jnp.log(jnp.asarray(options.initial_temperature, jnp.float32))
@@ -122,7 +121,11 @@ class RLPD(flax.struct.PyTreeNode, Agent):
     @property
     def grippers(self) -> GripperCritic | None:
         """What decides the others; None where there are none."""
-        return GripperCritic(self.actions, self.options) if discrete_parts(self.actions) else None
+        return self._gripper_critic(self.actions, self.options)
+
+    @classmethod
+    def _gripper_critic(cls, actions: ActionLayout, options: RLPDOptions) -> GripperCritic | None:
+        return GripperCritic(actions, options) if discrete_parts(actions) else None
 
     def acting(self) -> Any:
         """Return the averaged actor, observation heads and gripper critic."""
@@ -142,6 +145,18 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         embedding = self._embed(self.average, observation)
         proposal = self._propose(key, self.average["actor"], embedding, observation)
         smooth = proposal.mode if greedy else proposal.sample
+        return self._with_grippers(smooth, observation, embedding, key, greedy=greedy)
+
+    def _with_grippers(
+        self,
+        smooth: jax.Array,
+        observation: Observation,
+        embedding: jax.Array,
+        key: jax.Array,
+        *,
+        greedy: bool,
+    ) -> jax.Array:
+        """Return the (A,) action whose continuous numbers are given: grippers do what pays most."""
         if (grippers := self.grippers) is None:
             return smooth
         params = self.average["grippers"]
@@ -224,7 +239,7 @@ class RLPD(flax.struct.PyTreeNode, Agent):
 
     def _smooth(self, actions: Any) -> Any:
         """Return the (..., continuous) numbers of (..., A) actions."""
-        if self.grippers is None:
+        if not discrete_parts(self.actions):
             return actions
         return jnp.asarray(actions)[..., continuous_columns(self.actions)]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from small_task import make_task, two_arms
 
-from hilctl.agents.options import HIL_SERL
+from hilctl.agents.options import HIL_SERL, IBRLOptions
 from hilctl.errors import BelowBarError, UsageError
 from hilctl.pipeline.bench.algorithms import ALGORITHMS, OURS, changed
 from hilctl.pipeline.bench.cell_process import curve, to_target
@@ -112,7 +112,6 @@ def test_a_person_at_the_controls_is_refused(tmp_path: Path) -> None:
         (["sim-reach"], ["ful"], "unknown algorithm"),
         (["sim-reach", "sim-reach"], ["full"], "named twice"),
         (["sim-reach"], ["bc", "bc"], "named twice"),
-        (["sim-pick"], ["full", "ibrl"], "ibrl on the task sim-pick: .*learn a discrete gripper"),
         (["serl-insert"], ["full"], "the operator is at the spacemouse"),
     ],
 )
@@ -121,6 +120,15 @@ def test_what_cannot_be_compared_is_refused_first(
 ) -> None:
     with pytest.raises(UsageError, match=why):
         planned(tasks, algorithms, **BUDGET)
+
+
+def test_an_algorithm_that_cannot_learn_a_task_is_refused_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(IBRLOptions, "learns_grippers", False)
+    why = "ibrl on the task sim-pick: .*learn a discrete gripper"
+    with pytest.raises(UsageError, match=why):
+        planned(["sim-pick"], ["full", "ibrl"], **BUDGET)
 
 
 def test_a_task_that_is_edited_is_another_comparison_and_what_changed_is_named(
