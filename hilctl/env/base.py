@@ -18,6 +18,9 @@ from hilctl.task.sections import ControlSpec
 Array = NDArray[np.float64]
 Obs = dict[str, dict[str, NDArray[Any]]]
 
+# of `Environment.reset`: whoever is waited for before an episode, whose first look comes after it
+AT_THE_START = "at_the_start"
+
 
 class Environment(gymnasium.Env[Obs, Array]):
     """What an `EpisodeLoop` runs episodes in, with a robot or without.

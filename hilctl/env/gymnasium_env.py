@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from hilctl.clock import SteppedClock, SystemClock
 from hilctl.devices import Address, Options
-from hilctl.env.base import Array, Obs, TaskEnvironment
+from hilctl.env.base import AT_THE_START, Array, Obs, TaskEnvironment
 from hilctl.env.gymnasium_worker import SUCCESS
 from hilctl.env.worker_process import WorkerProcess
 from hilctl.errors import DeviceError, SafetyStopError
@@ -135,6 +135,10 @@ class GymnasiumEnv(TaskEnvironment):
     ) -> tuple[Obs, dict[str, Any]]:
         """Begin an episode, from a seed of its own.
 
+        Args:
+            seed: of the seeds from now on.
+            options: `AT_THE_START` is a function that is called before the first look.
+
         Raises:
             DeviceError: the environment fails.
         """
@@ -144,6 +148,8 @@ class GymnasiumEnv(TaskEnvironment):
         self._frame = self._worker.ask("reset", seed=int(self._seeds.integers(SEEDS)))
         self._steps, self._over, self._grip = 0, False, 0.0
         self.executed = None
+        if options and AT_THE_START in options:
+            options[AT_THE_START]()
         return self._seen()
 
     def step(self, action: Array) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
@@ -208,6 +214,11 @@ class GymnasiumEnv(TaskEnvironment):
     def solved(self) -> bool:
         """Return whether the environment says that the task is done."""
         return bool(self._frame[0]["success"])
+
+    def look(self) -> Obs:
+        """Return what is seen now, without a step."""
+        obs, _ = self._seen()
+        return obs
 
     def _seen(self) -> tuple[Obs, dict[str, Any]]:
         content, arrays = self._frame

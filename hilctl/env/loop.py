@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilctl.data.step import EpisodeSummary, Observation, Outcome, Step
-from hilctl.env.base import Obs, environment_of
+from hilctl.env.base import AT_THE_START, Obs, environment_of
 from hilctl.env.ending import Ending
 from hilctl.env.questions import NOTHING, REJECTED, Questions, Said
 from hilctl.errors import DeviceError, TravelStoppedError
@@ -143,12 +143,13 @@ class EpisodeLoop:
         for subscriber in self.subscribers:
             subscriber.on_episode_start()
         self.teleop.begin_episode(self.role)
-        obs, info = self.env.reset(options={"role": self.role})
+        options: dict[str, Any] = {"role": self.role}
+        if self.to_show:
+            options[AT_THE_START] = lambda: self._questions.until_moved(self.to_show)
+        obs, info = self.env.reset(options=options)
         observation = to_observation(obs, info)
         bare = environment_of(self.env)
         start_ns, waited_s = observation.stamp_ns, self._questions.waited_s
-        if self.to_show:
-            self._questions.until_moved(self.to_show)
         self.policy.begin_episode(observation)
         steps, interventions = 0, 0
         said = NOTHING

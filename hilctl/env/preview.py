@@ -11,7 +11,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from hilctl.env.base import Obs, environment_of
+from hilctl.env.base import AT_THE_START, Obs, environment_of
 from hilctl.env.questions import Screen
 
 Array = NDArray[np.float64]
@@ -36,9 +36,19 @@ class ShowFrames(gymnasium.Wrapper[Obs, Array, Obs, Array]):
         self._pause_ns = round(1e9 / rate_hz)
         self._due_ns = 0
 
-    def reset(self, **kwargs: Any) -> tuple[Obs, dict[str, Any]]:
-        """Reset and show where the episode begins."""
-        obs, info = self.env.reset(**kwargs)
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Obs, dict[str, Any]]:
+        """Reset and show where the episode begins, before somebody is waited for."""
+        options = dict(options or {})
+        if wait := options.get(AT_THE_START):
+
+            def look_and_wait() -> None:
+                self.look()
+                wait()
+
+            options[AT_THE_START] = look_and_wait
+        obs, info = self.env.reset(seed=seed, options=options)
         self._due_ns = self._clock.now_ns()
         self._show(obs["images"])
         return obs, info

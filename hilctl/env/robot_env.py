@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hilctl.cameras.base import Camera
 from hilctl.env.arm import TaskArm
-from hilctl.env.base import Array, Environment, Obs
+from hilctl.env.base import AT_THE_START, Array, Environment, Obs
 from hilctl.env.safety import require_finite
 from hilctl.errors import DeviceError
 from hilctl.networks.letterbox import letterboxed
@@ -140,8 +140,9 @@ class RobotEnv(Environment):
         Args:
             seed: of the random starts from now on.
             options: "start" is a (7,) `T_base_tcp` to begin at instead, of a task with one arm,
-                "travel_speed" how fast to go there, as a share of the arm's limits, and
-                "from_outside" whether a real arm that is far out of its bounds may.
+                "travel_speed" how fast to go there, as a share of the arm's limits,
+                "from_outside" whether a real arm that is far out of its bounds may, and
+                `AT_THE_START` a function that is called there, before the first look.
 
         Raises:
             OutsideBoundsError: a real arm is far out of its bounds; nothing has moved.
@@ -164,6 +165,8 @@ class RobotEnv(Environment):
         for arm in self.arms:
             arm.go_to_start(self._rng, given.get("start"), given.get("travel_speed"))
         self._steps = 0
+        if AT_THE_START in given:
+            given[AT_THE_START]()
         # a simulated world that waited for somebody makes up for it here, not in the first period
         self.clock.sleep_until(self.clock.now_ns())
         self._next_tick_ns = self.clock.now_ns()

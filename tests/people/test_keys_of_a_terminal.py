@@ -77,6 +77,7 @@ def test_a_demonstration_is_driven_and_the_terminal_is_as_before(task: Workspace
     terminal.expect_exact("forward")  # the keys are on the screen
     until_key_by_key(terminal)
     terminal.expect_exact("begins when you move")
+    time.sleep(1.5)  # it is not begun yet
     for _ in range(10):
         terminal.send("f")
         time.sleep(0.1)
@@ -92,6 +93,8 @@ def test_a_demonstration_is_driven_and_the_terminal_is_as_before(task: Workspace
     driven = np.nanmax(np.abs(episode.human_actions), axis=0)
     assert driven[2] > 0.9  # down, in the axes of a tool that points down
     assert np.delete(driven, 2).max() < 0.2
+    # the first look was not before the wait: what is seen is what is answered
+    assert episode.stamps_ns[1] - episode.stamps_ns[0] < 1.2e9
 
 
 def test_ctrl_c_asks_in_a_terminal_that_is_as_before(task: Workspace) -> None:
