@@ -42,7 +42,7 @@ COMMANDS = {
     "robot": ("robot:robot", "clear an arm's error, start its controller, on your word alone"),
     "doctor": ("doctor:doctor", "check this computer and the devices of a task"),
     "serve-sim": ("serve_sim:serve_sim", "the simulator as a rig on the network, to rehearse with"),
-    "bench": ("bench:bench", "measure the speed of simulator, learner and policy"),
+    "bench": ("bench:bench", "measure the speed of everything, or compare methods"),
 }
 HELP = "help"  # `hilctl help train` for those who expect it; not worth a line in the table
 COMPLETE = "_HILCTL_COMPLETE"  # set by the shell when Tab is pressed

@@ -129,8 +129,8 @@ def rows(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("last reward", f"{figures['reward']:.0f}"),
         ("episodes, robot steps", f"{figures['episodes']}, {figures['robot_steps']}"),
         (
-            "of these on trial",
-            f"{figures['trial_episodes']}, {figures['trial_steps']} ({figures['trials']} trials)",
+            "of these on trial, trials",
+            f"{figures['trial_episodes']}, {figures['trial_steps']}, {figures['trials']}",
         ),
         ("updates", f"{figures['updates']}, {figures['lag_steps']} steps behind"),
         ("policy behind learner", f"{figures['policy_age']} updates"),

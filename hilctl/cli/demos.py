@@ -106,7 +106,10 @@ def _list(output: Output, task: Path | None) -> None:
     else:
         output.say(f"no demonstration in {workspace.demos}")
     if aside:
-        output.say(f"put aside: {', '.join(map(str, aside))} ({next(iter(aside.values())).parent})")
+        output.say(
+            f"put aside, by number: {', '.join(map(str, aside))} "
+            f"({next(iter(aside.values())).parent})"
+        )
     bad = [demo for demo in there if demo.problem]
     if bad:
         command = workspace.command(f"demos rm {' '.join(str(demo.number) for demo in bad)}")

@@ -58,4 +58,4 @@ def _say(output: Output, result: LabelsResult) -> None:
     if result.coverage is not None:
         output.say(f"the tool has been in {result.coverage:.0%} of the workspace")
     if result.missing:
-        output.say(f"still missing: {result.missing}")
+        output.say(f"not enough yet: {result.missing}")

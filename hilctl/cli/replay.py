@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,9 +64,25 @@ def _as_film(output: Output, path: Path, name: str, task: Path | None, video: Pa
         output.say(f"video: {video}")
     elif not output.draws:
         output.say("this is no terminal to show a film on: --video FILE writes one")
-    step = _again(name, task, "--on-robot" if video or output.draws else "--video episode.mp4")
+    if (video or output.draws) and _has_robot(task):
+        step = _again(name, task, "--on-robot")
+    elif video is None:
+        step = _again(name, task, "--video episode.mp4")
+    else:
+        step = shlex.join(["hilctl", "demos", *(["--task", str(task)] if task else [])])
     output.next(step)
     output.result({**film.about, "video": str(video) if video else None, "next": step})
+
+
+def _has_robot(task: Path | None) -> bool:
+    """Return whether there is a task here with a robot to replay an episode on."""
+    from hilctl.errors import HilctlError
+    from hilctl.task.workspace import Workspace
+
+    try:
+        return Workspace.find(task).spec.environment is None
+    except HilctlError:  # an episode by its file's name, from elsewhere
+        return False
 
 
 def _play(film: EpisodeFilm) -> None:
@@ -116,7 +133,5 @@ def _say(output: Output, about: dict[str, Any]) -> None:
 
 
 def _again(name: str, task: Path | None, option: str) -> str:
-    import shlex
-
     where = ["--task", str(task)] if task else []
     return f"{shlex.join(['hilctl', 'replay', name, *where])} {option}"

@@ -26,12 +26,14 @@ def report(
     The page needs nothing beside it: send it to anybody.
     """
     from hilctl.pipeline.report.run_report import write_run_report
+    from hilctl.pipeline.stages import next_command, survey
     from hilctl.task.workspace import Workspace
 
     output = Output(as_json=as_json)
     workspace = Workspace.find(task)
-    page = write_run_report(workspace.existing_run(run))
+    at_work = workspace.owner() is not None
+    page = write_run_report(workspace.existing_run(run), at_work=at_work)
     output.say(f"report: {page}")
-    step = workspace.command("status")
+    step = next_command(workspace, survey(workspace))
     output.next(step)
     output.result({"report": str(page), "next": step})

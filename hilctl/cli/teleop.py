@@ -39,6 +39,7 @@ def teleop(
     from hilctl.cli.interrupt import interruptible
     from hilctl.cli.prompts import confirm_motion
     from hilctl.pipeline.parts import which_arm
+    from hilctl.pipeline.stages import next_command, survey
     from hilctl.pipeline.teleop.try_hand import try_hand
     from hilctl.task.workspace import Workspace
 
@@ -57,7 +58,8 @@ def teleop(
     _say(output, trial)
     if stop():
         output.event({"event": "stopped", **trial.as_dict()})
-    step = workspace.command("record-demos" if move else " ".join(["teleop --move", *named]))
+    then = " ".join(["teleop --move", *named])
+    step = next_command(workspace, survey(workspace)) if move else workspace.command(then)
     stop.leave_if_interrupted(step)
     output.next(step)
     output.result({**trial.as_dict(), "next": step})
@@ -66,10 +68,10 @@ def teleop(
 def _say(output: Output, trial: HandTrial) -> None:
     from hilctl.pipeline.teleop.try_hand import AXES
 
-    share = trial.engaged_polls / max(1, trial.polls)
+    share = trial.moved_polls / max(1, trial.polls)
     output.say(
         f"{trial.polls} polls in {trial.seconds:.1f} s, {trial.rate_hz:.1f} a second; "
-        f"a hand on it in {share:.0%} of them"
+        f"moved in {share:.0%} of them"
     )
     farthest = zip(AXES, trial.farthest, strict=True)
     output.say(f"farthest: {', '.join(f'{name} {value:.2f}' for name, value in farthest)}")

@@ -169,10 +169,10 @@ def what_is_missing(
         wanted: the same → frames wanted.
         varied: `variety` of the frames.
 
-    Example: `42 success, want 200; all failures look alike`.
+    Example: `42 of 200 success; all failures look alike`.
     """
     lacks = [
-        f"{counts.get(kind, 0)} {kind}, want {want}"
+        f"{counts.get(kind, 0)} of {want} {kind}"
         for kind, want in wanted.items()
         if counts.get(kind, 0) < want
     ]

@@ -59,7 +59,7 @@ def test_removing_says_how_to_get_it_back(hilctl: Hilctl, space: Workspace) -> N
     assert answer.code == 0
     assert answer.json["restore"] == "hilctl demos restore 1 3"
     assert answer.json["next"] == "hilctl record-demos"  # as `hilctl status` says
-    assert "put aside: 1, 3" in hilctl("demos").out
+    assert "put aside, by number: 1, 3" in hilctl("demos").out
     assert hilctl("demos", "restore", "1", "3").code == 0
     assert len(hilctl("demos", "--json").json["demos"]) == 3
 

@@ -149,7 +149,7 @@ def test_figures_are_told_stage_by_stage(learnt: Learnt) -> None:
     labels = learnt.answers["record-labels"]
     assert labels["stages"] == dict(zip(STAGES, reached, strict=True))
     assert labels["failure"] == none
-    assert " grasped, want 10, " in learnt.talk["record-labels"]
+    assert " of 10 grasped, " in learnt.talk["record-labels"]
 
 
 def test_a_stage_without_a_classifier_is_named(space: Workspace) -> None:

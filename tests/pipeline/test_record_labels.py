@@ -71,7 +71,7 @@ def test_there_is_enough_of_everything(recorded: tuple[Workspace, LabelsResult, 
     assert (space.labels / INDEX).is_file()
     assert events[-1].done == events[-1].total == sum(WANTED.values())
     assert "cameras are not checked" in events[0].text
-    assert "success, want 25" in events[1].text
+    assert "of 25 success" in events[1].text
 
 
 def test_every_source_brings_its_share(recorded: tuple[Workspace, LabelsResult, list]) -> None:
@@ -141,7 +141,7 @@ class StopAfter:
 def test_an_interrupted_recording_goes_on_later(space: Workspace) -> None:
     first = record_labels(space, stop=StopAfter(60), keep=lambda: True)
     assert first.episodes > 0
-    assert "success, want 25" in first.missing
+    assert "of 25 success" in first.missing
     done = record_labels(Workspace(space.root))
     assert done.missing == ""
     starts = [tuple(episode.state("tcp_pose")[0]) for episode in read(space)]
@@ -170,7 +170,7 @@ def test_an_operator_who_never_succeeds_is_noticed(
     monkeypatch.setattr(verb, "DRY_EPISODES", 2)
     with pytest.raises(HilctlError, match="2 success episodes in a row") as caught:
         record_labels(space)
-    assert "0 success, want 25" in caught.value.message
+    assert "0 of 25 success" in caught.value.message
     assert "record-labels" in str(caught.value.hint)
 
 
@@ -199,7 +199,7 @@ def test_every_stage_is_counted_by_itself() -> None:
         result.count(SHOWN, {2: 0, 1: 4, 0: 5, -1: 7})
     assert result.found == {"grasped": 8, "placed": 0, "failure": 10}
     assert result.lacking(SHOWN) == 3
-    assert result.missing == "0 placed, want 3"
+    assert result.missing == "0 of 3 placed"
     result.count(SHOWN, {2: 4})
     assert result.missing == "placed in 1 of 2 episodes"
     assert result.lacking(SHOWN) == 1

@@ -71,6 +71,13 @@ def test_an_episode_that_was_cut_short_is_in_no_curve_of_success(
     assert drawn == [[1.0], [1.0]]
 
 
+def test_a_page_of_a_run_that_was_killed_does_not_say_that_it_runs(run: Run) -> None:
+    run.on_episode(ended(True), [], silent)
+    assert "Training running after 0 episodes" in write_run_report(run.folder).read_text("utf-8")
+    left = write_run_report(run.folder, at_work=False).read_text("utf-8")
+    assert "Training interrupted after 0 episodes" in left
+
+
 def test_a_run_without_an_episode_has_no_page(run: Run) -> None:
     with pytest.raises(MissingStageError, match="no episode yet"):
         write_run_report(run.folder)

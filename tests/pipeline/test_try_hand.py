@@ -97,10 +97,11 @@ def test_every_axis_and_the_gripper_are_told(
     space: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     twist = np.array([0.5, -1.0, 0.0, 0.0, 0.25, 0.0])
-    says(monkeypatch, TeleopInput(twist, gripper=-1, engaged=True), TeleopInput())
+    at_rest = TeleopInput(engaged=True)  # in charge, and not moved
+    says(monkeypatch, TeleopInput(twist, gripper=-1, engaged=True), at_rest, TeleopInput())
     trial, events = tried(space)
     assert trial.farthest.tolist() == np.abs(twist).tolist()
-    assert (trial.engaged_polls, trial.gripper) == (1, 1)
+    assert (trial.engaged_polls, trial.moved_polls, trial.gripper) == (2, 1, 1)
     first = next(event for event in events if event.name == "hand")
     assert first.figures["twist"] == twist.tolist()
     assert first.text == "hand: x +0.50 y -1.00 ry +0.25 gripper closes"

@@ -75,6 +75,6 @@ def test_variety_tells_one_spot_from_many() -> None:
 def test_what_is_missing_in_words() -> None:
     wanted = {"success": 200, "failure": 1000}
     text = what_is_missing({"success": 42, "failure": 1000}, wanted, 0.05)
-    assert text == "42 success, want 200; all failures look alike"
+    assert text == "42 of 200 success; all failures look alike"
     assert what_is_missing({"success": 200, "failure": 1200}, wanted, 0.8) == ""
-    assert what_is_missing({}, wanted, None) == "0 success, want 200; 0 failure, want 1000"
+    assert what_is_missing({}, wanted, None) == "0 of 200 success; 0 of 1000 failure"

@@ -291,7 +291,7 @@ def _told(result: LabelsResult, source: LabelSource) -> Event:
     lacking = sum(result.lacking(one) for one in result.sources)
     total = sum(result.wanted.values())
     text = ", ".join(
-        f"{result.found[kind]} {kind}, want {result.wanted[kind]}" for kind in result.wanted
+        f"{result.found[kind]} of {result.wanted[kind]} {kind}" for kind in result.wanted
     )
     figures: Figures = {
         **result.found,

@@ -15,7 +15,7 @@ from hilctl.pipeline.report.run_summary import (
     training_table,
     troubles,
 )
-from hilctl.pipeline.run_folder.manifest import RunManifest
+from hilctl.pipeline.run_folder.manifest import RunManifest, status_now
 from hilctl.training.trial import ERROR, too_bad
 
 PAGE = Path("report") / "report.html"
@@ -45,8 +45,12 @@ def stopping_rule(target: float) -> str:
     )
 
 
-def write_run_report(run: Path) -> Path:
+def write_run_report(run: Path, *, at_work: bool = True) -> Path:
     """Write the page of a run, finished or not, and return its file.
+
+    Args:
+        run: its folder.
+        at_work: whether a command is at work in its task folder.
 
     Raises:
         MissingStageError: there is no such run, or it has no episode yet.
@@ -62,7 +66,8 @@ def write_run_report(run: Path) -> Path:
     write_report(
         page,
         title=f"{task.name}: run {run.name}" if task else f"run {run.name}",
-        lead=f"Training {manifest.status} after {records[-1]['episodes']} episodes, "
+        lead=f"Training {status_now(manifest, at_work=at_work)} after "
+        f"{records[-1]['episodes']} episodes, "
         f"seed {manifest.seed}. {stopping_rule(task.training.target_success) if task else ''}",
         tables=[(heading, rows) for heading, rows in tables if rows],
         pictures=[("Learning", draw_learning(records)), ("Control", draw_cadence(records))],

@@ -160,6 +160,16 @@ def measured_before(checkpoint: str, folder: Path) -> str:
     return measured.stem if newest and measured.name != newest.name else ""
 
 
+def status_now(manifest: RunManifest, *, at_work: bool) -> str:
+    """Return the status of a run: "interrupted" of one that a kill left "running".
+
+    Args:
+        manifest: of the run.
+        at_work: whether a command is at work in its task folder.
+    """
+    return "interrupted" if manifest.status == "running" and not at_work else manifest.status
+
+
 M = TypeVar("M", bound=Manifest)
 
 

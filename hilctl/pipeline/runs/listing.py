@@ -20,6 +20,7 @@ from hilctl.pipeline.run_folder.manifest import (
     measured_before,
     read_manifest,
     run_manifest,
+    status_now,
 )
 from hilctl.pipeline.run_folder.metrics_log import Record, read_metrics
 from hilctl.pipeline.run_folder.run import CHECKPOINTS
@@ -131,7 +132,7 @@ def overview(run: Path, *, at_work: bool = False) -> RunOverview:
     return RunOverview(
         id=run.name,
         started=_started(run.name, manifest),
-        status=_status(manifest, at_work),
+        status=status_now(manifest, at_work=at_work) if manifest else "damaged",
         reached=bool(manifest and manifest.reached_target),
         figures=read(lambda: _figures(figures), RunFigures()),
         measured=measured,
@@ -148,12 +149,6 @@ def asdict_of(found: BaseModel | None) -> dict[str, Any] | None:
     if found is None:
         return None
     return found.model_dump(include=set(type(found).model_fields), mode="json")
-
-
-def _status(manifest: RunManifest | None, at_work: bool) -> str:
-    if manifest is None:
-        return "damaged"
-    return "interrupted" if manifest.status == "running" and not at_work else manifest.status
 
 
 def _figures(figures: dict[str, Any]) -> RunFigures:

@@ -37,7 +37,8 @@ class HandTrial:
 
     Attributes:
         operator: whose it is.
-        polls, engaged_polls: how often it was asked, and how often somebody was in charge.
+        polls, engaged_polls, moved_polls: how often it was asked, how often somebody was in charge,
+            and how often it was moved.
         seconds: since the first poll.
         farthest: (6,) largest deflection of each axis, 0 to 1.
         gripper: polls in which it closed or opened.
@@ -49,6 +50,7 @@ class HandTrial:
     operator: str
     polls: int = 0
     engaged_polls: int = 0
+    moved_polls: int = 0
     seconds: float = 0.0
     farthest: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(AXES)))
     gripper: int = 0
@@ -70,6 +72,7 @@ class HandTrial:
             "seconds": self.seconds,
             "rate_hz": self.rate_hz,
             "engaged_polls": self.engaged_polls,
+            "moved_polls": self.moved_polls,
             "farthest": dict(zip(AXES, self.farthest.tolist(), strict=True)),
             "gripper_polls": self.gripper,
             "events": dict(self.said),
@@ -225,6 +228,7 @@ class _Watched:
         trial.polls += 1
         trial.seconds = now_s - self._started_s
         trial.engaged_polls += hand.engaged
+        trial.moved_polls += bool(hand.twist.any() or hand.gripper)
         trial.farthest = np.maximum(trial.farthest, np.abs(hand.twist))
         trial.gripper += hand.gripper != 0
         trial.status = status

@@ -262,6 +262,8 @@ def is_told(before: int, now: int, total: int) -> bool:
 
 def _told_before(updates: int, total: int) -> Event:
     text = f"learning from the demonstrations before the robot moves: update {updates}/{total}"
+    if not updates:
+        text += ", once all is compiled"
     return Event("update", text, updates, total, {"updates": updates, "updates_before": total})
 
 
