@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from hilctl.errors import FolderBusyError, UsageError
+from hilctl.pipeline.bench import workers
+from hilctl.pipeline.bench.cell_process import written
 from hilctl.pipeline.bench.cells import Cell, Journal, Plan
 from hilctl.pipeline.bench.workers import Workers
-from hilctl.pipeline.events import never, silent
+from hilctl.pipeline.events import Event, never, silent
 
 PLAN = Plan(
     tasks={"peg": "sim-reach"},
@@ -32,6 +34,7 @@ folder, name = pathlib.Path(sys.argv[1]), sys.argv[2]
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(1)), daemon=True).start()
 with (folder / "begun").open("a") as file:
     file.write(f"{name} {os.getpid()} {os.environ['OMP_NUM_THREADS']}\\n")
+print("beginning", "halfway", sep="\\n", flush=True)
 while (folder / f"{name}.hang").exists():
     time.sleep(0.02)
 if (folder / f"{name}.break").exists():
@@ -154,6 +157,29 @@ def test_a_cell_that_takes_too_long_is_ended(folder: Path) -> None:
     assert not is_alive(pid)
 
 
+def test_what_cells_at_work_said_last_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "TELL_S", 0.0)
+    hung = block(folder, HANGING)
+    told: list[Event] = []
+
+    def report(event: Event) -> None:
+        told.append(event)
+        if event.name == "at_work" and f"{HANGING.name} for 0:" in event.text:
+            hung.unlink(missing_ok=True)
+
+    work(folder, report=report)
+    said = [event for event in told if event.name == "at_work" and "halfway" in event.text]
+    assert said
+    assert all(event.total == len(PLAN.cells()) for event in said)
+    assert f"of {len(PLAN.cells())} done; " in said[-1].text
+    names = [event.text for event in told if event.name == "cell"]
+    data = HANGING.data.name  # a cell begins after the end of what makes its data
+    done = next(i for i, text in enumerate(names) if text.startswith(f"{data}: done"))
+    assert done < names.index(f"{HANGING.name}: begins")
+
+
 def test_a_stop_ends_all_processes(folder: Path) -> None:
     block(folder, HANGING)
     crew = work(folder, stop=lambda: any(line.startswith(HANGING.name) for line in begun(folder)))
@@ -197,3 +223,12 @@ def test_a_place_where_no_folder_can_be_made_is_refused_in_words(tmp_path: Path)
 def test_two_comparisons_do_not_share_a_folder(folder: Path) -> None:
     with Journal(folder).open(PLAN), pytest.raises(FolderBusyError), Journal(folder).open(PLAN):
         pass
+
+
+def test_a_log_gets_events_at_a_pace(tmp_path: Path) -> None:
+    for pace_s, lines in ((0.0, ["one", "two"]), (60.0, ["one"])):
+        log = tmp_path / f"{pace_s}.txt"
+        report = written(log, pace_s)
+        for text in ("one", "", "two"):
+            report(Event("episode", text))
+        assert log.read_text("utf-8").splitlines() == lines

@@ -6,20 +6,24 @@ it makes the data.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from hilctl.pipeline.bench.cells import Cell, DataResult, Journal, Plan
+from hilctl.pipeline.events import Event, Report
 
 COPIED_NOT = ("demos", "labels", "classifier", "runs", ".hilctl*")
 TARGET, WINDOW = 0.95, 20
+PACE_S = 5.0  # between two lines of the log
 
 
 def command(journal: Journal, cell: Cell, core: int) -> list[str]:
@@ -47,6 +51,20 @@ def _leave_with_parent() -> None:
     os.kill(os.getpid(), signal.SIGKILL)  # a training is made to go on after that
 
 
+def written(log: Path, pace_s: float = PACE_S) -> Report:
+    """Return what appends events to the log of a cell, at a pace."""
+    told_s = -math.inf
+
+    def report(event: Event) -> None:
+        nonlocal told_s
+        if event.text and time.monotonic() - told_s >= pace_s:
+            told_s = time.monotonic()
+            with log.open("a", encoding="utf-8") as lines:
+                lines.write(f"{event.text}\n")
+
+    return report
+
+
 def prepare(journal: Journal, plan: Plan, cell: Cell) -> dict[str, Any]:
     """Record what all algorithms of a task and seed learn from; what is half done begins anew."""
     from hilctl.pipeline.classify.train_classifier import train_classifier
@@ -63,13 +81,13 @@ def prepare(journal: Journal, plan: Plan, cell: Cell) -> dict[str, Any]:
     else:
         scaffold.make(source, root)
     workspace = Workspace(root)
-    stages = stages_needed(workspace.spec)
+    stages, report = stages_needed(workspace.spec), written(journal.log(cell))
     with workspace.lock("bench methods"):
-        result = DataResult(demos=record_demos(workspace, seed=cell.seed).demos)
+        result = DataResult(demos=record_demos(workspace, seed=cell.seed, report=report).demos)
         if "labels" in stages:
-            record_labels(workspace, seed=cell.seed)
+            record_labels(workspace, seed=cell.seed, report=report)
         if "classifier" in stages:
-            each = train_classifier(workspace, seed=cell.seed).each
+            each = train_classifier(workspace, seed=cell.seed, report=report).each
             poorest = min((one.fitted.metrics for one in each), key=lambda one: one.recognised)
             result = result.model_copy(update=poorest.successes)
     return result.model_dump()
@@ -87,15 +105,18 @@ def run(journal: Journal, plan: Plan, cell: Cell) -> dict[str, Any]:
     assert cell.algorithm is not None
     algorithm, root = find_algorithm(cell.algorithm), _copied_once(journal, cell)
     workspace = Workspace(root, spec=changed(Workspace(root).spec, algorithm))
+    report = written(journal.log(cell))
     budget = Ablation(algorithm.demonstrations, plan.max_steps, plan.operator_steps)
     with workspace.lock("bench methods"):
         if finished := find_finished(workspace):
             figures, reached = dict(finished.figures), bool(finished.reached)
         else:
-            trained = train(workspace, seed=cell.seed, ablation=budget)
+            trained = train(workspace, seed=cell.seed, ablation=budget, report=report)
             assert trained is not None, "nobody stops it"
             figures, reached = trained.progress.as_dict(), trained.reached
-        measured = evaluate(workspace, episodes=plan.episodes, seed=cell.seed).as_dict()
+        measured = evaluate(
+            workspace, episodes=plan.episodes, seed=cell.seed, report=report
+        ).as_dict()
         newest = workspace.all_runs()[-1]
     records, _ = read_metrics(newest)
     counts = ("robot_steps", "trial_steps", "intervention_steps", "robot_s", "wall_s")

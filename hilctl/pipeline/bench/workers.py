@@ -13,6 +13,8 @@ from hilctl.pipeline.bench.cells import Cell, Journal
 from hilctl.pipeline.events import Event, Figures, Report, ShouldStop
 
 LOOK_S = 0.1
+TELL_S = 5.0  # between two words on how far the processes are
+LAST_BYTES = 4096  # of a log, in which its last line lies
 LEAVE_S = 10.0  # for a process that was told to leave
 # one core each: more threads would only wait for each other
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -30,6 +32,10 @@ class _Worker:
     @property
     def age_s(self) -> float:
         return time.monotonic() - self.started_s
+
+    @property
+    def clock(self) -> str:
+        return f"{int(self.age_s) // 60}:{int(self.age_s) % 60:02d}"
 
     def end(self) -> None:
         """End the process and wait for it."""
@@ -54,7 +60,8 @@ class Workers:
             ends, since then nobody is there who would wait for it.
         cores: numbers of the processor's cores, one a process.
         limit_s: of one cell.
-        report: told of every cell that begins, ends or fails.
+        report: told of every cell that begins, ends or fails ("cell"), and now and then what those
+            at work said last in their logs ("at_work").
         stop: True ends all processes.
 
     Attributes:
@@ -80,11 +87,15 @@ class Workers:
     def work(self, cells: Sequence[Cell]) -> None:
         """Work until each is finished or has failed, or somebody stops it."""
         waiting = [cell for cell in cells if not self._journal.is_done(cell)]
+        told_s = time.monotonic()
         try:
             while (waiting or self._busy) and not self._stop():
                 waiting = self._begin(waiting)
                 for worker in [*self._busy]:
                     self._look_at(worker)
+                if self._busy and time.monotonic() - told_s >= TELL_S:
+                    told_s = time.monotonic()
+                    self._tell(len(cells) - len(waiting) - len(self._busy), len(cells))
                 time.sleep(LOOK_S)
         finally:
             for worker in self._busy:
@@ -97,7 +108,7 @@ class Workers:
             data = cell.data
             if data in self.failed:
                 self._fail(cell, "there are no data for it")
-            elif not self._free or (cell != data and not self._journal.is_done(data)):
+            elif not self._free or (cell != data and not self._has_ended(data)):
                 later.append(cell)
             else:
                 self._busy.append(self._started(cell, self._free.pop(0)))
@@ -105,8 +116,22 @@ class Workers:
                 self._report(Event("cell", f"{cell.name}: begins", figures=figures))
         return later
 
+    def _has_ended(self, cell: Cell) -> bool:
+        at_work = any(worker.cell == cell for worker in self._busy)
+        return not at_work and self._journal.is_done(cell)
+
+    def _tell(self, done: int, total: int) -> None:
+        words = [
+            f"{one.cell.name} for {one.clock}: {self._last_line(one.cell)}" for one in self._busy
+        ]
+        figures: Figures = {"cells": [worker.cell.name for worker in self._busy]}
+        text = f"{done} of {total} done; {'; '.join(words)}"
+        self._report(Event("at_work", text, done, total, figures))
+
     def _started(self, cell: Cell, core: int) -> _Worker:
-        with self._journal.log(cell).open("wb") as log:
+        path = self._journal.log(cell)
+        path.write_bytes(b"")
+        with path.open("ab") as log:  # the process appends to it by its name, too
             process = subprocess.Popen(
                 self._command(cell, core),
                 stdin=subprocess.PIPE,
@@ -136,9 +161,13 @@ class Workers:
         self._free.append(worker.core)
 
     def _last_words(self, cell: Cell, code: int) -> str:
-        log = self._journal.log(cell)
-        lines = log.read_text("utf-8", errors="replace").strip().splitlines()
-        return f"{lines[-1] if lines else f'exit code {code}'} ({log})"
+        return f"{self._last_line(cell) or f'exit code {code}'} ({self._journal.log(cell)})"
+
+    def _last_line(self, cell: Cell) -> str:
+        with self._journal.log(cell).open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - LAST_BYTES))
+            lines = log.read().decode("utf-8", errors="replace").strip().splitlines()
+        return lines[-1] if lines else ""
 
     def _fail(self, cell: Cell, why: str) -> None:
         self.failed[cell] = why
