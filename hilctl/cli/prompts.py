@@ -124,12 +124,16 @@ def _read_line(prompt: str) -> str:
         raise KeyboardInterrupt from None
 
 
-def keep_interrupted(output: Output) -> bool:
+def keep_interrupted(output: Output, remark: str = "") -> bool:
     """Ask whether to keep the episode that was cut off; no when nobody can answer.
+
+    Args:
+        output: of the command.
+        remark: what else there is to know of it.
 
     Raises:
         KeyboardInterrupt: Ctrl-C once more.
     """
     if not output.interactive:
         return False
-    return confirm(output, "the robot is stopped; keep this episode?", yes=False)
+    return confirm(output, f"the robot is stopped; keep this episode?{remark}", yes=False)

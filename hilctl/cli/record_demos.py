@@ -45,7 +45,7 @@ def record_demos(
 
         def keep() -> bool:
             view.close()  # a live bar and a question cannot share a terminal
-            return keep_interrupted(output)
+            return keep_interrupted(output, " It does not count as a demonstration")
 
         live = view.enter_context(LiveProgress(output, hand_keys(workspace.spec)))
         result = record(workspace, count=count, seed=seed, report=live.report, stop=stop, keep=keep)

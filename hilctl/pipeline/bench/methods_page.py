@@ -30,7 +30,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
     plan = comparison.plan
     budget = "as much as they like" if plan.operator_steps is None else f"{plan.operator_steps}"
     conditions = {
-        "robot steps, at most": plan.max_steps,
+        "robot steps, at most, but for the end of an episode": plan.max_steps,
         "steps with a human in charge, at most": budget,
         "seeds": plan.seeds,
         "episodes of an evaluation": plan.episodes,
