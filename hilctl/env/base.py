@@ -80,6 +80,7 @@ class TaskEnvironment(Environment, Device):
     """An environment that a task names in place of robot, cameras and reset.
 
     It is opened and closed as a device is; clock, layouts and spaces are known once it is open.
+    `reset` calls `options[AT_THE_START]`, where there is one, before its first look.
 
     Attributes:
         control: the task's; set by whoever builds it.
@@ -93,6 +94,10 @@ class TaskEnvironment(Environment, Device):
     def fixed_length(self) -> Literal["end", "during"] | None:
         """What the task says."""
         return self.control.fixed_length
+
+    @abstractmethod
+    def look(self) -> Obs:
+        """Return what is seen now, without a step."""
 
     @abstractmethod
     def solved(self) -> bool:

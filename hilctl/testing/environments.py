@@ -9,7 +9,7 @@ import pytest
 
 from hilctl.devices import Rig
 from hilctl.env import ENVIRONMENTS
-from hilctl.env.base import Obs, TaskEnvironment
+from hilctl.env.base import AT_THE_START, Obs, TaskEnvironment
 from hilctl.registry import Registry
 from hilctl.task.layout import ObservationLayout
 from hilctl.task.sections import Bounds, ControlSpec
@@ -71,6 +71,20 @@ class EnvironmentContract(DeviceContract):
             stamps_ns.append(info["stamp_ns"])
         assert stamps_ns == sorted(stamps_ns)
         assert len({*stamps_ns}) == len(stamps_ns)
+
+    def test_somebody_can_be_waited_for_before_the_first_look(
+        self, environment: TaskEnvironment
+    ) -> None:
+        seen, came_ns = [], []
+
+        def wait() -> None:
+            seen.append(layout_of(environment.look()))
+            environment.clock.sleep_until(environment.clock.now_ns() + 200_000_000)
+            came_ns.append(environment.clock.now_ns())
+
+        _, info = environment.reset(seed=0, options={AT_THE_START: wait})
+        assert seen == [environment.observation_layout]
+        assert info["stamp_ns"] >= came_ns[0]
 
     def test_any_action_in_range_is_taken(self, environment: TaskEnvironment) -> None:
         environment.reset(seed=0)
