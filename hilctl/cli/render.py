@@ -107,7 +107,7 @@ class Output:
         *fixed, last = (max(map(len, column)) for column in zip(header, *rows, strict=True))
         indent = sum(fixed) + 2 * len(fixed)
         width = self.columns - indent - 1
-        if self.talk.isatty() and width < min(last, NARROW):
+        if self.talk.isatty() and width < max(1, min(last, NARROW)):
             self._paragraphs(header, rows)
             return
         for row in (header, *rows):
