@@ -43,7 +43,7 @@ class IBRL(CloneFirst):
         embedding = self._embed(self.average, observation)
         proposal = self._propose(key, self.average["actor"], embedding, observation)
         smooth = proposal.mode if greedy else proposal.sample
-        learnt = self._with_grippers(smooth, observation, embedding, key, greedy=greedy)
+        learnt = self._with_grippers(smooth, observation, None if greedy else key)
         both = jnp.stack([self.base.likeliest(observation), learnt])
         return both[self._believed(observation, self._smooth(both)).min(axis=0).argmax(axis=0)]
 

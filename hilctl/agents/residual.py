@@ -51,13 +51,7 @@ class Residual(CloneFirst):
         return None
 
     def _with_grippers(
-        self,
-        smooth: jax.Array,
-        observation: Observation,
-        embedding: jax.Array,
-        key: jax.Array,
-        *,
-        greedy: bool,
+        self, smooth: jax.Array, observation: Observation, key: jax.Array | None
     ) -> jax.Array:
         whole = self.base.likeliest(observation)
         return whole.at[continuous_columns(self.actions)].set(smooth)

@@ -145,22 +145,20 @@ class RLPD(flax.struct.PyTreeNode, Agent):
         embedding = self._embed(self.average, observation)
         proposal = self._propose(key, self.average["actor"], embedding, observation)
         smooth = proposal.mode if greedy else proposal.sample
-        return self._with_grippers(smooth, observation, embedding, key, greedy=greedy)
+        return self._with_grippers(smooth, observation, None if greedy else key)
 
     def _with_grippers(
-        self,
-        smooth: jax.Array,
-        observation: Observation,
-        embedding: jax.Array,
-        key: jax.Array,
-        *,
-        greedy: bool,
+        self, smooth: jax.Array, observation: Observation, key: jax.Array | None
     ) -> jax.Array:
-        """Return the (A,) action whose continuous numbers are given: grippers do what pays most."""
+        """Return the (A,) action whose continuous numbers are given: grippers do what pays most.
+
+        With a `key` they explore.
+        """
         if (grippers := self.grippers) is None:
             return smooth
-        params = self.average["grippers"]
-        if greedy:
+        # embedded by `act` already: the compiler does it once
+        params, embedding = self.average["grippers"], self._embed(self.average, observation)
+        if key is None:
             told = grippers.choose(params, embedding)
         else:
             told = grippers.explore(params, embedding, jax.random.fold_in(key, 1))

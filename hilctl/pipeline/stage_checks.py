@@ -30,6 +30,7 @@ from hilctl.pipeline.run_folder.manifest import (
     measured_before,
     read_manifest,
     run_manifest,
+    status_now,
 )
 from hilctl.rewards.classifier import ClassifierOptions
 from hilctl.rewards.learnt import classifier_folder, classifiers_of, frames_of_classes
@@ -207,8 +208,8 @@ def check_policy(workspace: Workspace) -> StageCheck:
         return StageCheck(State.PARTIAL, f"{run.name}: no checkpoint yet")
     if manifest.status == "finished":
         return StageCheck(State.READY, f"{run.name}: training finished")
-    cut_off = manifest.status == "running" and workspace.owner() is None
-    how = "was cut off" if cut_off else manifest.status
+    how = status_now(manifest, at_work=workspace.owner() is not None)
+    how = "was cut off" if how == "interrupted" else how
     changed = "".join(f"; now {words}" for words in changed_settings(manifest, spec))
     return StageCheck(State.PARTIAL, f"{run.name}: training {how}{changed}")
 

@@ -96,7 +96,7 @@ def control_rate_missed(now: Situation) -> Diagnosis | None:
     )
 
 
-def learner_starved(now: Situation) -> Diagnosis | None:
+def learner_too_slow(now: Situation) -> Diagnosis | None:
     """Return whether the learner falls behind the robot."""
     if now.lag_steps <= max(LAG_STEPS, 2 * now.max_steps):
         return None
@@ -231,7 +231,7 @@ def success_falling(now: Situation) -> Diagnosis | None:
 
 RULES: tuple[Callable[[Situation], Diagnosis | None], ...] = (
     control_rate_missed,
-    learner_starved,
+    learner_too_slow,
     reward_never_fires,
     reward_disagrees,
     nothing_happens,
