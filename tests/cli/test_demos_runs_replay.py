@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from episode_files import make_run, make_task, write_demo
 
+from hilctl.task import scaffold
 from hilctl.task.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -127,6 +129,17 @@ def test_without_a_terminal_a_film_is_told(hilctl: Hilctl, space: Workspace) -> 
     assert "demo, success, 5 steps in 0.5 s" in answer.out
     assert "--video" in answer.out
     assert hilctl("replay", "2", "--json").json["steps"] == 5
+
+
+def test_nothing_is_to_be_replayed_on_a_robot_where_there_is_none(
+    hilctl: Hilctl, space: Workspace, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = str(here / "two.mp4")
+    assert hilctl("replay", "2", "--video", film, "--json").json["next"].endswith("--on-robot")
+    disc = scaffold.make("gymnasium", here / "disc")
+    shutil.copytree(space.demos, disc.demos)
+    monkeypatch.chdir(disc.root)
+    assert hilctl("replay", "2", "--video", film, "--json").json["next"] == "hilctl demos"
 
 
 def test_a_film_is_written(hilctl: Hilctl, space: Workspace, here: Path) -> None:

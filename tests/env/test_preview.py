@@ -15,6 +15,7 @@ from rich.console import Console
 from still_env import PERIOD_NS, StillEnv
 
 from hilctl.cli.preview import Preview
+from hilctl.env.base import AT_THE_START
 from hilctl.env.make import open_station
 from hilctl.env.preview import ShowFrames, packed, unpacked
 from hilctl.pipeline.events import Event
@@ -102,6 +103,14 @@ def test_pictures_keep_their_pace(late_s: list[float], rate_hz: float, shown: in
     for _ in late_s:
         env.step(np.zeros(6))
     assert len(pictures) == shown
+
+
+def test_whoever_is_waited_for_sees_where_the_episode_begins(tmp_path: Path) -> None:
+    happened: list[str] = []
+    with open_station(spec_of(tmp_path / "ball")) as station:
+        env = ShowFrames(station.env, lambda name, text, figures: happened.append(name), 10.0)
+        env.reset(options={AT_THE_START: lambda: happened.append("waited for")})
+    assert happened == ["seen", "waited for", "seen"]
 
 
 def test_nobody_is_shown_what_a_scripted_operator_does(tmp_path: Path) -> None:
