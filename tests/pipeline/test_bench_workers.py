@@ -166,7 +166,8 @@ def test_what_cells_at_work_said_last_is_told(
 
     def report(event: Event) -> None:
         told.append(event)
-        if event.name == "at_work" and f"{HANGING.name} for 0:" in event.text:
+        words = event.text.split("; ") if event.name == "at_work" else []
+        if any(HANGING.name in each and each.endswith(": halfway") for each in words):
             hung.unlink(missing_ok=True)
 
     work(folder, report=report)
@@ -178,6 +179,22 @@ def test_what_cells_at_work_said_last_is_told(
     data = HANGING.data.name  # a cell begins after the end of what makes its data
     done = next(i for i, text in enumerate(names) if text.startswith(f"{data}: done"))
     assert done < names.index(f"{HANGING.name}: begins")
+
+
+def test_a_log_that_was_removed_ends_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "TELL_S", 0.0)
+    hung = block(folder, HANGING)
+    removed: list[Path] = []
+
+    def report(event: Event) -> None:
+        if event.name == "at_work" and HANGING.name in event.text:
+            if removed:  # it was told once more
+                hung.unlink(missing_ok=True)
+            elif (log := Journal(folder).log(HANGING)).exists():
+                log.unlink()
+                removed.append(log)
+
+    assert work(folder, report=report).failed == {}
 
 
 def test_a_stop_ends_all_processes(folder: Path) -> None:

@@ -164,7 +164,10 @@ class Workers:
         return f"{self._last_line(cell) or f'exit code {code}'} ({self._journal.log(cell)})"
 
     def _last_line(self, cell: Cell) -> str:
-        with self._journal.log(cell).open("rb") as log:
+        path = self._journal.log(cell)
+        if not path.exists():  # whoever tidies up ends no comparison of hours
+            return ""
+        with path.open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - LAST_BYTES))
             lines = log.read().decode("utf-8", errors="replace").strip().splitlines()
         return lines[-1] if lines else ""
